@@ -1,0 +1,54 @@
+//! What happened, in order: every request, and every effect apart from it, so that tests can count effects.
+
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    pub at: Timestamp,
+    /// `databricks`, `powerBi`, `keyVault`, `entra`, `serviceBus`, `blob`, `host`.
+    pub service: String,
+    /// `request` for a call as it came in; else the effect: `statement`, `jobRun`, `refresh`, `rows`, `message`, …
+    pub kind: String,
+    pub detail: Value,
+}
+
+/// A shared, append-only list.
+#[derive(Clone, Debug)]
+pub struct History {
+    entries: Arc<Mutex<Vec<Entry>>>,
+    length: Arc<watch::Sender<usize>>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { entries: Arc::default(), length: Arc::new(watch::Sender::new(0)) }
+    }
+}
+
+impl History {
+    pub fn record(&self, service: &str, kind: &str, detail: Value) {
+        let mut entries = self.entries.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        entries.push(Entry { at: Timestamp::now(), service: service.into(), kind: kind.into(), detail });
+        self.length.send_replace(entries.len());
+    }
+
+    pub fn all(&self) -> Vec<Entry> {
+        self.entries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// The entries of one service and kind.
+    pub fn of(&self, service: &str, kind: &str) -> Vec<Entry> {
+        self.all().into_iter().filter(|entry| entry.service == service && entry.kind == kind).collect()
+    }
+
+    /// Changes whenever something is recorded: for waiting without sleeping.
+    pub fn watch(&self) -> watch::Receiver<usize> {
+        self.length.subscribe()
+    }
+}

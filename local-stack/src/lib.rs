@@ -1,0 +1,19 @@
+//! Stand-ins for everything that Causeway talks to, on loopback, each speaking its neighbour's wire protocol.
+//!
+//! A stand-in does what the real service does, with the source beside it; it never bends to make our code pass.
+//! Nothing here depends on `causeway`, and nothing here is in the production binary.
+//!
+//! - [`core`] is what every stand-in shares: serving, faults, the history of effects.
+//! - [`host`] is the Functions host, which runs the unmodified handler as a child process.
+//! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`] and [`blob`] are the neighbours.
+//! - [`stack`] starts them together.
+
+pub mod blob;
+pub mod core;
+pub mod databricks;
+pub mod entra;
+pub mod host;
+pub mod key_vault;
+pub mod power_bi;
+pub mod service_bus;
+pub mod stack;

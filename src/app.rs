@@ -1,0 +1,1 @@
+//! The composition root: clients, engine and triggers are put together here and nowhere else.

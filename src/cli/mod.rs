@@ -1,0 +1,1 @@
+//! The commands around the server: serve, check, schema, run, explain. No rule of the product lives here.

@@ -1,0 +1,100 @@
+//! The stable codes that callers branch on. What each becomes and what to do about it stands in one table, in
+//! `triggers/problem.rs`; here are only the names, so that every room can say them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($variant:ident = $text:literal),+ $(,)?) => {
+        /// A stable, documented error code (`docs/error-codes.md`).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Code {
+            $(#[serde(rename = $text)] $variant,)+
+        }
+
+        impl Code {
+            /// Every code there is, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The code as callers see it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    BodyMissing = "body-missing",
+    BodyMalformed = "body-malformed",
+    BodyInvalid = "body-invalid",
+    BodyTooLarge = "body-too-large",
+    QueryInvalid = "query-invalid",
+    HeaderInvalid = "header-invalid",
+    RouteNotFound = "route-not-found",
+    MethodNotAllowed = "method-not-allowed",
+    ParametersInvalid = "parameters-invalid",
+    StatementFailed = "statement-failed",
+    StatementCanceled = "statement-canceled",
+    StatementNotFound = "statement-not-found",
+    StatementTooLarge = "statement-too-large",
+    ResultTooLarge = "result-too-large",
+    ResultExpired = "result-expired",
+    ResultIncomplete = "result-incomplete",
+    WarehouseNotFound = "warehouse-not-found",
+    WarehouseUnavailable = "warehouse-unavailable",
+    WarehouseMissing = "warehouse-missing",
+    DatabricksAccessDenied = "databricks-access-denied",
+    DatabricksRefused = "databricks-refused",
+    JobNotFound = "job-not-found",
+    JobRunNotFound = "job-run-not-found",
+    JobFailed = "job-failed",
+    JobCanceled = "job-canceled",
+    WorkspaceNotFound = "workspace-not-found",
+    DatasetNotFound = "dataset-not-found",
+    RefreshNotFound = "refresh-not-found",
+    RefreshFailed = "refresh-failed",
+    RefreshRunning = "refresh-running",
+    RefreshLimit = "refresh-limit",
+    PremiumRequired = "premium-required",
+    NotCancellable = "not-cancellable",
+    RowsInvalid = "rows-invalid",
+    PowerBiAccessDenied = "power-bi-access-denied",
+    PowerBiRefused = "power-bi-refused",
+    OperationNotFound = "operation-not-found",
+    OperationInvalid = "operation-invalid",
+    RunNotFound = "run-not-found",
+    RunCanceled = "run-canceled",
+    AssertionFailed = "assertion-failed",
+    ExpressionFailed = "expression-failed",
+    StepTimeout = "step-timeout",
+    OutputTooLarge = "output-too-large",
+    IdempotencyKeyReused = "idempotency-key-reused",
+    OutcomeUnknown = "outcome-unknown",
+    StatusTokenInvalid = "status-token-invalid",
+    StatusTokenExpired = "status-token-expired",
+    MessageMalformed = "message-malformed",
+    MessageIdReused = "message-id-reused",
+    ReplyNotAllowed = "reply-not-allowed",
+    DeliveriesExhausted = "deliveries-exhausted",
+    SecretNotFound = "secret-not-found",
+    SecretUnavailable = "secret-unavailable",
+    IdentityUnavailable = "identity-unavailable",
+    UpstreamThrottled = "upstream-throttled",
+    UpstreamUnavailable = "upstream-unavailable",
+    UpstreamTimeout = "upstream-timeout",
+    UpstreamReplyInvalid = "upstream-reply-invalid",
+    LedgerUnavailable = "ledger-unavailable",
+    DeadlineExceeded = "deadline-exceeded",
+    Misconfigured = "misconfigured",
+    Internal = "internal",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

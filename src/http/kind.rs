@@ -1,0 +1,91 @@
+//! Every kind of outbound request there is, and how it may be tried. Callers name a kind and decide nothing else.
+
+use std::time::Duration;
+
+/// How a kind behaves when the answer is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// Asking; may be sent again after any failure in transit.
+    Read,
+    /// Acting, but the neighbour recognises a repetition (an idempotency token, a cancel, a delete).
+    Repeatable,
+    /// Acting; after an ambiguous failure it is not sent again. A 503 is retried only with `Retry-After`.
+    Execute,
+}
+
+/// One kind of outbound request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    /// `POST /api/2.0/sql/statements` of what is surely a read.
+    StatementRead,
+    /// `POST /api/2.0/sql/statements` of anything else.
+    StatementWrite,
+    StatementGet,
+    StatementChunk,
+    StatementCancel,
+    WarehouseGet,
+    QueryHistory,
+    /// `run-now`, always with an `idempotency_token`.
+    JobRunNow,
+    JobGet,
+    JobRunGet,
+    JobRunOutput,
+    JobRunCancel,
+    RefreshStart,
+    RefreshGet,
+    RefreshCancel,
+    RowsPush,
+    RowsDelete,
+    DatasetGet,
+    /// Sent again after an ambiguous failure: receivers drop doubles by the `causeway-key` property.
+    MessageSend,
+    TokenRequest,
+    /// A look at whether a neighbour is there at all; one try.
+    Probe,
+}
+
+/// How often and how long a kind may be tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance {
+    pub category: Category,
+    /// Tries in all, the first included.
+    pub tries: u32,
+    /// Longest wait for one answer.
+    pub per_try: Duration,
+    /// Longest time over all tries, waits included; the caller's deadline may be sooner.
+    pub in_all: Duration,
+}
+
+impl RequestKind {
+    /// The row of the table.
+    pub const fn allowance(self) -> Allowance {
+        use Category::{Execute, Read, Repeatable};
+        match self {
+            Self::StatementRead => row(Read, 4, 65, 110),
+            Self::StatementWrite => row(Execute, 4, 65, 110),
+            Self::StatementGet | Self::StatementChunk => row(Read, 6, 30, 110),
+            Self::StatementCancel => row(Repeatable, 4, 15, 60),
+            Self::WarehouseGet | Self::QueryHistory => row(Read, 4, 15, 60),
+            Self::JobRunNow => row(Repeatable, 5, 30, 90),
+            Self::JobGet | Self::JobRunGet | Self::JobRunOutput => row(Read, 5, 30, 90),
+            Self::JobRunCancel => row(Repeatable, 4, 15, 60),
+            Self::RefreshStart => row(Execute, 4, 30, 90),
+            Self::RefreshGet | Self::DatasetGet => row(Read, 5, 30, 90),
+            Self::RefreshCancel => row(Repeatable, 4, 15, 60),
+            Self::RowsPush => row(Execute, 4, 60, 110),
+            Self::RowsDelete => row(Repeatable, 4, 30, 90),
+            Self::MessageSend => row(Repeatable, 5, 15, 60),
+            Self::TokenRequest => row(Read, 4, 10, 30),
+            Self::Probe => row(Read, 1, 5, 5),
+        }
+    }
+}
+
+const fn row(category: Category, tries: u32, per_try: u64, in_all: u64) -> Allowance {
+    Allowance {
+        category,
+        tries,
+        per_try: Duration::from_secs(per_try),
+        in_all: Duration::from_secs(in_all),
+    }
+}

@@ -1,0 +1,14 @@
+//! The only way out: one transport, one table of request kinds, one retry rule, one place that redacts.
+//!
+//! Callers say *what kind* of request they make ([`RequestKind`]) and *by when* ([`Deadline`]); how often it may be
+//! tried stands in the table. What may not live here: anything about a particular neighbour.
+
+mod deadline;
+mod kind;
+mod outbound;
+mod send;
+
+pub use deadline::Deadline;
+pub use kind::{Category, RequestKind};
+pub use outbound::{HttpError, Outbound, Reply};
+pub use send::Http;

@@ -1,0 +1,65 @@
+//! What a call brings and what it gets, free of any web framework.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::http::Deadline;
+
+/// How the caller wants to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Wait this long for the end, then 202 (`waitSeconds`; `None` is the default of the call).
+    Wait(Option<Duration>),
+    /// 201 at once (`mode=start`).
+    Start,
+}
+
+/// One call, as the trigger decoded it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// By when something must be answered.
+    pub deadline: Deadline,
+    pub mode: Mode,
+    /// `Idempotency-Key`, when sent.
+    pub idempotency_key: Option<String>,
+    /// `X-Azure-Functions-InvocationId`: the same when the host sends a call again.
+    pub invocation_id: String,
+    /// Who calls, for claims: an id of the identity, else `anonymous`.
+    pub caller: String,
+    /// Scheme and host that the caller used, from the forwarded headers.
+    pub forwarded_base: Option<Url>,
+    /// Whole query, decoded, in order.
+    pub query: Vec<(String, String)>,
+}
+
+/// Which success it is; the trigger knows the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// 200
+    Done,
+    /// 201, with `location`
+    Started,
+    /// 202, with `location` and `retry_after_seconds`
+    Accepted,
+}
+
+/// What the caller gets.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub kind: AnswerKind,
+    /// JSON.
+    pub body: Vec<u8>,
+    pub location: Option<String>,
+    pub retry_after_seconds: Option<u64>,
+    /// Header `x-causeway-run-id`.
+    pub run_id: Option<String>,
+    /// Header `x-causeway-replayed: true`.
+    pub replayed: bool,
+}
+
+impl Answer {
+    pub fn done(body: Vec<u8>) -> Self {
+        Self { kind: AnswerKind::Done, body, location: None, retry_after_seconds: None, run_id: None, replayed: false }
+    }
+}

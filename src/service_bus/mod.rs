@@ -1,0 +1,31 @@
+//! Sending and scheduling messages over the Service Bus REST API. Receiving is the host's work.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::failure::Failure;
+use crate::http::Deadline;
+
+/// One message to send.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    pub body: Bytes,
+    /// Default `application/json`.
+    pub content_type: Option<String>,
+    /// Every message gets a fresh MessageId; duplicate detection would swallow a repeated one.
+    pub correlation_id: Option<String>,
+    pub session_id: Option<String>,
+    pub subject: Option<String>,
+    /// Not visible before this moment (`ScheduledEnqueueTimeUtc`).
+    pub scheduled: Option<Timestamp>,
+    /// Application properties, all strings.
+    pub properties: Vec<(String, String)>,
+}
+
+/// Where messages go. A trait, so that the engine can be simulated.
+#[async_trait]
+pub trait Messages: Send + Sync + std::fmt::Debug {
+    /// Sends to a queue or topic by its name.
+    async fn send(&self, entity: &str, message: Message, deadline: Deadline) -> Result<(), Failure>;
+}

@@ -1,0 +1,158 @@
+//! The settings themselves, one struct a concern. Reading and checking them is `read.rs`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+/// What the Functions host tells us.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// `FUNCTIONS_CUSTOMHANDLER_PORT` (Azure); default 0, any free port.
+    pub port: u16,
+    /// `FUNCTIONS_APP_ROOT_PATH` (Azure); default the current folder. Holds `host.json`.
+    pub app_root: PathBuf,
+}
+
+/// How we prove to Databricks who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabricksAuthentication {
+    /// The function app's managed identity, in Entra.
+    ManagedIdentity,
+    /// An Entra service principal with a client secret ([`Entra`]).
+    ClientSecret,
+    /// A Databricks service principal: client id, and the name of its secret in Key Vault.
+    OAuthM2m { client_id: String, secret_name: String },
+    /// A personal access token, by its name in Key Vault.
+    PersonalAccessToken { secret_name: String },
+}
+
+/// The Databricks workspace.
+#[derive(Clone, Debug)]
+pub struct Databricks {
+    /// `CAUSEWAY_DATABRICKS_HOST`, required: `https://adb-1234567890123456.7.azuredatabricks.net`.
+    pub host: Url,
+    /// `CAUSEWAY_DATABRICKS_WAREHOUSE_ID`: the warehouse of statements that name none; 16 hex digits.
+    pub warehouse_id: Option<String>,
+    /// `CAUSEWAY_DATABRICKS_AUTH`: `managed-identity` (default), `client-secret`, `oauth-m2m` with
+    /// `CAUSEWAY_DATABRICKS_CLIENT_ID` and `CAUSEWAY_DATABRICKS_CLIENT_SECRET_NAME` (default
+    /// `databricks-client-secret`), or `pat` with `CAUSEWAY_DATABRICKS_TOKEN_SECRET_NAME` (default `databricks-token`).
+    pub authentication: DatabricksAuthentication,
+    /// `CAUSEWAY_DATABRICKS_AUDIENCE`: the Entra resource; default `2ff814a6-3304-4ab8-85cb-cd0e6f879c1d`.
+    pub audience: String,
+}
+
+/// Power BI.
+#[derive(Clone, Debug)]
+pub struct PowerBi {
+    /// `CAUSEWAY_POWER_BI_URL`: default by cloud, `https://api.powerbi.com`.
+    pub url: Url,
+    /// `CAUSEWAY_POWER_BI_AUDIENCE`: default by cloud, `https://analysis.windows.net/powerbi/api`.
+    pub audience: String,
+    /// `CAUSEWAY_POWER_BI_AUTH`: `managed-identity` (default) or `client-secret`.
+    pub client_secret: bool,
+}
+
+/// Key Vault.
+#[derive(Clone, Debug)]
+pub struct KeyVault {
+    /// `CAUSEWAY_KEY_VAULT_URL`, required: `https://my-vault.vault.azure.net`.
+    pub url: Url,
+    /// `CAUSEWAY_KEY_VAULT_VERIFY_CHALLENGE`: whether the challenge must name the vault's domain; default `true`.
+    pub verify_challenge: bool,
+    /// `CAUSEWAY_SECRET_CACHE_SECONDS`: how long a secret's current version is believed; default 600.
+    pub cache: Duration,
+}
+
+/// Our identity in Entra.
+#[derive(Clone, Debug)]
+pub struct Entra {
+    /// `AZURE_AUTHORITY_HOST` (Azure); default by `CAUSEWAY_CLOUD` (`public`, `usgov`, `china`).
+    pub authority: Url,
+    /// `CAUSEWAY_ENTRA_TENANT_ID`; required for `client-secret`.
+    pub tenant_id: Option<String>,
+    /// `CAUSEWAY_ENTRA_CLIENT_ID`; required for `client-secret`.
+    pub client_id: Option<String>,
+    /// `CAUSEWAY_ENTRA_CLIENT_SECRET_NAME`: its name in Key Vault; default `entra-client-secret`.
+    pub client_secret_name: String,
+    /// `CAUSEWAY_MANAGED_IDENTITY_CLIENT_ID`: a user-assigned identity; default the system-assigned one.
+    pub managed_identity_client_id: Option<String>,
+}
+
+/// Service Bus.
+#[derive(Clone, Debug)]
+pub struct ServiceBus {
+    /// `CAUSEWAY_SERVICE_BUS_URL`; default `https://{ServiceBusConnection__fullyQualifiedNamespace}` (Azure).
+    pub url: Url,
+    /// `CAUSEWAY_REQUEST_QUEUE`; default `causeway-requests`. Also resolved by the host in `function.json`.
+    pub request_queue: String,
+    /// `CAUSEWAY_WORK_QUEUE`; default `causeway-work`. Also resolved by the host.
+    pub work_queue: String,
+    /// `CAUSEWAY_PARKING_QUEUE`; default `causeway-parking`.
+    pub parking_queue: String,
+    /// `CAUSEWAY_REPLY_QUEUES`: where replies may go, separated by commas; default `causeway-replies`.
+    pub reply_queues: Vec<String>,
+}
+
+/// Where the ledger is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerPlace {
+    /// A container in Azure Blob: `https://account.blob.core.windows.net/container`; on loopback also
+    /// `http://127.0.0.1:10000/account/container`.
+    Blob { url: Url },
+    /// A folder: `file:///var/causeway`.
+    Folder { path: PathBuf },
+    /// `memory:`, for tests only.
+    Memory,
+}
+
+/// The ledger.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// `CAUSEWAY_LEDGER_URL`; default the container `causeway-ledger` in the account of
+    /// `AzureWebJobsStorage__accountName` or `AzureWebJobsStorage__blobServiceUri` (Azure).
+    pub place: LedgerPlace,
+}
+
+/// HTTP calls and their claims.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    /// `CAUSEWAY_PUBLIC_BASE_URL`: the base of every `Location`; default the forwarded host.
+    pub public_base_url: Option<Url>,
+    /// `CAUSEWAY_STATUS_KEY_SECRET_NAME`: the key that signs status URLs, in Key Vault; default `causeway-status-key`.
+    pub status_key_secret_name: String,
+    /// `CAUSEWAY_CLAIM_HOURS`: how long an idempotency key is remembered; default 24.
+    pub claim_life: Duration,
+}
+
+/// The engine.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    /// `CAUSEWAY_SEND_WINDOW_SECONDS`: from `started` until a side effect may no longer be sent; default 30, at least 1.
+    pub send_window: Duration,
+    /// `CAUSEWAY_SEND_MARGIN_SECONDS`: from there until recovery may begin; default 60, at least 1.
+    pub send_margin: Duration,
+    /// `CAUSEWAY_MESSAGE_SECONDS`: our deadline for message and timer invocations; default 240.
+    pub message_deadline: Duration,
+    /// `CAUSEWAY_UNKNOWN_OPERATION_SECONDS`: how long a message for an unknown operation waits; default 900.
+    pub unknown_operation_wait: Duration,
+    /// `CAUSEWAY_MESSAGE_ID_REUSE_SECONDS`: after this, a repeated message id is a new request; default 86400.
+    pub message_id_reuse: Duration,
+}
+
+/// Declared operations.
+#[derive(Clone, Debug)]
+pub struct Operations {
+    /// `CAUSEWAY_OPERATIONS_FOLDER`; default `operations` in the app's root.
+    pub folder: PathBuf,
+    /// `CAUSEWAY_VAR_*`: what expressions see as `variables.*`, in lower case.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Logs.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// `CAUSEWAY_LOG`: what is logged, as `level` or `target=level,…`; default `info`.
+    pub filter: String,
+}

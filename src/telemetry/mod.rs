@@ -1,0 +1,1 @@
+//! Logs as JSON lines on stdout, with the invocation they belong to.

@@ -1,0 +1,1 @@
+//! Where invocations enter. The only room that knows actix-web and the Functions envelope.
