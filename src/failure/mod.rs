@@ -67,6 +67,9 @@ pub struct Failure {
     /// When it is worth trying again, in whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
+    /// The work itself has ended, for good: whatever the code, no caller should send it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
     /// Where in the caller's body or file the fault is, such as `parameters.day`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
@@ -88,9 +91,17 @@ impl Failure {
             run_id: None,
             step: None,
             retry_after_seconds: None,
+            settled: false,
             place: None,
             source: None,
         }
+    }
+
+    /// The same failure, as the end of work that is not to be sent again.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.settled = true;
+        self
     }
 
     /// The same failure, after which a side effect may have happened.

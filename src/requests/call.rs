@@ -58,6 +58,13 @@ pub struct Answer {
     pub replayed: bool,
 }
 
+impl Call {
+    /// The first value of a query parameter.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
 impl Answer {
     pub fn done(body: Vec<u8>) -> Self {
         Self { kind: AnswerKind::Done, body, location: None, retry_after_seconds: None, run_id: None, replayed: false }

@@ -1,63 +1,113 @@
 //! The direct work of one HTTP call: claim, send, wait, hand over. Knows no actix-web and no status code.
 
+mod answers;
+mod body;
 mod call;
+mod claim;
+mod job_runs;
+mod operations;
+mod pages;
+mod ready;
+mod refreshes;
+mod rows;
+mod statements;
+mod status;
+mod token;
+mod values;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::key_vault::Secrets;
+use crate::ledger::Ledger;
+use crate::runs::Runs;
+use crate::settings;
+use crate::steps::Neighbours;
 
 pub use call::{Answer, AnswerKind, Call, Mode};
 
-use bytes::Bytes;
-
-use crate::failure::Failure;
+/// Waited for when a call does not say.
+const DEFAULT_WAIT: Duration = Duration::from_secs(90);
+/// The longest wait that is granted: Power Automate gives up after 120 s.
+const LONGEST_WAIT: Duration = Duration::from_secs(105);
+/// The longest wait just after the process has started: the caller's 120 s began before we did.
+const LONGEST_WAIT_AT_FIRST: Duration = Duration::from_secs(80);
+const AT_FIRST: Duration = Duration::from_secs(60);
+/// Kept back from a call's deadline, to answer.
+const TO_ANSWER: Duration = Duration::from_secs(3);
 
 /// Everything an HTTP function can ask for; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Requests {}
+#[derive(Clone)]
+pub struct Requests(Arc<Inner>);
+
+struct Inner {
+    neighbours: Neighbours,
+    ledger: Ledger,
+    secrets: Arc<dyn Secrets>,
+    runs: Runs,
+    settings: settings::Requests,
+    runs_settings: settings::Runs,
+    started: Instant,
+    seen: Mutex<Option<ready::Seen>>,
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Requests")
+    }
+}
 
 impl Requests {
-    pub async fn submit_statement(&self, _call: &Call, _body: Bytes) -> Result<Answer, Failure> {
-        unimplemented!()
+    /// `started` is when the process began.
+    pub fn new(
+        neighbours: Neighbours,
+        ledger: Ledger,
+        secrets: Arc<dyn Secrets>,
+        runs: Runs,
+        settings: settings::Requests,
+        runs_settings: settings::Runs,
+        started: Instant,
+    ) -> Self {
+        let seen = Mutex::new(None);
+        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, runs_settings, started, seen }))
     }
-    pub async fn get_statement(&self, _call: &Call, _id: &str) -> Result<Answer, Failure> {
-        unimplemented!()
+
+    /// Until when this call may wait for its work.
+    fn wait(&self, call: &Call) -> Result<Deadline, Failure> {
+        let longest = if self.0.started.elapsed() < AT_FIRST { LONGEST_WAIT_AT_FIRST } else { LONGEST_WAIT };
+        let wanted = match call.mode {
+            Mode::Start => Duration::ZERO,
+            Mode::Wait(wanted) => wanted.unwrap_or(DEFAULT_WAIT),
+        };
+        if wanted > LONGEST_WAIT {
+            return Err(Failure::new(Code::QueryInvalid, "`waitSeconds` is at most 105.").at("waitSeconds"));
+        }
+        Ok(call.deadline.less(TO_ANSWER).within(wanted.min(longest)))
     }
-    pub async fn cancel_statement(&self, _call: &Call, _id: &str) -> Result<Answer, Failure> {
-        unimplemented!()
+
+    /// A deadline for one look, which may come a little after the wait is over.
+    fn looking(&self, wait: Deadline) -> Deadline {
+        Deadline::after(wait.remaining() + TO_ANSWER)
     }
-    /// `job` is an id or a unique name.
-    pub async fn start_job_run(&self, _call: &Call, _job: &str, _body: Bytes) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn get_job_run(&self, _call: &Call, _id: &str) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn start_refresh(&self, _call: &Call, _w: &str, _d: &str, _body: Bytes) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn get_refresh(&self, _call: &Call, _w: &str, _d: &str, _id: &str) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn cancel_refresh(&self, _call: &Call, _w: &str, _d: &str, _id: &str) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn push_rows(&self, _call: &Call, _w: &str, _d: &str, _t: &str, _body: Bytes) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn list_operations(&self, _call: &Call) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn get_operation(&self, _call: &Call, _name: &str) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn run_operation(&self, _call: &Call, _name: &str, _body: Bytes) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn get_run(&self, _call: &Call, _id: &str) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    pub async fn status(&self, _call: &Call, _token: &str) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
-    /// States of the neighbours, cached for 30 s; `Err` when one that is needed cannot be reached.
-    pub async fn ready(&self, _call: &Call) -> Result<Answer, Failure> {
-        unimplemented!()
-    }
+}
+
+fn writer() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+fn to_value<T: Serialize>(value: &T) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|error| Failure::new(Code::Internal, "Not JSON.").caused_by(error))
+}
+
+fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
+    T::deserialize(value).map_err(|error| Failure::new(Code::Internal, "A claim cannot be read.").caused_by(error))
 }

@@ -4,4 +4,4 @@ mod column;
 mod write;
 
 pub use column::{Column, Conversion};
-pub use write::{Shape, ValueOptions, write_rows};
+pub use write::{Shape, ValueOptions, to_values, write_rows};

@@ -30,3 +30,12 @@ pub fn write_rows(
 ) -> Result<(), Failure> {
     unimplemented!()
 }
+
+/// Rows as JSON objects, for expressions.
+pub fn to_values(
+    _columns: &[Column],
+    _rows: &[Vec<Option<String>>],
+    _options: ValueOptions,
+) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Failure> {
+    unimplemented!()
+}

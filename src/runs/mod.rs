@@ -1,34 +1,266 @@
 //! The durable engine. Knows no HTTP and no neighbour; what a step does lives in `steps`.
+//!
+//! A run is a log of records; who appends the next number moves it on. Messages wake it, the tick finds what fell asleep
+//! for good. The rooms: `record` is the state, `log` reads and appends it, `create` begins a run, `advance` and `step`
+//! move it, `wake` and `tick` and `nudge` come back to it, `end` tells its end.
 
+mod accept;
+mod advance;
+mod create;
+mod end;
+pub mod identity;
+mod log;
+mod nudge;
+mod park;
 mod received;
+mod record;
+mod scope;
+mod step;
+mod tick;
+mod view;
+mod wake;
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::ledger::Ledger;
+use crate::operations::{Catalog, Entry, FieldProblem};
+use crate::service_bus::Messages;
+use crate::settings;
+use crate::steps::Neighbours;
+
+use advance::Advance;
+use create::NewRun;
+use record::{Record, RunState, Trigger};
+
+pub use create::runnable;
 pub use received::Received;
 
-use crate::failure::Failure;
-use crate::http::Deadline;
+/// What the engine stands on.
+#[derive(Debug)]
+pub struct Engine {
+    pub ledger: Ledger,
+    pub neighbours: Neighbours,
+    pub messages: Arc<dyn Messages>,
+    pub catalog: Arc<Catalog>,
+    pub settings: settings::Runs,
+    pub queues: settings::ServiceBus,
+}
 
-/// The engine's ways in; cheap to clone. An `Err` makes the host deliver again.
+/// The engine's ways in; cheap to clone.
+#[derive(Clone)]
+pub struct Runs(Arc<Engine>);
+
+impl fmt::Debug for Runs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Runs")
+    }
+}
+
+/// A run that exists.
+#[derive(Debug)]
+pub struct Begun {
+    run: String,
+    /// Its lease, when this invocation has it.
+    held: Option<Box<Record>>,
+}
+
+impl Begun {
+    /// A run that began earlier.
+    pub fn before(run: &str) -> Self {
+        Self { run: run.to_owned(), held: None }
+    }
+
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+}
+
+/// A run as a waiting caller sees it.
 #[derive(Clone, Debug)]
-pub struct Runs {}
+pub struct RunOutcome {
+    pub run: String,
+    pub state: RunEnd,
+}
+
+/// Whether and how it ended.
+#[derive(Clone, Debug)]
+pub enum RunEnd {
+    /// Not yet; `state` for the caller.
+    Going {
+        state: String,
+    },
+    Succeeded {
+        output: Value,
+    },
+    Failed {
+        failure: Box<Failure>,
+    },
+}
+
+/// Kept back from an invocation's deadline, to tell the host that it failed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 impl Runs {
-    /// The request queue: validate, create the run, enqueue its first advance, answer. What can never work is parked.
-    pub async fn accept(&self, _message: Received, _deadline: Deadline) -> Result<(), Failure> {
-        unimplemented!()
+    pub fn new(engine: Engine) -> Self {
+        Self(Arc::new(engine))
+    }
+
+    pub fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    /// The request queue. An `Err` makes the host deliver again.
+    pub async fn accept(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
+        insist(deadline, || self.0.accept(&message, deadline.less(LAST_WORDS))).await
     }
 
     /// The work queue: advance one run.
-    pub async fn work(&self, _message: Received, _deadline: Deadline) -> Result<(), Failure> {
-        unimplemented!()
+    pub async fn work(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
+        insist(deadline, || self.0.work(&message, deadline.less(LAST_WORDS))).await
     }
 
-    /// A dead-letter queue: park with exact bytes, properties and the reason. `queue` is where it died.
-    pub async fn park_dead_letter(&self, _message: Received, _queue: &str, _deadline: Deadline) -> Result<(), Failure> {
-        unimplemented!()
+    /// A dead-letter queue: park with exact bytes, properties and the reason.
+    pub async fn park_dead_letter(&self, message: Received, queue: &str, deadline: Deadline) -> Result<(), Failure> {
+        insist(deadline, || self.0.park_dead_letter(&message, queue, deadline.less(LAST_WORDS))).await
     }
 
-    /// The timer: start what is due, nudge what is stale.
-    pub async fn tick(&self, _deadline: Deadline) -> Result<(), Failure> {
-        unimplemented!()
+    /// The timer: start what is due, and every fifth minute nudge what is stale.
+    pub async fn tick(&self, deadline: Deadline) -> Result<(), Failure> {
+        let now = Timestamp::now();
+        self.0.tick(now, deadline.less(LAST_WORDS)).await?;
+        if (now.as_second() / 60) % 5 == 0 {
+            self.0.nudge(now, deadline.less(LAST_WORDS)).await?;
+        }
+        Ok(())
     }
+
+    /// Creates a run for an HTTP call, or finds the one that stands under this id.
+    ///
+    /// With `hold` the caller advances it with [`Runs::carry_on`]; else its first message has been sent.
+    pub async fn begin(
+        &self,
+        entry: &Entry,
+        run: &str,
+        parameters: Map<String, Value>,
+        caller: &str,
+        hold: bool,
+        deadline: Deadline,
+    ) -> Result<Begun, Failure> {
+        let new = NewRun { run: run.to_owned(), parameters, caller: caller.to_owned(), trigger: Trigger::Http };
+        let (record, ours) = self.0.create(entry, &new, hold, deadline).await?;
+        Ok(Begun { run: run.to_owned(), held: (hold && ours).then(|| Box::new(record)) })
+    }
+
+    /// Advances a run that this invocation holds, or watches one that another moves, until `patience` ends.
+    pub async fn carry_on(&self, begun: Begun, patience: Deadline, deadline: Deadline) -> Result<RunOutcome, Failure> {
+        let Some(record) = begun.held else { return self.follow(&begun.run, patience, deadline).await };
+        match self.0.advance(*record, true, patience, deadline).await? {
+            Advance::AtRest(record) | Advance::Waiting(record) => Ok(outcome(&record)),
+            Advance::Busy(_) | Advance::Overtaken => self.follow(&begun.run, patience, deadline).await,
+        }
+    }
+
+    /// Watches a run until it ends or `patience` does. Moves nothing, but sees to it that something will.
+    pub async fn follow(&self, run: &str, patience: Deadline, deadline: Deadline) -> Result<RunOutcome, Failure> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let newest = self.0.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
+            if newest.state.at_rest() {
+                return Ok(outcome(&newest));
+            }
+            if patience.remaining() <= pause {
+                // A running run has no message under way; its worker may have died.
+                if newest.state == RunState::Running {
+                    self.0.wake(run, newest.seq, newest.lease_until, deadline).await?;
+                }
+                return Ok(outcome(&newest));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(Duration::from_secs(2));
+        }
+    }
+
+    /// Where a run stands now.
+    pub async fn look(&self, run: &str, deadline: Deadline) -> Result<RunOutcome, Failure> {
+        let newest = self.0.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
+        Ok(outcome(&newest))
+    }
+
+    /// The run with its steps, as JSON.
+    pub async fn view(&self, run: &str, deadline: Deadline) -> Result<Value, Failure> {
+        let first = self.0.first(run, deadline).await?.ok_or_else(|| not_found(run))?;
+        let newest = self.0.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
+        Ok(view::view(&first, &newest))
+    }
+
+    /// Runs that nudging does not help.
+    pub async fn stalled(&self, deadline: Deadline) -> Result<Vec<String>, Failure> {
+        self.0.stalled(deadline).await
+    }
+}
+
+fn not_found(run: &str) -> Failure {
+    let run: String = run.chars().take(64).collect();
+    Failure::new(Code::RunNotFound, format!("There is no run \"{run}\"; it may have been forgotten after 30 days."))
+}
+
+fn outcome(record: &Record) -> RunOutcome {
+    let state = match (record.state, &record.error) {
+        (RunState::Succeeded, _) => RunEnd::Succeeded { output: record.output.clone().unwrap_or(Value::Null) },
+        (RunState::Failed, Some(error)) => RunEnd::Failed { failure: Box::new(error.clone()) },
+        (RunState::Failed, None) => RunEnd::Failed {
+            failure: Box::new(Failure::new(Code::Internal, "The run failed and did not say why.").in_run(&record.run)),
+        },
+        (RunState::Waiting, _) => RunEnd::Going { state: "waiting".into() },
+        (RunState::Running, _) => RunEnd::Going { state: "running".into() },
+    };
+    RunOutcome { run: record.run.clone(), state }
+}
+
+/// All problems of the parameters in one failure.
+pub fn parameters_invalid(problems: &[FieldProblem]) -> Failure {
+    let each: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.place, problem.message)).collect();
+    let failure = Failure::new(Code::ParametersInvalid, each.join("; "));
+    match problems.first() {
+        Some(first) => failure.at(first.place.clone()),
+        None => failure,
+    }
+}
+
+/// Tries again until near the deadline while the ledger or the queue is away: to abandon has no delay, and ten
+/// deliveries would burn in a second.
+async fn insist<F>(deadline: Deadline, attempt: impl Fn() -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match attempt().await {
+            Err(failure) if is_outage(&failure) && deadline.remaining() > pause + 2 * LAST_WORDS => {
+                tracing::warn!(error = failure.chain(), pause_ms = pause.as_millis(), "waiting for a neighbour");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(15));
+            }
+            other => return other,
+        }
+    }
+}
+
+fn is_outage(failure: &Failure) -> bool {
+    matches!(
+        failure.code,
+        Code::LedgerUnavailable
+            | Code::UpstreamUnavailable
+            | Code::UpstreamThrottled
+            | Code::UpstreamTimeout
+            | Code::IdentityUnavailable
+            | Code::SecretUnavailable
+    )
 }

@@ -1,1 +1,157 @@
-//! One file a kind of step: prepare, send, look up, poll, cancel. The recovery table of the design is this trait.
+//! One file a kind of step: prepare, send, poll, cancel, and what recovery may do. Knows nothing of runs or records.
+//!
+//! The recovery table of the design is [`Kind::recovery`]: what may be done when a step was `started` and nobody knows
+//! whether it was sent.
+
+mod assert;
+mod binding;
+mod job;
+mod push_rows;
+mod refresh;
+mod sql;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::databricks::Databricks;
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::operations::{ExpressionError, Scope, StepKind};
+use crate::power_bi::PowerBi;
+
+pub use binding::bind_parameters;
+pub use job::job_run_json;
+pub use push_rows::push as push_rows;
+pub use refresh::{RefreshId, outcome as refresh_outcome, refresh_json};
+
+/// Whom steps act upon; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Neighbours {
+    pub databricks: Databricks,
+    pub power_bi: PowerBi,
+    /// The warehouse of statements that name none.
+    pub warehouse_id: Option<String>,
+}
+
+/// A step, rendered: what is sent, now and in recovery, and never rendered again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    pub inputs: Value,
+    /// Whether sending it may change anything. Steps without an effect write only their end.
+    pub effect: bool,
+}
+
+/// What came of sending.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// The neighbour works on it under this id.
+    Submitted { upstream_id: String },
+    /// It is done already.
+    Done { upstream_id: Option<String>, output: Value },
+    /// Refused for now, without effect: worth trying again after a while.
+    NotYet { after: Duration, because: Box<Failure> },
+}
+
+/// What came of looking.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Polled {
+    Running,
+    Done { output: Value },
+}
+
+/// What may be done about a step that was started and perhaps sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Sending again cannot double the effect.
+    SendAgain,
+    /// Only a human can tell.
+    Unknown,
+}
+
+/// One kind of step.
+#[async_trait]
+pub trait Kind: Send + Sync {
+    /// Fills in the step's templates and checks the result.
+    fn prepare(&self, step: &StepKind, scope: &Scope, neighbours: &Neighbours) -> Result<Prepared, Failure>;
+
+    /// Sends it, once. `key` is the same for every sending of one attempt.
+    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure>;
+
+    /// What recovery may do with these inputs.
+    fn recovery(&self, inputs: &Value) -> Recovery;
+
+    /// Looks once. A failure of the *work* has a settled code; a failure to look is the neighbour's.
+    async fn poll(
+        &self,
+        at: &Neighbours,
+        inputs: &Value,
+        upstream_id: &str,
+        deadline: Deadline,
+    ) -> Result<Polled, Failure>;
+
+    /// Asks the neighbour to stop.
+    async fn cancel(
+        &self,
+        at: &Neighbours,
+        inputs: &Value,
+        upstream_id: &str,
+        deadline: Deadline,
+    ) -> Result<(), Failure>;
+}
+
+/// The kind of a declared step.
+pub fn kind_of(step: &StepKind) -> &'static dyn Kind {
+    match step {
+        StepKind::Sql(_) => &sql::Sql,
+        StepKind::Job(_) => &job::Job,
+        StepKind::Refresh(_) => &refresh::Refresh,
+        StepKind::PushRows(_) => &push_rows::PushRows,
+        StepKind::Assert(_) => &assert::Assert,
+    }
+}
+
+/// Whether a failure while polling says that the work itself ended badly, rather than that we could not look.
+pub fn is_end_of_work(failure: &Failure) -> bool {
+    matches!(
+        failure.code,
+        Code::StatementFailed
+            | Code::StatementCanceled
+            | Code::StatementNotFound
+            | Code::ResultTooLarge
+            | Code::ResultExpired
+            | Code::ResultIncomplete
+            | Code::JobFailed
+            | Code::JobCanceled
+            | Code::JobRunNotFound
+            | Code::RefreshFailed
+            | Code::RefreshNotFound
+            | Code::AssertionFailed
+            | Code::OutputTooLarge
+            | Code::OutcomeUnknown
+            | Code::DatabricksRefused
+            | Code::PowerBiRefused
+    )
+}
+
+fn expression_failed(error: &ExpressionError) -> Failure {
+    Failure::new(Code::ExpressionFailed, error.to_string())
+}
+
+fn to_inputs<T: Serialize>(inputs: &T) -> Result<Value, Failure> {
+    serde_json::to_value(inputs)
+        .map_err(|error| Failure::new(Code::Internal, "A step's inputs could not be written.").caused_by(error))
+}
+
+fn from_inputs<T: DeserializeOwned>(inputs: &Value) -> Result<T, Failure> {
+    T::deserialize(inputs)
+        .map_err(|error| Failure::new(Code::Internal, "A step's recorded inputs cannot be read.").caused_by(error))
+}
+
+/// A kind was handed a step of another kind: the two matches in this room disagree.
+fn mismatched() -> Failure {
+    Failure::new(Code::Internal, "A step was handed to another kind than its own.")
+}

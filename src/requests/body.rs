@@ -1,0 +1,24 @@
+//! Reading bodies strictly: what is missing, malformed or unknown is named with its place.
+
+use serde::de::DeserializeOwned;
+
+use crate::failure::{Code, Failure};
+
+/// Reads a JSON body; an unknown member is an error.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(missing());
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            Failure::new(Code::BodyInvalid, format!("The body is not what this call takes: {error}."))
+        } else {
+            Failure::new(Code::BodyMalformed, format!("The body is not JSON: {error}."))
+        }
+    })
+}
+
+/// A POST that may have an effect came without a body.
+pub(super) fn missing() -> Failure {
+    Failure::new(Code::BodyMissing, "The body is empty. Send a JSON object; `{}` if there is nothing to say.")
+}

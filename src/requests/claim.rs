@@ -1,0 +1,270 @@
+//! Claims: what makes a POST that is sent again find the first one. A log in the ledger, with a step's records.
+//!
+//! `claims/{caller}/{route}/{hash of the key}/{seq}`: `started` before the effect, then `submitted` with what the
+//! neighbour called it, `released` when it surely did not happen, or `unknown`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Call, Requests};
+use crate::failure::{Code, Effect, Failure};
+use crate::http::Deadline;
+use crate::ledger::{Put, entry_path};
+use crate::runs::identity::{digest_of, hash};
+use crate::steps::Recovery;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Event {
+    Started,
+    Submitted,
+    Released,
+    Unknown,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    writer: String,
+    event: Event,
+    at: Timestamp,
+    /// Of path and body: the same key for something else is refused.
+    digest: String,
+    /// What is sent, now and in recovery.
+    inputs: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    send_before: Option<Timestamp>,
+    /// What the neighbour called it, or the whole result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upstream: Option<Value>,
+}
+
+/// One POST that may have an effect.
+#[derive(Debug)]
+pub(super) struct Claimant<'a> {
+    pub call: &'a Call,
+    /// Name of the route, safe in a path: `sql-statements`.
+    pub route: &'static str,
+    /// What the path names besides, such as a job's id.
+    pub target: &'a str,
+    pub body: &'a Bytes,
+    pub recovery: Recovery,
+}
+
+/// What a claimed effect gave, now or when it was first sent.
+#[derive(Debug)]
+pub(super) struct Effected {
+    pub upstream: Value,
+    pub inputs: Value,
+    /// It happened for an earlier sending of the same call.
+    pub replayed: bool,
+}
+
+enum Claimed {
+    Ours { seq: u64, inputs: Value },
+    Before { upstream: Value, inputs: Value },
+}
+
+impl Requests {
+    /// Has the effect once for this key, however often the call comes.
+    ///
+    /// `read` turns the body into what is sent; `send` sends it, with a key that is the same for every sending.
+    pub(super) async fn once(
+        &self,
+        claimant: &Claimant<'_>,
+        read: impl Fn(&[u8]) -> Result<Value, Failure>,
+        send: impl AsyncFn(&Value, &str, Deadline) -> Result<Value, Failure>,
+    ) -> Result<Effected, Failure> {
+        let call = claimant.call;
+        let key = call.idempotency_key.as_deref().unwrap_or(&call.invocation_id);
+        let log = format!("claims/{}/{}/{}", call.caller, claimant.route, hash(&[key]));
+        // The host sends a dropped call again without its body: the claim knows what it was.
+        let wanted = if claimant.body.is_empty() {
+            None
+        } else {
+            let digest = digest_of(&[claimant.target.as_bytes(), b"\n", claimant.body.as_ref()].concat());
+            Some((digest, read(claimant.body)?))
+        };
+        let (seq, inputs) = match self.claim(claimant, &log, wanted).await? {
+            Claimed::Before { upstream, inputs } => return Ok(Effected { upstream, inputs, replayed: true }),
+            Claimed::Ours { seq, inputs } => (seq, inputs),
+        };
+        let neighbours_key = hash(&[&log]);
+        let window = call.deadline.within(self.0.runs_settings.send_window);
+        let sent = send(&inputs, &neighbours_key, window).await;
+        let (event, upstream, result) = match sent {
+            Ok(upstream) => (Event::Submitted, Some(upstream.clone()), Ok(upstream)),
+            Err(failure) if failure.effect == Effect::Possible => (Event::Unknown, None, Err(unknown(failure))),
+            Err(failure) => (Event::Released, None, Err(failure)),
+        };
+        let entry = Entry {
+            writer: super::writer(),
+            event,
+            at: Timestamp::now(),
+            digest: String::new(),
+            inputs: inputs.clone(),
+            send_before: None,
+            upstream,
+        };
+        let written = self.0.ledger.put(&entry_path(&log, seq + 1), encode(&entry)?, call.deadline).await;
+        if let Err(error) = &written {
+            // The effect stands. Whoever comes with this key waits for the window, then is told `outcome-unknown`.
+            tracing::error!(claim = log, error = Failure::chain(&unrecorded(error)), "an effect could not be recorded");
+        }
+        result.map(|upstream| Effected { upstream, inputs, replayed: false })
+    }
+
+    async fn claim(
+        &self,
+        claimant: &Claimant<'_>,
+        log: &str,
+        mut wanted: Option<(String, Value)>,
+    ) -> Result<Claimed, Failure> {
+        let deadline = claimant.call.deadline;
+        // A new key is the common case: one write tells.
+        let mut seq = 0;
+        let mut pause = Duration::from_millis(100);
+        let mut take = wanted.is_some();
+        loop {
+            if take && let Some((digest, inputs)) = &wanted {
+                let entry = self.started(digest, inputs);
+                let put = self.0.ledger.put(&entry_path(log, seq), encode(&entry)?, deadline).await?;
+                if put == Put::Written {
+                    return Ok(Claimed::Ours { seq, inputs: inputs.clone() });
+                }
+            }
+            let newest = self.0.ledger.newest(log, deadline).await?;
+            let Some((newest_seq, first, newest)) = self.standing(log, newest, deadline).await? else {
+                if wanted.is_none() {
+                    return Err(super::body::missing());
+                }
+                (take, seq) = (true, 0);
+                continue;
+            };
+            seq = newest_seq + 1;
+            if first.at.duration_until(Timestamp::now()) > self.claim_life() {
+                if wanted.is_none() {
+                    return Err(super::body::missing());
+                }
+                take = true;
+                continue;
+            }
+            match &wanted {
+                Some((digest, _)) if *digest != first.digest => return Err(reused()),
+                Some(_) => {}
+                None => wanted = Some((first.digest.clone(), first.inputs.clone())),
+            }
+            take = match newest.event {
+                Event::Submitted => {
+                    let upstream = newest.upstream.unwrap_or(Value::Null);
+                    return Ok(Claimed::Before { upstream, inputs: newest.inputs });
+                }
+                Event::Unknown => return Err(unknown_before()),
+                // Without its body it cannot be sent; nothing has happened yet.
+                Event::Released if claimant.body.is_empty() => return Err(super::body::missing()),
+                Event::Released => true,
+                Event::Started => {
+                    let settled = newest.send_before.map(|before| before + self.0.runs_settings.send_margin);
+                    if settled.is_some_and(|settled| settled > Timestamp::now()) {
+                        false
+                    } else if claimant.recovery == Recovery::SendAgain {
+                        true
+                    } else {
+                        return Err(unknown_before());
+                    }
+                }
+            };
+            if !take {
+                // Somebody else is sending it right now, or has died doing so.
+                if deadline.remaining() < Duration::from_secs(3) {
+                    return Err(unknown_before());
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+        }
+    }
+
+    /// The newest entry and entry of the latest `started`, which has the digest.
+    async fn standing(
+        &self,
+        log: &str,
+        newest: Option<(u64, Bytes)>,
+        deadline: Deadline,
+    ) -> Result<Option<(u64, Entry, Entry)>, Failure> {
+        let Some((seq, bytes)) = newest else { return Ok(None) };
+        let newest: Entry = decode(&bytes)?;
+        let first = if newest.event == Event::Started || seq == 0 {
+            newest.clone()
+        } else {
+            let bytes = self.0.ledger.get(&entry_path(log, seq - 1), deadline).await?;
+            bytes.map(|bytes| decode(&bytes)).transpose()?.unwrap_or_else(|| newest.clone())
+        };
+        Ok(Some((seq, first, newest)))
+    }
+
+    fn started(&self, digest: &str, inputs: &Value) -> Entry {
+        let now = Timestamp::now();
+        Entry {
+            writer: super::writer(),
+            event: Event::Started,
+            at: now,
+            digest: digest.to_owned(),
+            inputs: inputs.clone(),
+            send_before: Some(now + self.0.runs_settings.send_window),
+            upstream: None,
+        }
+    }
+
+    fn claim_life(&self) -> SignedDuration {
+        SignedDuration::try_from(self.0.settings.claim_life).unwrap_or(SignedDuration::from_hours(24))
+    }
+}
+
+fn encode(entry: &Entry) -> Result<Bytes, Failure> {
+    serde_json::to_vec(entry)
+        .map(Bytes::from)
+        .map_err(|error| Failure::new(Code::Internal, "A claim could not be written.").caused_by(error))
+}
+
+fn decode(bytes: &[u8]) -> Result<Entry, Failure> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Failure::new(Code::Internal, "A claim cannot be read. See the log.").caused_by(error))
+}
+
+fn reused() -> Failure {
+    Failure::new(
+        Code::IdempotencyKeyReused,
+        "This Idempotency-Key was used for another call. Give each piece of work a key of its own.",
+    )
+}
+
+fn unknown_before() -> Failure {
+    Failure::new(
+        Code::OutcomeUnknown,
+        "This call was sent before and its answer was lost: the work may or may not have happened. Look at the target, \
+         then call again with a new Idempotency-Key if it is missing.",
+    )
+    .effect_possible()
+}
+
+/// The effect may have happened, so the answer is not one that callers send again on.
+fn unknown(failure: Failure) -> Failure {
+    if failure.code == Code::OutcomeUnknown {
+        return failure;
+    }
+    let detail = format!(
+        "The work may or may not have happened: {} Look at the target before you send it again with a new \
+         Idempotency-Key.",
+        failure.detail
+    );
+    Failure { code: Code::OutcomeUnknown, detail, ..failure }
+}
+
+fn unrecorded(error: &crate::ledger::LedgerError) -> Failure {
+    Failure::new(Code::LedgerUnavailable, error.to_string())
+}

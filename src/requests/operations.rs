@@ -1,0 +1,133 @@
+//! Declared operations and their runs, as HTTP calls see them.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::answers::{Going, done};
+use super::claim::Claimant;
+use super::token::Target;
+use super::{Answer, Call, Mode, Requests};
+use crate::failure::{Code, Failure};
+use crate::operations::{Entry, Operation};
+use crate::runs::{Begun, RunEnd, RunOutcome, identity, parameters_invalid};
+use crate::steps::Recovery;
+
+impl Requests {
+    /// `GET /api/operations`: what is declared, also what is broken and where.
+    pub async fn list_operations(&self, _call: &Call) -> Result<Answer, Failure> {
+        let operations: Vec<Value> =
+            self.0.runs.catalog().entries.iter().map(|(name, entry)| describe(name, entry, false)).collect();
+        Ok(done(&json!({"value": operations})))
+    }
+
+    /// `GET /api/operations/{name}`: with its JSON Schemas.
+    pub async fn get_operation(&self, _call: &Call, name: &str) -> Result<Answer, Failure> {
+        Ok(done(&describe(name, self.entry(name)?, true)))
+    }
+
+    /// `POST /api/operations/{name}`: the parameters in, the output out.
+    pub async fn run_operation(&self, call: &Call, name: &str, body: Bytes) -> Result<Answer, Failure> {
+        let wait = self.wait(call)?;
+        let entry = self.entry(name)?;
+        let operation = runnable(entry)?;
+        let signer = self.signer(call.deadline).await?;
+        let claimant = Claimant { call, route: "operations", target: name, body: &body, recovery: Recovery::SendAgain };
+        let read = |bytes: &[u8]| {
+            let body: Map<String, Value> = super::body::read(bytes)?;
+            operation.accept(&body).map(Value::Object).map_err(|problems| parameters_invalid(&problems))
+        };
+        let hold = call.mode != Mode::Start;
+        let begun = RefCell::new(None);
+        let effected = self
+            .once(&claimant, read, async |inputs, key, window| {
+                let run = identity::run_id(&["http", key]);
+                let parameters = inputs.as_object().cloned().unwrap_or_default();
+                // The claim is about the run's existence alone; what it then does is the engine's to keep.
+                let run = self.0.runs.begin(entry, &run, parameters, &call.caller, hold, window).await?;
+                let id = json!(run.run());
+                begun.replace(Some(run));
+                Ok(id)
+            })
+            .await?;
+        let id = effected.upstream.as_str().unwrap_or_default();
+        let begun = begun.into_inner().unwrap_or_else(|| Begun::before(id));
+        let outcome = self.0.runs.carry_on(begun, wait, call.deadline).await?;
+        let answer = self.run_answer(call, outcome, call.mode == Mode::Start, signer)?;
+        Ok(Answer { replayed: effected.replayed, ..answer })
+    }
+
+    /// `GET /api/runs/{id}`: always 200 with the state, the steps with their tries and upstream ids.
+    pub async fn get_run(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
+        let valid = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !valid {
+            return Err(Failure::new(Code::RunNotFound, "A run's id is 32 hex digits; this is none."));
+        }
+        Ok(done(&self.0.runs.view(id, call.deadline).await?))
+    }
+
+    /// The output, a settled failure, or where to look.
+    pub(super) fn run_answer(
+        &self,
+        call: &Call,
+        outcome: RunOutcome,
+        started: bool,
+        signer: super::token::Signer,
+    ) -> Result<Answer, Failure> {
+        let run = outcome.run.clone();
+        let answer = match outcome.state {
+            RunEnd::Failed { failure } if !started => return Err(failure.settled()),
+            RunEnd::Succeeded { output } if !started => done(&output),
+            RunEnd::Going { state } => self.going(call, &signer, going(&run, &state), started)?,
+            RunEnd::Failed { .. } => self.going(call, &signer, going(&run, "failed"), true)?,
+            RunEnd::Succeeded { .. } => self.going(call, &signer, going(&run, "succeeded"), true)?,
+        };
+        Ok(Answer { run_id: Some(run), ..answer })
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry, Failure> {
+        self.0.runs.catalog().get(name).ok_or_else(|| {
+            let name: String = name.chars().take(100).collect();
+            Failure::new(Code::OperationNotFound, format!("No operation is called \"{name}\"."))
+        })
+    }
+}
+
+fn going<'a>(run: &str, state: &'a str) -> Going<'a> {
+    Going {
+        id: json!(run),
+        state,
+        resource: format!("/api/runs/{run}"),
+        target: Target::Run { id: run.to_owned() },
+        replayed: false,
+    }
+}
+
+fn runnable(entry: &Entry) -> Result<&Operation, Failure> {
+    crate::runs::runnable(entry)
+}
+
+fn describe(name: &str, entry: &Entry, whole: bool) -> Value {
+    match &entry.operation {
+        Ok(operation) => {
+            let mut value = json!({
+                "name": name,
+                "summary": operation.summary,
+                "description": operation.description,
+                "schedule": operation.schedule.as_ref().map(|schedule| json!({
+                    "cron": schedule.cron, "timeZone": schedule.time_zone,
+                    "next": schedule.next(jiff::Timestamp::now()),
+                })),
+            });
+            if whole {
+                value["parameters"] = operation.parameters_schema();
+                value["output"] = operation.output_schema();
+                value["steps"] = operation.steps.iter().map(|step| json!(step.id)).collect();
+                value["definitionHash"] = json!(entry.definition.content_hash());
+            }
+            value
+        }
+        Err(diagnostics) => json!({"name": name, "code": Code::OperationInvalid, "problems": diagnostics}),
+    }
+}

@@ -1,0 +1,190 @@
+//! The request queue: validate, create the run, enqueue its first advance, answer. It never waits for the run.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Engine;
+use super::create::{NewRun, runnable};
+use super::identity::{digest_of, run_id};
+use super::received::Received;
+use super::record::{Record, Trigger};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::service_bus::Message;
+
+/// How often a message that waits for its operation looks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// The identity of a request over the copies that we make of it.
+const REQUEST_ID: &str = "causeway-request-id";
+/// When the first copy was enqueued.
+const FIRST_ENQUEUED: &str = "causeway-first-enqueued";
+const REPLY_TO: &str = "causeway-reply-to";
+const REPLY_SESSION: &str = "causeway-reply-session";
+
+/// `{"operation", "parameters", "replyTo"?}`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Request {
+    operation: String,
+    #[serde(default)]
+    parameters: Map<String, Value>,
+    #[serde(default)]
+    reply_to: Option<String>,
+}
+
+impl Engine {
+    /// Accepts one request; `Err` only for what another delivery may mend.
+    pub(super) async fn accept(&self, message: &Received, deadline: Deadline) -> Result<(), Failure> {
+        let queue = self.queues.request_queue.clone();
+        let request: Request = match serde_json::from_slice(&message.body) {
+            Ok(request) => request,
+            Err(error) => return self.park(message, &queue, &malformed(&error), deadline).await,
+        };
+        let reply_to = text(message, REPLY_TO).or_else(|| message.reply_to.clone()).or(request.reply_to.clone());
+        if let Some(reply_to) = &reply_to
+            && !self.queues.reply_queues.contains(reply_to)
+        {
+            return self.park(message, &queue, &reply_refused(reply_to), deadline).await;
+        }
+        let Some(entry) = self.catalog.get(&request.operation) else {
+            if age(message) < self.settings.unknown_operation_wait {
+                return self.postpone(message, deadline).await;
+            }
+            return self.refuse(message, reply_to.as_deref(), &unknown(&request.operation), deadline).await;
+        };
+        let operation = match runnable(entry) {
+            Ok(operation) => operation,
+            Err(invalid) => {
+                tracing::warn!(operation = request.operation, error = invalid.chain(), "a message waits");
+                return self.postpone(message, deadline).await;
+            }
+        };
+        let parameters = match operation.accept(&request.parameters) {
+            Ok(parameters) => parameters,
+            Err(problems) => {
+                let reason = super::parameters_invalid(&problems);
+                return self.refuse(message, reply_to.as_deref(), &reason, deadline).await;
+            }
+        };
+        let Some(run) = self.identity(message, &queue, deadline).await? else {
+            let reason = Failure::new(
+                Code::MessageIdReused,
+                "Another message with this id and another body was accepted before. Give each request its own id.",
+            );
+            return self.park(message, &queue, &reason, deadline).await;
+        };
+        let trigger = Trigger::Queue {
+            sequence_number: message.sequence_number,
+            digest: digest_of(&message.body),
+            reply_to,
+            correlation_id: message.correlation_id.clone().or_else(|| message.message_id.clone()),
+            reply_session_id: text(message, REPLY_SESSION).or_else(|| message.reply_to_session_id.clone()),
+        };
+        let new = NewRun { run, parameters, caller: "queue".into(), trigger };
+        self.create(entry, &new, false, deadline).await.map(|_| ())
+    }
+
+    /// The run that this message stands for; `None` when its id was used for another body lately.
+    async fn identity(&self, message: &Received, queue: &str, deadline: Deadline) -> Result<Option<String>, Failure> {
+        let sequence = message.sequence_number.unwrap_or_default().to_string();
+        let id = text(message, REQUEST_ID).or_else(|| message.message_id.clone()).unwrap_or_else(|| {
+            let enqueued = message.enqueued_time.map(|time| time.to_string()).unwrap_or_default();
+            format!("{sequence}@{enqueued}")
+        });
+        let run = run_id(&["queue", queue, &id]);
+        let Some(standing) = self.first(&run, deadline).await? else { return Ok(Some(run)) };
+        let Some((standing_sequence, standing_digest, created)) = queue_facts(&standing) else { return Ok(Some(run)) };
+        if standing_sequence == message.sequence_number {
+            return Ok(Some(run));
+        }
+        let old = created.duration_until(Timestamp::now()).unsigned_abs() > self.settings.message_id_reuse;
+        if old {
+            return Ok(Some(run_id(&["queue", queue, &id, &sequence])));
+        }
+        Ok((standing_digest == digest_of(&message.body)).then_some(run))
+    }
+
+    /// Sends the message again to its own queue, for later, and succeeds.
+    async fn postpone(&self, message: &Received, deadline: Deadline) -> Result<(), Failure> {
+        let first = text(message, FIRST_ENQUEUED)
+            .or_else(|| message.enqueued_time.map(|time| time.to_string()))
+            .unwrap_or_else(|| Timestamp::now().to_string());
+        let id = text(message, REQUEST_ID).or_else(|| message.message_id.clone());
+        let optional = [
+            (REQUEST_ID, id),
+            (REPLY_TO, text(message, REPLY_TO).or_else(|| message.reply_to.clone())),
+            (REPLY_SESSION, text(message, REPLY_SESSION).or_else(|| message.reply_to_session_id.clone())),
+        ];
+        let mut properties = vec![(FIRST_ENQUEUED.to_owned(), first)];
+        properties.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        let copy = Message {
+            body: message.body.clone(),
+            content_type: message.content_type.clone(),
+            correlation_id: message.correlation_id.clone().or_else(|| message.message_id.clone()),
+            session_id: message.session_id.clone(),
+            subject: message.subject.clone(),
+            scheduled: Some(Timestamp::now() + LOOK_AGAIN.min(self.settings.unknown_operation_wait)),
+            properties,
+        };
+        self.messages.send(&self.queues.request_queue, copy, deadline).await
+    }
+
+    /// Parks the message, and tells whoever waits for a reply.
+    async fn refuse(
+        &self,
+        message: &Received,
+        reply_to: Option<&str>,
+        reason: &Failure,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        if let Some(reply_to) = reply_to {
+            let correlation = message.correlation_id.as_deref().or(message.message_id.as_deref());
+            let session = message.reply_to_session_id.as_deref();
+            self.reply_refused(reply_to, correlation, session, reason, deadline).await?;
+        }
+        self.park(message, &self.queues.request_queue, reason, deadline).await
+    }
+}
+
+fn text(message: &Received, property: &str) -> Option<String> {
+    message.properties.get(property).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// How long ago the first copy was enqueued.
+fn age(message: &Received) -> Duration {
+    let first = text(message, FIRST_ENQUEUED).and_then(|time| time.parse::<Timestamp>().ok());
+    let enqueued = first.or(message.enqueued_time);
+    enqueued
+        .map_or(Duration::ZERO, |time| Duration::try_from(time.duration_until(Timestamp::now())).unwrap_or_default())
+}
+
+fn queue_facts(record: &Record) -> Option<(Option<i64>, &str, Timestamp)> {
+    let pinned = record.pinned.as_deref()?;
+    match &pinned.trigger {
+        Trigger::Queue { sequence_number, digest, .. } => Some((*sequence_number, digest, pinned.created_at)),
+        _ => None,
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Failure {
+    Failure::new(
+        Code::MessageMalformed,
+        format!("A request is {{\"operation\", \"parameters\", \"replyTo\"?}} in JSON; this message is not: {error}."),
+    )
+}
+
+fn reply_refused(queue: &str) -> Failure {
+    let queue: String = queue.chars().take(100).collect();
+    Failure::new(
+        Code::ReplyNotAllowed,
+        format!("Replies may not go to \"{queue}\". Add it to CAUSEWAY_REPLY_QUEUES, or reply to a queue named there."),
+    )
+}
+
+fn unknown(operation: &str) -> Failure {
+    let operation: String = operation.chars().take(100).collect();
+    Failure::new(Code::OperationNotFound, format!("No operation is called \"{operation}\"."))
+}

@@ -1,0 +1,174 @@
+//! Advancing a run: take the lease, then one step after another until the run sleeps or rests.
+//!
+//! Every rule here is safe with an earlier worker still alive: who loses an append has been overtaken and stops.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Engine;
+use super::create::lease_until;
+use super::record::{Pinned, Record, RunState, StepState, Transition, Trigger};
+use super::scope::{Outputs, scope};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::operations::Operation;
+
+/// What came of advancing.
+#[derive(Debug)]
+pub(super) enum Advance {
+    /// The run has ended, and its end is told.
+    AtRest(Record),
+    /// It sleeps; a message will wake it.
+    Waiting(Record),
+    /// Another worker may still hold it, until then.
+    Busy(Timestamp),
+    /// Another worker has moved it on.
+    Overtaken,
+}
+
+/// One worker with the lease of one run.
+pub(super) struct Worker<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) record: Record,
+    pub(super) pinned: Pinned,
+    pub(super) operation: Arc<Operation>,
+    pub(super) outputs: Outputs,
+    /// Until then a step is waited for in this invocation.
+    pub(super) patience: Deadline,
+    pub(super) deadline: Deadline,
+}
+
+/// How one step went.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// On to the next.
+    Next,
+    /// The run sleeps.
+    Sleeps,
+    /// Another worker has written.
+    Overtaken,
+}
+
+impl Engine {
+    /// Advances from `newest`. `held` says that it is the caller's own lease already (record 0 of an HTTP call).
+    pub(super) async fn advance(
+        &self,
+        newest: Record,
+        held: bool,
+        patience: Deadline,
+        deadline: Deadline,
+    ) -> Result<Advance, Failure> {
+        if newest.state.at_rest() {
+            return Ok(Advance::AtRest(newest));
+        }
+        if !held && let Some(until) = self.busy_until(&newest) {
+            return Ok(Advance::Busy(until));
+        }
+        let pinned = match newest.pinned.clone() {
+            Some(pinned) => *pinned,
+            None => self.pinned(&newest.run, deadline).await?,
+        };
+        if !held && let Some(until) = self.behind(&newest, &pinned, deadline).await? {
+            return Ok(Advance::Busy(until));
+        }
+        let record = if held { newest } else { lease(&newest, deadline) };
+        if !held && !self.append(&record, deadline).await? {
+            return Ok(Advance::Overtaken);
+        }
+        let operation = parse(&record.run, &pinned)?;
+        let worker = Worker { engine: self, record, pinned, operation, outputs: Outputs::new(), patience, deadline };
+        worker.work().await
+    }
+
+    /// Until when the run must be left alone: a lease is alive, or an effect may still be on its way.
+    fn busy_until(&self, newest: &Record) -> Option<Timestamp> {
+        let now = Timestamp::now();
+        let sent = newest.unsettled().and(newest.send_before).map(|before| before + self.settings.send_margin);
+        newest.lease_until.into_iter().chain(sent).filter(|until| *until > now).max()
+    }
+
+    /// `overlap: queue`: not before the run in front has ended.
+    async fn behind(&self, newest: &Record, pinned: &Pinned, deadline: Deadline) -> Result<Option<Timestamp>, Failure> {
+        let Trigger::Schedule { behind: Some(front), .. } = &pinned.trigger else { return Ok(None) };
+        if newest.seq > 0 {
+            return Ok(None);
+        }
+        let front = self.newest(front, deadline).await?;
+        let going = front.is_some_and(|front| !front.state.at_rest());
+        Ok(going.then(|| Timestamp::now() + std::time::Duration::from_secs(30)))
+    }
+}
+
+fn lease(newest: &Record, deadline: Deadline) -> Record {
+    let mut record = newest.next(Transition::Leased);
+    record.state = RunState::Running;
+    record.wake_at = None;
+    record.lease_until = Some(lease_until(deadline));
+    record
+}
+
+/// The definition that the run began with, whatever stands in the folder now.
+fn parse(run: &str, pinned: &Pinned) -> Result<Arc<Operation>, Failure> {
+    pinned.definition.parse(&pinned.variables).map(Arc::new).map_err(|diagnostics| {
+        let why = diagnostics.first().map(|at| at.message.clone()).unwrap_or_default();
+        Failure::new(Code::Internal, "The run's pinned definition cannot be read by this version. See the log.")
+            .in_run(run)
+            .caused_by(why)
+    })
+}
+
+impl Worker<'_> {
+    async fn work(mut self) -> Result<Advance, Failure> {
+        loop {
+            let Some(index) = self.next_step() else { return self.finish().await };
+            match self.step(index).await? {
+                Flow::Next => {}
+                Flow::Sleeps => return Ok(Advance::Waiting(self.record)),
+                Flow::Overtaken => return Ok(Advance::Overtaken),
+            }
+        }
+    }
+
+    /// The first step that has not ended: of the steps proper, or after a failure of `on_failure`.
+    fn next_step(&self) -> Option<usize> {
+        let main = self.operation.steps.len();
+        let range = if self.record.error.is_none() { 0..main } else { main..self.record.steps.len() };
+        range.into_iter().find(|index| {
+            matches!(self.record.steps[*index].state, StepState::Pending | StepState::Started | StepState::Submitted)
+        })
+    }
+
+    async fn finish(mut self) -> Result<Advance, Failure> {
+        let mut record = self.record.next(Transition::Ended);
+        record.lease_until = None;
+        record.wake_at = None;
+        record.send_before = None;
+        if record.error.is_none() {
+            match self.rendered_output().await? {
+                Ok(output) => record.output = Some(output),
+                Err(error) => record.error = Some(error.in_run(&record.run)),
+            }
+        }
+        record.state = if record.error.is_none() { RunState::Succeeded } else { RunState::Failed };
+        if !self.engine.append(&record, self.deadline).await? {
+            return Ok(Advance::Overtaken);
+        }
+        tracing::info!(
+            run = record.run,
+            operation = record.operation,
+            state = ?record.state,
+            code = record.error.as_ref().map(|error| error.code.as_str()),
+            error = record.error.as_ref().map(Failure::chain),
+            "run ended"
+        );
+        Ok(Advance::AtRest(self.engine.close(record, self.deadline).await?))
+    }
+
+    async fn rendered_output(&mut self) -> Result<Result<serde_json::Value, Failure>, Failure> {
+        let Some(output) = self.operation.output.clone() else { return Ok(Ok(serde_json::json!({}))) };
+        self.engine.load_outputs(&self.record, &mut self.outputs, self.deadline).await?;
+        let scope = scope(&self.record, &self.pinned, &self.outputs);
+        Ok(output.render(&scope).map_err(|error| Failure::new(Code::ExpressionFailed, error.to_string())))
+    }
+}

@@ -1,0 +1,105 @@
+//! Creation: the open marker, record 0, the message that begins it; in this order, so that nothing is forgotten.
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::Engine;
+use super::record::{FORMAT, Pinned, Record, RunState, StepRecord, Transition, Trigger, writer};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::operations::{Entry, Operation};
+
+/// A run to be.
+#[derive(Clone, Debug)]
+pub(super) struct NewRun {
+    pub run: String,
+    /// Checked, with defaults filled in.
+    pub parameters: Map<String, Value>,
+    pub caller: String,
+    pub trigger: Trigger,
+}
+
+/// Added to the invocation's deadline, for the last writes of its worker.
+pub(super) const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// When a lease taken now ends, for an invocation with this deadline.
+pub(super) fn lease_until(deadline: Deadline) -> Timestamp {
+    Timestamp::now() + deadline.remaining() + LEASE_MARGIN
+}
+
+impl Engine {
+    /// Writes record 0, or finds the run that stands under this id already.
+    ///
+    /// With `hold` record 0 is the caller's own lease and no message is sent: the caller advances it in this invocation.
+    pub(super) async fn create(
+        &self,
+        entry: &Entry,
+        new: &NewRun,
+        hold: bool,
+        deadline: Deadline,
+    ) -> Result<(Record, bool), Failure> {
+        let operation = runnable(entry)?;
+        let marker = json!({"writer": writer(), "run": new.run, "operation": operation.name});
+        self.ledger.put(&open_path(&new.run), Bytes::from(marker.to_string()), deadline).await?;
+        let record = first_record(entry, operation, new, hold.then(|| lease_until(deadline)));
+        let ours = self.append(&record, deadline).await?;
+        if !hold || !ours {
+            self.wake(&new.run, 0, None, deadline).await?;
+        }
+        if ours {
+            tracing::info!(run = new.run, operation = operation.name, caller = new.caller, "run created");
+            return Ok((record, true));
+        }
+        let standing = self.newest(&new.run, deadline).await?;
+        standing.map(|record| (record, false)).ok_or_else(|| Failure::new(Code::RunNotFound, "The run is gone."))
+    }
+}
+
+/// The marker of a run that has not been closed; 0 is the transition that opened it.
+pub(super) fn open_path(run: &str) -> String {
+    format!("open/{run}/0")
+}
+
+/// The operation, or why it cannot run.
+pub fn runnable(entry: &Entry) -> Result<&Operation, Failure> {
+    entry.operation.as_deref().map_err(|diagnostics| {
+        let first = diagnostics.first();
+        let place = first.map(|at| format!("{}:{}:{}: {}", at.file, at.line, at.column, at.message));
+        Failure::new(
+            Code::OperationInvalid,
+            format!("The operation cannot run until its file is mended: {}", place.unwrap_or_default()),
+        )
+    })
+}
+
+fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Option<Timestamp>) -> Record {
+    let steps = operation.steps.iter().chain(&operation.on_failure);
+    Record {
+        v: FORMAT,
+        run: new.run.clone(),
+        seq: 0,
+        writer: writer(),
+        transition: Transition::Created,
+        state: RunState::Running,
+        at: Timestamp::now(),
+        wake_at: None,
+        lease_until: lease,
+        send_before: None,
+        operation: operation.name.clone(),
+        pinned: Some(Box::new(Pinned {
+            content_hash: entry.definition.content_hash(),
+            definition: entry.definition.clone(),
+            variables: operation.variables.clone(),
+            parameters: new.parameters.clone(),
+            caller: new.caller.clone(),
+            trigger: new.trigger.clone(),
+            created_at: Timestamp::now(),
+        })),
+        key: None,
+        steps: steps.map(|step| StepRecord { id: step.id.clone(), attempt: 1, ..StepRecord::default() }).collect(),
+        error: None,
+        output: None,
+        nudges: 0,
+    }
+}

@@ -1,0 +1,101 @@
+//! The end of a run: tell whoever waits, write the history, close the run. Every part may be done twice without harm.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::Engine;
+use super::create::open_path;
+use super::record::{Pinned, Record, RunState, Transition, Trigger, writer};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::service_bus::Message;
+
+/// A longer reply is replaced by where to find it.
+const MAX_REPLY: usize = 192 * 1024;
+
+impl Engine {
+    /// Closes a run that is at rest; its last record.
+    pub(super) async fn close(&self, ended: Record, deadline: Deadline) -> Result<Record, Failure> {
+        let record = if ended.transition == Transition::Answered {
+            ended
+        } else {
+            let pinned = self.pinned(&ended.run, deadline).await?;
+            self.reply(&ended, &pinned, deadline).await?;
+            let answered = ended.next(Transition::Answered);
+            // Lost: another worker has told it too, and will close it or has.
+            if self.append(&answered, deadline).await? { answered } else { ended }
+        };
+        let history =
+            json!({"writer": writer(), "run": record.run, "operation": record.operation, "state": record.state});
+        self.ledger.put(&history_path(&record), Bytes::from(history.to_string()), deadline).await?;
+        self.ledger.delete(&open_path(&record.run), deadline).await?;
+        Ok(record)
+    }
+
+    async fn reply(&self, record: &Record, pinned: &Pinned, deadline: Deadline) -> Result<(), Failure> {
+        let Trigger::Queue { reply_to: Some(queue), correlation_id, reply_session_id, .. } = &pinned.trigger else {
+            return Ok(());
+        };
+        let mut body = reply_body(record).to_string();
+        if body.len() > MAX_REPLY {
+            let url = format!("/api/runs/{}", record.run);
+            body = json!({"runId": record.run, "state": record.state, "resultUrl": url}).to_string();
+        }
+        let message = Message {
+            body: Bytes::from(body),
+            correlation_id: correlation_id.clone(),
+            session_id: reply_session_id.clone(),
+            subject: Some("reply".into()),
+            properties: vec![
+                ("causeway-run-id".into(), record.run.clone()),
+                ("causeway-key".into(), format!("{}-reply", record.run)),
+            ],
+            ..Message::default()
+        };
+        self.messages.send(queue, message, deadline).await
+    }
+
+    /// Tells a sender that its message will never run.
+    pub(super) async fn reply_refused(
+        &self,
+        queue: &str,
+        correlation_id: Option<&str>,
+        session_id: Option<&str>,
+        reason: &Failure,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        let message = Message {
+            body: Bytes::from(json!({"state": "parked", "error": error_json(reason)}).to_string()),
+            correlation_id: correlation_id.map(str::to_owned),
+            session_id: session_id.map(str::to_owned),
+            subject: Some("reply".into()),
+            ..Message::default()
+        };
+        self.messages.send(queue, message, deadline).await
+    }
+}
+
+fn reply_body(record: &Record) -> Value {
+    match &record.error {
+        None => json!({"runId": record.run, "state": record.state, "output": record.output}),
+        Some(error) => json!({"runId": record.run, "state": record.state, "error": error_json(error)}),
+    }
+}
+
+/// A failure as messages and run views show it.
+pub(super) fn error_json(error: &Failure) -> Value {
+    let mut value = serde_json::to_value(error).unwrap_or_else(|_| json!({"code": Code::Internal}));
+    if let Some(object) = value.as_object_mut() {
+        object.remove("effect");
+        object.insert("message".into(), json!(error.detail));
+    }
+    value
+}
+
+/// `history/{day}/{operation}/{time}-{run}-{state}`, so that lists read names only.
+fn history_path(record: &Record) -> String {
+    let time = record.at.strftime("%Y%m%dT%H%M%SZ");
+    let day = record.at.strftime("%Y-%m-%d");
+    let state = if record.state == RunState::Succeeded { "succeeded" } else { "failed" };
+    format!("history/{day}/{}/{time}-{}-{state}", record.operation, record.run)
+}

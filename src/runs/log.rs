@@ -1,0 +1,103 @@
+//! Reading and appending records. One writer wins each number; who loses has been overtaken and stops.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::Engine;
+use super::record::{FORMAT, Pinned, Record, writer};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::ledger::{Put, entry_path};
+
+/// A run's whole state may be no larger.
+const MAX_RECORD: usize = 1024 * 1024;
+/// A step's kept output may be no larger.
+const MAX_OUTPUT: usize = 256 * 1024;
+
+fn log_of(run: &str) -> String {
+    format!("runs/{run}")
+}
+
+impl Engine {
+    /// The newest record, which holds the whole state.
+    pub(super) async fn newest(&self, run: &str, deadline: Deadline) -> Result<Option<Record>, Failure> {
+        let newest = self.ledger.newest(&log_of(run), deadline).await?;
+        newest.map(|(_, bytes)| decode(run, &bytes)).transpose()
+    }
+
+    /// Record 0, when the run exists.
+    pub(super) async fn first(&self, run: &str, deadline: Deadline) -> Result<Option<Record>, Failure> {
+        let bytes = self.ledger.get(&entry_path(&log_of(run), 0), deadline).await?;
+        bytes.map(|bytes| decode(run, &bytes)).transpose()
+    }
+
+    /// What record 0 pins.
+    pub(super) async fn pinned(&self, run: &str, deadline: Deadline) -> Result<Pinned, Failure> {
+        let first = self.first(run, deadline).await?.and_then(|record| record.pinned);
+        first.map(|pinned| *pinned).ok_or_else(|| unreadable(run, "its first record is missing or pins nothing"))
+    }
+
+    /// Whether `record` is now on the log, perhaps since an earlier try; `false` when another's stands there.
+    pub(super) async fn append(&self, record: &Record, deadline: Deadline) -> Result<bool, Failure> {
+        let bytes = serde_json::to_vec(record).map_err(|error| unreadable(&record.run, &error.to_string()))?;
+        if bytes.len() > MAX_RECORD {
+            return Err(Failure::new(
+                Code::OutputTooLarge,
+                "The run's state has grown beyond 1 MiB. Keep less in its steps' parameters and outputs.",
+            ));
+        }
+        let path = entry_path(&log_of(&record.run), record.seq);
+        let put = self.ledger.put(&path, Bytes::from(bytes), deadline).await?;
+        tracing::debug!(run = record.run, seq = record.seq, transition = ?record.transition, ?put, "record");
+        Ok(put == Put::Written)
+    }
+
+    /// Keeps a step's output; the reference to it.
+    pub(super) async fn keep_output(
+        &self,
+        run: &str,
+        step: &str,
+        attempt: u32,
+        output: &Value,
+        deadline: Deadline,
+    ) -> Result<String, Failure> {
+        let bytes = serde_json::to_vec(&json!({"writer": writer(), "output": output}))
+            .map_err(|error| unreadable(run, &error.to_string()))?;
+        if bytes.len() > MAX_OUTPUT + 1024 {
+            return Err(Failure::new(
+                Code::OutputTooLarge,
+                format!("Step \"{step}\" gave more than the 256 KB that a run keeps. Aggregate in SQL."),
+            ));
+        }
+        let path = format!("outputs/{run}/{step}-{attempt}");
+        // Lost to ourselves in an earlier life: the output of this very attempt, and as good.
+        self.ledger.put(&path, Bytes::from(bytes), deadline).await?;
+        Ok(path)
+    }
+
+    /// A kept output.
+    pub(super) async fn output(&self, run: &str, reference: &str, deadline: Deadline) -> Result<Value, Failure> {
+        let bytes = self.ledger.get(reference, deadline).await?;
+        let entry: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        entry
+            .and_then(|mut entry| entry.get_mut("output").map(Value::take))
+            .ok_or_else(|| unreadable(run, "the output of a step is missing"))
+    }
+}
+
+fn decode(run: &str, bytes: &[u8]) -> Result<Record, Failure> {
+    let version = serde_json::from_slice::<Value>(bytes).ok().and_then(|value| value.get("v")?.as_u64());
+    match version {
+        Some(version) if version <= u64::from(FORMAT) => {
+            serde_json::from_slice(bytes).map_err(|error| unreadable(run, &error.to_string()))
+        }
+        Some(version) => Err(unreadable(run, &format!("format {version} is newer than this version's {FORMAT}"))),
+        None => Err(unreadable(run, "a record has no format version")),
+    }
+}
+
+fn unreadable(run: &str, why: &str) -> Failure {
+    Failure::new(Code::Internal, "A run's record cannot be read or written. See the log.")
+        .in_run(run)
+        .caused_by(format!("run {run}: {why}"))
+}

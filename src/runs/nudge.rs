@@ -1,0 +1,80 @@
+//! Nudging: every fifth minute, runs that are open and have been silent too long are woken. Nothing is forgotten.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Engine;
+use super::record::{Record, RunState, Transition};
+use crate::failure::Failure;
+use crate::http::Deadline;
+
+/// Silence beyond the latest known moment that is still normal.
+const ALLOWANCE: Duration = Duration::from_mins(3);
+const LONGEST_ALLOWANCE: Duration = Duration::from_hours(1);
+/// At most this many in one tick, oldest first.
+const AT_ONCE: usize = 500;
+/// Nudges without progress after which a run is stalled.
+pub(super) const STALLED: u32 = 10;
+
+impl Engine {
+    /// Wakes what is stale at `now`; how many.
+    pub(super) async fn nudge(&self, now: Timestamp, deadline: Deadline) -> Result<usize, Failure> {
+        let mut open = self.ledger.list("open", deadline).await?;
+        open.sort_by_key(|listed| listed.last_modified);
+        let mut woken = 0;
+        for listed in open {
+            if woken == AT_ONCE || deadline.remaining() < Duration::from_secs(20) {
+                break;
+            }
+            let Some(run) = listed.path.split('/').nth(1) else { continue };
+            let Some(newest) = self.newest(run, deadline).await? else {
+                // The marker is written first: a creation that got no further is its caller's to repeat.
+                if listed.last_modified.duration_until(now) > SignedDuration::from_hours(24) {
+                    self.ledger.delete(&listed.path, deadline).await?;
+                }
+                continue;
+            };
+            if newest.state.at_rest() {
+                self.close(newest, deadline).await?;
+                woken += 1;
+            } else if is_stale(&newest, now) {
+                self.nudge_one(&newest, deadline).await?;
+                woken += 1;
+            }
+        }
+        Ok(woken)
+    }
+
+    /// Runs that nudging does not help.
+    pub(super) async fn stalled(&self, deadline: Deadline) -> Result<Vec<String>, Failure> {
+        let mut stalled = Vec::new();
+        for listed in self.ledger.list("open", deadline).await?.into_iter().take(AT_ONCE) {
+            let Some(run) = listed.path.split('/').nth(1) else { continue };
+            if let Some(newest) = self.newest(run, deadline).await?
+                && newest.nudges >= STALLED
+            {
+                stalled.push(run.to_owned());
+            }
+        }
+        Ok(stalled)
+    }
+
+    async fn nudge_one(&self, newest: &Record, deadline: Deadline) -> Result<(), Failure> {
+        let mut nudged = newest.next(Transition::Nudged);
+        nudged.state = if newest.wake_at.is_some() { RunState::Waiting } else { newest.state };
+        if !self.append(&nudged, deadline).await? {
+            return Ok(());
+        }
+        tracing::warn!(run = nudged.run, nudges = nudged.nudges, since = %newest.at, "a silent run is woken");
+        self.wake(&nudged.run, nudged.seq, None, deadline).await
+    }
+}
+
+/// Silent for longer than its allowance, which doubles with each nudge.
+fn is_stale(newest: &Record, now: Timestamp) -> bool {
+    let moments = [Some(newest.at), newest.wake_at, newest.lease_until, newest.send_before];
+    let latest = moments.into_iter().flatten().max().unwrap_or(newest.at);
+    let allowance = ALLOWANCE.saturating_mul(1 << newest.nudges.min(10)).min(LONGEST_ALLOWANCE);
+    now > latest + allowance
+}

@@ -1,0 +1,110 @@
+//! Parking: what can never work goes to the parking queue at once, with its exact bytes and the reason.
+
+use serde_json::json;
+
+use super::Engine;
+use super::received::Received;
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::service_bus::Message;
+
+/// Service Bus keeps all properties of a message within 64 KB.
+const MAX_DETAIL: usize = 2_000;
+
+impl Engine {
+    /// Parks a message that came from `queue`.
+    pub(super) async fn park(
+        &self,
+        message: &Received,
+        queue: &str,
+        reason: &Failure,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        let original = json!({
+            "queue": queue,
+            "messageId": message.message_id,
+            "sequenceNumber": message.sequence_number,
+            "enqueuedTime": message.enqueued_time,
+            "deliveryCount": message.delivery_count,
+            "correlationId": message.correlation_id,
+            "sessionId": message.session_id,
+            "replyTo": message.reply_to,
+            "replyToSessionId": message.reply_to_session_id,
+            "contentType": message.content_type,
+            "subject": message.subject,
+            "properties": message.properties,
+        });
+        let parked = Message {
+            body: message.body.clone(),
+            content_type: message.content_type.clone(),
+            correlation_id: message.correlation_id.clone(),
+            subject: Some("parked".into()),
+            properties: vec![
+                ("causeway-reason".into(), reason.code.to_string()),
+                ("causeway-detail".into(), ascii(&shortened(&reason.detail))),
+                ("causeway-original".into(), ascii(&original.to_string())),
+            ],
+            ..Message::default()
+        };
+        self.messages.send(&self.queues.parking_queue, parked, deadline).await?;
+        tracing::warn!(
+            queue,
+            message_id = message.message_id,
+            sequence_number = message.sequence_number,
+            code = reason.code.as_str(),
+            error = reason.chain(),
+            "message parked"
+        );
+        Ok(())
+    }
+
+    /// Drains a dead-letter queue into the parking queue.
+    pub(super) async fn park_dead_letter(
+        &self,
+        message: &Received,
+        queue: &str,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        let said = |name: &str| message.properties.get(name).and_then(|value| value.as_str());
+        let why = said("DeadLetterReason").unwrap_or("no reason given");
+        let reason = Failure::new(
+            Code::DeliveriesExhausted,
+            format!("The message was delivered until Service Bus gave up ({why}). The log tells why each one failed."),
+        );
+        self.park(message, queue, &reason, deadline).await
+    }
+}
+
+fn shortened(text: &str) -> String {
+    if text.len() <= MAX_DETAIL {
+        text.to_owned()
+    } else {
+        text.chars().take(MAX_DETAIL).chain("…".chars()).collect()
+    }
+}
+
+/// Properties travel as HTTP headers: what is not plain ASCII is written `\uXXXX`, as in JSON.
+fn ascii(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == ' ' || c.is_ascii_graphic() {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_ascii_is_escaped_as_json_does() {
+        assert_eq!(ascii("a é 😀\n"), "a \\u00e9 \\ud83d\\ude00\\u000a");
+    }
+}

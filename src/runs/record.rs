@@ -1,0 +1,199 @@
+//! The record: one transition of a run, and the whole state after it. Pure; its reading and writing is `log.rs`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::failure::Failure;
+use crate::operations::Definition;
+
+/// The version of the record's format. A newer one is not touched by this code.
+pub(super) const FORMAT: u32 = 1;
+
+/// What a record says happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Transition {
+    /// Record 0: the run exists.
+    Created,
+    /// A worker holds the run until `leaseUntil`.
+    Leased,
+    /// A step's effect is about to be sent.
+    Started,
+    /// The neighbour has it, under `upstreamId`.
+    Submitted,
+    /// The run sleeps until `wakeAt`.
+    Waiting,
+    /// A step ended, well or badly.
+    StepEnded,
+    /// The tick found the run stale and woke it.
+    Nudged,
+    /// The run ended.
+    Ended,
+    /// Its end was told to whoever waits for it.
+    Answered,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum RunState {
+    Running,
+    Waiting,
+    Succeeded,
+    Failed,
+}
+
+impl RunState {
+    /// Nothing moves any more, but the telling of its end.
+    pub(super) fn at_rest(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum StepState {
+    #[default]
+    Pending,
+    /// Perhaps sent.
+    Started,
+    /// Surely sent.
+    Submitted,
+    Succeeded,
+    Failed,
+    Skipped,
+    /// Perhaps done: only a human can tell.
+    Unknown,
+}
+
+/// One step of a run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StepRecord {
+    pub id: String,
+    /// Counts over the run's whole life; rises only after a known failure. From 1.
+    pub attempt: u32,
+    pub state: StepState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// How often its end was looked for.
+    #[serde(default)]
+    pub polls: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered_inputs: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_id: Option<String>,
+    /// The blob that holds its output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_ref: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+}
+
+/// What started a run, and where its end is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub(super) enum Trigger {
+    Http,
+    Queue {
+        #[serde(default)]
+        sequence_number: Option<i64>,
+        /// SHA-256 of the message's bytes.
+        digest: String,
+        #[serde(default)]
+        reply_to: Option<String>,
+        #[serde(default)]
+        correlation_id: Option<String>,
+        #[serde(default)]
+        reply_session_id: Option<String>,
+    },
+    Schedule {
+        due: Timestamp,
+        /// The run that must end before this one begins (`overlap: queue`).
+        #[serde(default)]
+        behind: Option<String>,
+    },
+}
+
+/// What record 0 pins for the run's whole life.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Pinned {
+    pub definition: Definition,
+    pub content_hash: String,
+    /// `variables.*` as they were.
+    pub variables: BTreeMap<String, String>,
+    pub parameters: Map<String, Value>,
+    pub caller: String,
+    pub trigger: Trigger,
+    pub created_at: Timestamp,
+}
+
+/// One entry of `runs/{run}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record {
+    pub v: u32,
+    pub run: String,
+    pub seq: u64,
+    pub writer: String,
+    pub transition: Transition,
+    pub state: RunState,
+    pub at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_before: Option<Timestamp>,
+    /// The operation, by name; its text is in record 0.
+    pub operation: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Box<Pinned>>,
+    /// The step that `started` or `waiting` is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    pub steps: Vec<StepRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// Nudges since the last progress.
+    #[serde(default)]
+    pub nudges: u32,
+}
+
+impl Record {
+    /// The next record, before anything in it has changed: same state, next number, a writer of its own.
+    pub(super) fn next(&self, transition: Transition) -> Self {
+        Self {
+            seq: self.seq + 1,
+            writer: writer(),
+            transition,
+            at: Timestamp::now(),
+            pinned: None,
+            nudges: if transition == Transition::Nudged { self.nudges + 1 } else { 0 },
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn step(&self, id: &str) -> Option<&StepRecord> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// The step that may have been sent without its id on record.
+    pub(super) fn unsettled(&self) -> Option<&StepRecord> {
+        self.steps.iter().find(|step| step.state == StepState::Started)
+    }
+}
+
+/// Drawn once for each entry and kept over every try to write it.
+pub(super) fn writer() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

@@ -1,0 +1,153 @@
+//! The tick, each minute: start what is due since the watermark, and write the watermark once the runs exist.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Engine;
+use super::create::{NewRun, runnable};
+use super::identity::run_id;
+use super::record::{Trigger, writer};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::ledger::{Put, entry_path};
+use crate::operations::{Entry, MissedTicks, Operation, Overlap, Schedule, Scope};
+
+/// Timers fire a little early; what is due within this is due.
+const EARLY: Duration = Duration::from_secs(1);
+/// With `missed: none`, what is older than this was missed.
+const LATE: SignedDuration = SignedDuration::from_secs(90);
+/// Older watermarks are of no use.
+const KEPT_WATERMARKS: u64 = 10;
+const LOG: &str = "slots/tick-watermark";
+
+/// Up to when schedules have been served.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Watermark {
+    writer: String,
+    until: Timestamp,
+    /// The last run of each operation, to know whether it still goes.
+    last: BTreeMap<String, String>,
+}
+
+impl Engine {
+    /// One tick at `now`.
+    pub(super) async fn tick(&self, now: Timestamp, deadline: Deadline) -> Result<(), Failure> {
+        let newest = self.ledger.newest(LOG, deadline).await?;
+        let until = now + EARLY;
+        let (seq, mut mark) = match newest {
+            Some((seq, bytes)) => {
+                let mark = serde_json::from_slice::<Watermark>(&bytes)
+                    .map_err(|error| Failure::new(Code::Internal, "The watermark is unreadable.").caused_by(error))?;
+                (seq + 1, mark)
+            }
+            // The very first tick has missed nothing.
+            None => (
+                0,
+                Watermark { writer: String::new(), until: now - SignedDuration::from_mins(1), last: BTreeMap::new() },
+            ),
+        };
+        if until > mark.until {
+            let after = mark.until;
+            for (name, entry) in &self.catalog.entries {
+                let Ok(operation) = runnable(entry) else { continue };
+                let Some(schedule) = &operation.schedule else { continue };
+                for due in due(schedule, after, until, now) {
+                    if let Some(run) =
+                        self.start(entry, operation, schedule, due, mark.last.get(name), deadline).await?
+                    {
+                        mark.last.insert(name.clone(), run);
+                    }
+                }
+            }
+            mark.until = until;
+            mark.writer = writer();
+            let bytes = serde_json::to_vec(&mark)
+                .map_err(|error| Failure::new(Code::Internal, "The watermark cannot be written.").caused_by(error))?;
+            let put = self.ledger.put(&entry_path(LOG, seq), Bytes::from(bytes), deadline).await?;
+            if put == Put::Written && seq >= KEPT_WATERMARKS {
+                self.ledger.delete(&entry_path(LOG, seq - KEPT_WATERMARKS), deadline).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the run of one due time; its id, unless the one before still goes and this one is skipped.
+    async fn start(
+        &self,
+        entry: &Entry,
+        operation: &Operation,
+        schedule: &Schedule,
+        due: Timestamp,
+        last: Option<&String>,
+        deadline: Deadline,
+    ) -> Result<Option<String>, Failure> {
+        let run = run_id(&["schedule", &operation.name, &due.to_string()]);
+        let going = match last.filter(|last| **last != run) {
+            Some(last) => self.newest(last, deadline).await?.is_some_and(|record| !record.state.at_rest()),
+            None => false,
+        };
+        if going && schedule.overlap == Overlap::Skip {
+            tracing::warn!(operation = operation.name, %due, previous = last, "skipped: the run before still goes");
+            return Ok(None);
+        }
+        let parameters = match scheduled_parameters(operation, schedule, &run, due) {
+            Ok(parameters) => parameters,
+            Err(failure) => {
+                tracing::error!(operation = operation.name, %due, error = failure.chain(), "a scheduled run cannot start");
+                return Ok(None);
+            }
+        };
+        let behind = last.filter(|_| going).cloned();
+        let new = NewRun {
+            run: run.clone(),
+            parameters,
+            caller: "schedule".into(),
+            trigger: Trigger::Schedule { due, behind },
+        };
+        self.create(entry, &new, false, deadline).await?;
+        Ok(Some(run))
+    }
+}
+
+/// The due times to serve, by the schedule's rule for missed ones.
+fn due(schedule: &Schedule, after: Timestamp, until: Timestamp, now: Timestamp) -> Vec<Timestamp> {
+    let mut due = schedule.due(after, until);
+    match schedule.missed {
+        MissedTicks::All => due,
+        MissedTicks::Last => due.split_off(due.len().saturating_sub(1)),
+        MissedTicks::None => {
+            due.retain(|time| time.duration_until(now) <= LATE);
+            due
+        }
+    }
+}
+
+fn scheduled_parameters(
+    operation: &Operation,
+    schedule: &Schedule,
+    run: &str,
+    due: Timestamp,
+) -> Result<serde_json::Map<String, Value>, Failure> {
+    let Some(template) = &schedule.parameters else { return accepted(operation, &serde_json::Map::new()) };
+    let mut scope = Scope::default();
+    scope.run.insert("id".into(), run.into());
+    scope.run.insert("operation".into(), operation.name.clone().into());
+    scope.run.insert("startTime".into(), Timestamp::now().to_string().into());
+    scope.run.insert("dueTime".into(), due.to_string().into());
+    scope.variables = operation.variables.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    let rendered = template.render(&scope).map_err(|error| Failure::new(Code::ExpressionFailed, error.to_string()))?;
+    accepted(operation, rendered.as_object().unwrap_or(&serde_json::Map::new()))
+}
+
+fn accepted(
+    operation: &Operation,
+    parameters: &serde_json::Map<String, Value>,
+) -> Result<serde_json::Map<String, Value>, Failure> {
+    operation.accept(parameters).map_err(|problems| super::parameters_invalid(&problems))
+}

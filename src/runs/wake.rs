@@ -1,0 +1,76 @@
+//! Waking: work messages, and what one does when it arrives.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Engine;
+use super::advance::Advance;
+use super::received::Received;
+use super::record::Transition;
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::service_bus::Message;
+
+/// How long an invocation of the work queue looks at a step before the run sleeps.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `{run, after}`: advance the run, unless it has moved past `after`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorkMessage {
+    run: String,
+    after: u64,
+}
+
+impl Engine {
+    /// Sends a work message, to arrive at `when` or at once.
+    pub(super) async fn wake(
+        &self,
+        run: &str,
+        after: u64,
+        when: Option<Timestamp>,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        let body = serde_json::to_vec(&WorkMessage { run: run.to_owned(), after })
+            .map_err(|error| Failure::new(Code::Internal, "A work message could not be written.").caused_by(error))?;
+        let message = Message {
+            body: Bytes::from(body),
+            subject: Some("advance".into()),
+            scheduled: when,
+            properties: vec![("causeway-key".into(), format!("{run}-{after}"))],
+            ..Message::default()
+        };
+        self.messages.send(&self.queues.work_queue, message, deadline).await
+    }
+
+    /// What a work message does: nothing if the run has moved on, a copy for later if somebody holds it, else advance.
+    pub(super) async fn work(&self, message: &Received, deadline: Deadline) -> Result<(), Failure> {
+        let Ok(work) = serde_json::from_slice::<WorkMessage>(&message.body) else {
+            let reason = Failure::new(Code::MessageMalformed, "A work message is {run, after}; this one is not.");
+            return self.park(message, &self.queues.work_queue, &reason, deadline).await;
+        };
+        let Some(newest) = self.newest(&work.run, deadline).await? else {
+            tracing::warn!(run = work.run, "a work message for a run that does not exist is dropped");
+            return Ok(());
+        };
+        if newest.state.at_rest() {
+            // The end may not have been told: telling it again does no harm.
+            return if newest.transition == Transition::Answered {
+                Ok(())
+            } else {
+                self.close(newest, deadline).await.map(|_| ())
+            };
+        }
+        if newest.seq > work.after {
+            tracing::debug!(run = work.run, after = work.after, newest = newest.seq, "an overtaken work message");
+            return Ok(());
+        }
+        match self.advance(newest, false, deadline.within(PATIENCE), deadline).await? {
+            Advance::Busy(until) => self.wake(&work.run, work.after, Some(until), deadline).await,
+            Advance::AtRest(_) | Advance::Waiting(_) | Advance::Overtaken => Ok(()),
+        }
+    }
+}

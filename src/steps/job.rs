@@ -1,0 +1,89 @@
+//! `job`: one job run, to its end. The key becomes the `idempotency_token`, so sending again starts nothing twice.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
+};
+use crate::databricks::{JobRun, RunNow, TaskOutput};
+use crate::failure::Failure;
+use crate::http::Deadline;
+use crate::operations::{Scope, StepKind};
+
+pub(super) struct Job;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Inputs {
+    job: String,
+    parameters: BTreeMap<String, String>,
+    only: Vec<String>,
+}
+
+#[async_trait]
+impl Kind for Job {
+    fn prepare(&self, step: &StepKind, scope: &Scope, _neighbours: &Neighbours) -> Result<Prepared, Failure> {
+        let StepKind::Job(step) = step else { return Err(mismatched()) };
+        let parameters = match &step.parameters {
+            Some(template) => template.render(scope).map_err(|error| expression_failed(&error))?,
+            None => json!({}),
+        };
+        let parameters = parameters.as_object().ok_or_else(mismatched)?;
+        let inputs = Inputs {
+            job: step.job.render_text(scope).map_err(|error| expression_failed(&error))?,
+            parameters: parameters.iter().map(|(name, value)| (name.clone(), as_text(value))).collect(),
+            only: step.only.clone(),
+        };
+        Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })
+    }
+
+    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+        let inputs: Inputs = from_inputs(inputs)?;
+        let start = RunNow {
+            job_id: to.databricks.resolve_job(&inputs.job, deadline).await?,
+            parameters: inputs.parameters,
+            only: inputs.only,
+            idempotency_token: key.to_owned(),
+        };
+        Ok(Sent::Submitted { upstream_id: to.databricks.run_now(&start, deadline).await? })
+    }
+
+    fn recovery(&self, _inputs: &Value) -> Recovery {
+        Recovery::SendAgain
+    }
+
+    async fn poll(&self, at: &Neighbours, _: &Value, upstream_id: &str, deadline: Deadline) -> Result<Polled, Failure> {
+        let run = at.databricks.job_run(upstream_id, deadline).await?;
+        if run.outcome()?.is_none() {
+            return Ok(Polled::Running);
+        }
+        let outputs = at.databricks.job_outputs(&run, deadline).await?;
+        Ok(Polled::Done { output: job_run_json(&run, &outputs) })
+    }
+
+    async fn cancel(&self, at: &Neighbours, _: &Value, upstream_id: &str, deadline: Deadline) -> Result<(), Failure> {
+        Ok(at.databricks.cancel_job_run(upstream_id, deadline).await?)
+    }
+}
+
+/// Job parameters are texts on the wire; anything else is written as JSON.
+fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A job run as callers and expressions see it.
+pub fn job_run_json(run: &JobRun, outputs: &[TaskOutput]) -> Value {
+    json!({
+        "runId": run.run_id,
+        "jobId": run.job_id,
+        "state": run.state,
+        "startTime": run.start_time,
+        "endTime": run.end_time,
+        "durationMs": run.duration_ms,
+        "runPageUrl": run.run_page_url,
+        "outputs": outputs,
+    })
+}
