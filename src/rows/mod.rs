@@ -8,6 +8,7 @@ mod tests;
 mod values;
 mod write;
 
+pub(crate) use column::unique_names;
 pub use column::{Column, Conversion};
 pub use values::to_values;
 pub use write::{Shape, ValueOptions, write_rows};
