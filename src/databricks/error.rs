@@ -1,23 +1,221 @@
-//! What Databricks refuses, decoded from every shape its bodies take (reference: databricks.md section 4).
+//! What Databricks refuses and what goes wrong on the way, and which failure each becomes. How the bodies are read is
+//! `refusal.rs`.
 
-use crate::failure::{Code, Effect, Failure};
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// A call that did not succeed. (Contract; the variants are written here.)
+use crate::failure::{Code, Effect, Failure, Upstream};
+use crate::http::HttpError;
+
+/// What a call was about: it decides what "not found" means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Workspace,
+    /// A statement to be submitted, on this warehouse.
+    Submission {
+        warehouse: String,
+    },
+    Statement(String),
+    /// Rows of this statement, which Databricks keeps for one hour.
+    Rows(String),
+    Warehouse(String),
+    Job(String),
+    JobRun(String),
+}
+
+/// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabricksError {
+    /// It was not sent: no token, or something that Databricks would refuse.
     #[error("{0}")]
     Failure(#[from] Failure),
+    #[error(transparent)]
+    Refused(Box<Refused>),
+    #[error("no answer from Databricks")]
+    Transport(#[from] HttpError),
+    /// Rows are missing, repeated or out of order.
+    #[error("the result of statement {statement_id} is not whole: {what}")]
+    Incomplete { statement_id: String, what: String },
+    /// A success whose body cannot be read.
+    #[error("a reply about {subject} that makes no sense: {what}")]
+    UnexpectedReply {
+        subject: Subject,
+        what: String,
+        request_id: Option<String>,
+        effect: Effect,
+        #[source]
+        source: Option<Arc<dyn StdError + Send + Sync>>,
+    },
+    /// The workspace takes calls over Private Link only: it redirects others to a login page.
+    #[error("the workspace is reachable over Private Link only")]
+    PrivateLink,
+}
+
+/// An answer with a status that is no success.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Databricks answered {status} about {subject}: {message}")]
+pub struct Refused {
+    pub subject: Subject,
+    pub status: u16,
+    /// Its own code, such as `RESOURCE_DOES_NOT_EXIST`; numbers are written as text.
+    pub error_code: Option<String>,
+    pub message: String,
+    pub request_id: Option<String>,
+    pub retry_after: Option<Duration>,
+    pub effect: Effect,
 }
 
 impl DatabricksError {
     /// Whether the call may have acted.
     pub fn effect(&self) -> Effect {
-        Effect::Possible
+        match self {
+            Self::Failure(failure) => failure.effect,
+            Self::Refused(refused) => refused.effect,
+            Self::Transport(error) => error.effect,
+            Self::UnexpectedReply { effect, .. } => *effect,
+            Self::Incomplete { .. } | Self::PrivateLink => Effect::None,
+        }
+    }
+}
+
+impl Refused {
+    /// The code that callers branch on.
+    fn code(&self) -> Code {
+        match self.status {
+            429 => return Code::UpstreamThrottled,
+            504 => return Code::UpstreamTimeout,
+            500.. => return Code::UpstreamUnavailable,
+            _ if self.is_missing() => return self.subject.missing(),
+            401 | 403 => return Code::DatabricksAccessDenied,
+            _ => {}
+        }
+        if self.message.contains("must not exceed a length of") {
+            return Code::StatementTooLarge;
+        }
+        Code::DatabricksRefused
+    }
+
+    /// Older paths say "does not exist" with a 400 (Databricks SDK, errors/overrides).
+    fn is_missing(&self) -> bool {
+        let code = self.error_code.as_deref().unwrap_or_default();
+        let by_code = matches!(code, "RESOURCE_DOES_NOT_EXIST" | "NOT_FOUND");
+        match self.status {
+            404 | 410 => true,
+            400 => {
+                let message = self.message.to_ascii_lowercase();
+                let by_words = match &self.subject {
+                    Subject::Rows(_) => ["expired", "no longer available", "closed", "does not exist"].as_slice(),
+                    Subject::Submission { .. } => ["warehouse", "endpoint"].as_slice(),
+                    _ => ["does not exist", "not found"].as_slice(),
+                };
+                let missing = match &self.subject {
+                    Subject::Submission { .. } => {
+                        by_words.iter().any(|word| message.contains(word))
+                            && ["does not exist", "not found", "not a valid"].iter().any(|word| message.contains(word))
+                    }
+                    _ => by_words.iter().any(|word| message.contains(word)),
+                };
+                by_code || missing
+            }
+            _ => false,
+        }
+    }
+
+    fn detail(&self, code: Code) -> String {
+        let said = if self.message.is_empty() { String::new() } else { format!(" Databricks says: {}", self.message) };
+        match code {
+            Code::UpstreamThrottled => "Databricks takes no more calls for the moment; try again later.".to_owned(),
+            Code::UpstreamUnavailable | Code::UpstreamTimeout => {
+                format!("Databricks could not answer ({}); try again later.{said}", self.status)
+            }
+            Code::DatabricksAccessDenied => format!("Databricks denies access to {}.{said}", self.subject),
+            Code::ResultExpired => {
+                format!("Databricks keeps rows for one hour; those of {} are gone. Run it again.", self.subject)
+            }
+            Code::StatementNotFound | Code::WarehouseNotFound | Code::JobNotFound | Code::JobRunNotFound => {
+                format!("Databricks does not know {}.{said}", self.subject)
+            }
+            _ => format!("Databricks refused the call about {}.{said}", self.subject),
+        }
+    }
+}
+
+impl Subject {
+    fn missing(&self) -> Code {
+        match self {
+            Self::Workspace => Code::DatabricksRefused,
+            Self::Submission { .. } | Self::Warehouse(_) => Code::WarehouseNotFound,
+            Self::Statement(_) => Code::StatementNotFound,
+            Self::Rows(_) => Code::ResultExpired,
+            Self::Job(_) => Code::JobNotFound,
+            Self::JobRun(_) => Code::JobRunNotFound,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workspace => f.write_str("the workspace"),
+            Self::Submission { warehouse } => write!(f, "a statement on warehouse {warehouse}"),
+            Self::Statement(id) | Self::Rows(id) => write!(f, "statement {id}"),
+            Self::Warehouse(id) => write!(f, "warehouse {id}"),
+            Self::Job(id) => write!(f, "job {id}"),
+            Self::JobRun(id) => write!(f, "job run {id}"),
+        }
+    }
+}
+
+impl From<Refused> for DatabricksError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
     }
 }
 
 impl From<DatabricksError> for Failure {
     fn from(error: DatabricksError) -> Self {
-        Self::new(Code::DatabricksRefused, error.to_string())
+        let effect = error.effect();
+        let upstream =
+            |status, code, request_id| Upstream { service: "databricks".to_owned(), status, code, request_id };
+        let mut failure = match &error {
+            DatabricksError::Failure(failure) => return failure.clone(),
+            DatabricksError::Refused(refused) => {
+                let code = refused.code();
+                let mut failure = Self::new(code, refused.detail(code)).from_upstream(upstream(
+                    Some(refused.status),
+                    refused.error_code.clone(),
+                    refused.request_id.clone(),
+                ));
+                if let Some(after) = refused.retry_after {
+                    failure = failure.retry_after(after);
+                }
+                failure
+            }
+            DatabricksError::Transport(lost) => {
+                let (code, detail) = if lost.timed_out {
+                    (Code::UpstreamTimeout, "Databricks did not answer in time; try again later.")
+                } else {
+                    (Code::UpstreamUnavailable, "Databricks could not be reached; try again later.")
+                };
+                Self::new(code, detail).from_upstream(upstream(None, None, None))
+            }
+            DatabricksError::Incomplete { .. } => Self::new(
+                Code::ResultIncomplete,
+                "Databricks did not send every row of the result, so none is given. Run the statement again.",
+            ),
+            DatabricksError::UnexpectedReply { request_id, .. } => {
+                Self::new(Code::UpstreamReplyInvalid, "Databricks sent a reply that cannot be read.")
+                    .from_upstream(upstream(None, None, request_id.clone()))
+            }
+            DatabricksError::PrivateLink => Self::new(
+                Code::DatabricksAccessDenied,
+                "The Databricks workspace takes calls over Private Link only, and this app does not come that way. \
+                 Give the app a private endpoint of the workspace, or allow public access there.",
+            ),
+        };
+        failure.effect = effect;
+        failure.caused_by(error)
     }
 }

@@ -1,34 +1,50 @@
-//! The client of one Databricks workspace: statements, chunks, jobs, tokens.
+//! The client of one Databricks workspace: statements, chunks, jobs, tokens. What callers are told about a result's
+//! values is `rows`; how often a call is tried is `http`.
 
+mod call;
 mod error;
 mod jobs;
+mod jobs_wire;
+mod lexer;
+mod outputs;
+mod pause;
+mod refusal;
+mod results;
 mod statement_kind;
 mod statements;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod wire;
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use url::Url;
 
 use crate::entra::TokenSource;
 use crate::failure::Failure;
-use crate::http::{Deadline, Http};
+use crate::http::{Deadline, Http, Outbound, RequestKind};
 
-pub use error::DatabricksError;
+pub use error::{DatabricksError, Refused, Subject};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
 pub use statement_kind::is_surely_a_read;
 pub use statements::{
     ColumnInfo, Parameter, ResultChunk, Statement, StatementFailure, StatementState, SubmitStatement,
 };
+pub use tokens::{OAuthM2m, PersonalAccessToken};
 
 /// One workspace; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Databricks {
-    #[allow(dead_code)]
     http: Http,
-    #[allow(dead_code)]
     host: Url,
-    #[allow(dead_code)]
     tokens: Arc<dyn TokenSource>,
+}
+
+#[derive(Deserialize)]
+struct WarehouseBody {
+    state: Option<String>,
 }
 
 impl Databricks {
@@ -37,7 +53,19 @@ impl Databricks {
     }
 
     /// Whether the workspace answers and takes our token, and the state of `warehouse` when given. Starts nothing.
-    pub async fn probe(&self, _warehouse: Option<&str>, _deadline: Deadline) -> Result<Option<String>, Failure> {
-        unimplemented!()
+    ///
+    /// Without a warehouse a page of one warehouse is asked for, and nothing of it is looked at.
+    pub async fn probe(&self, warehouse: Option<&str>, deadline: Deadline) -> Result<Option<String>, Failure> {
+        let mut segments = vec!["api", "2.0", "sql", "warehouses"];
+        segments.extend(warehouse);
+        let mut url = self.address(&segments)?;
+        let subject = if let Some(id) = warehouse {
+            Subject::Warehouse(id.to_owned())
+        } else {
+            url.query_pairs_mut().append_pair("page_size", "1");
+            Subject::Workspace
+        };
+        let body: WarehouseBody = self.ask(RequestKind::Probe, Outbound::get(url), &subject, deadline).await?;
+        Ok(warehouse.and(body.state))
     }
 }

@@ -1,9 +1,27 @@
-//! Statement Execution API 2.0: submit, get, cancel, chunk. INLINE disposition, JSON_ARRAY format.
+//! Statement Execution API 2.0: submit, get, cancel, chunk, wait. INLINE disposition, JSON_ARRAY format.
+//!
+//! INLINE needs no way to the workspace's storage account. What the bodies look like is `wire.rs`; what a statement's
+//! end means and how its rows are gathered is `results.rs`.
 
 use std::time::Duration;
 
+use super::call::{body, read};
+use super::error::Subject;
+use super::pause::Pauses;
+use super::refusal::unexpected;
+use super::wire::{QueryTag, ResultBody, StatementBody, SubmitBody};
 use super::{Databricks, DatabricksError};
-use crate::http::Deadline;
+use crate::failure::{Code, Failure};
+use crate::http::{Deadline, Outbound, Reply, RequestKind};
+
+/// Named parameters of one statement (Databricks: "the limit is 256").
+const MOST_PARAMETERS: usize = 256;
+/// Bytes of all parameter values together (Databricks SQL connector, docs/parameters.md: 1 MB).
+const MOST_PARAMETER_BYTES: usize = 1024 * 1024;
+/// Bytes of a statement (Databricks: "must not exceed a length of 16777216 bytes").
+const LONGEST_STATEMENT: usize = 16 * 1024 * 1024;
+/// Tags of one statement; more are dropped by the server, so they are not sent.
+const MOST_TAGS: usize = 20;
 
 /// A named parameter, as the wire wants it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -26,7 +44,7 @@ pub struct SubmitStatement {
     pub schema: Option<String>,
     pub parameters: Vec<Parameter>,
     pub row_limit: Option<u64>,
-    /// Rounded to what the API takes: 0, or 5 to 50 s.
+    /// Rounded down to what the API takes: 0, or 5 to 50 whole seconds.
     pub wait: Duration,
     /// Tags of the query history, such as `causeway-key`.
     pub query_tags: Vec<(String, String)>,
@@ -92,49 +110,134 @@ pub struct Statement {
 }
 
 impl Databricks {
-    pub async fn submit(&self, _submit: &SubmitStatement, _deadline: Deadline) -> Result<Statement, DatabricksError> {
-        unimplemented!()
+    /// Submits a statement and waits for it as long as `submit.wait` says. A statement that has FAILED is an `Ok`: see
+    /// [`Statement::outcome`].
+    pub async fn submit(&self, submit: &SubmitStatement, deadline: Deadline) -> Result<Statement, DatabricksError> {
+        check(submit)?;
+        let kind = if submit.read { RequestKind::StatementRead } else { RequestKind::StatementWrite };
+        let subject = Subject::Submission { warehouse: submit.warehouse_id.clone() };
+        let request = Outbound::post(self.address(&["api", "2.0", "sql", "statements"])?)
+            .json(body(&submit_body(submit, deadline))?);
+        let reply = self.call(kind, request, &subject, deadline).await?;
+        statement_in(&reply, kind, &subject)
     }
 
-    pub async fn statement(&self, _id: &str, _deadline: Deadline) -> Result<Statement, DatabricksError> {
-        unimplemented!()
+    pub async fn statement(&self, id: &str, deadline: Deadline) -> Result<Statement, DatabricksError> {
+        let subject = Subject::Statement(id.to_owned());
+        let request = Outbound::get(self.address(&["api", "2.0", "sql", "statements", id])?);
+        let reply = self.call(RequestKind::StatementGet, request, &subject, deadline).await?;
+        statement_in(&reply, RequestKind::StatementGet, &subject)
     }
 
     /// Asks for cancellation; the statement may still finish.
-    pub async fn cancel_statement(&self, _id: &str, _deadline: Deadline) -> Result<(), DatabricksError> {
-        unimplemented!()
+    pub async fn cancel_statement(&self, id: &str, deadline: Deadline) -> Result<(), DatabricksError> {
+        let subject = Subject::Statement(id.to_owned());
+        let request = Outbound::post(self.address(&["api", "2.0", "sql", "statements", id, "cancel"])?).json("{}");
+        self.call(RequestKind::StatementCancel, request, &subject, deadline).await?;
+        Ok(())
     }
 
-    pub async fn chunk(&self, _id: &str, _index: u64, _deadline: Deadline) -> Result<ResultChunk, DatabricksError> {
-        unimplemented!()
+    /// One chunk of rows, by its index.
+    pub async fn chunk(&self, id: &str, index: u64, deadline: Deadline) -> Result<ResultChunk, DatabricksError> {
+        let subject = Subject::Rows(id.to_owned());
+        let number = index.to_string();
+        let path = ["api", "2.0", "sql", "statements", id, "result", "chunks", &number];
+        let request = Outbound::get(self.address(&path)?);
+        let reply = self.call(RequestKind::StatementChunk, request, &subject, deadline).await?;
+        chunk_in(&reply, index, &subject)
     }
 
-    /// Polls until the statement has ended or the deadline comes, the pauses growing from 100 ms to 5 s.
-    pub async fn wait_for(&self, _first: Statement, _deadline: Deadline) -> Result<Statement, DatabricksError> {
-        unimplemented!()
-    }
-
-    /// Every row up to `max_rows` and `max_bytes` of cell text, following chunks. Complete results are held against
-    /// `total_row_count`; the flag says whether rows were left out by the two limits.
-    pub async fn rows(
-        &self,
-        _statement: &Statement,
-        _max_rows: usize,
-        _max_bytes: usize,
-        _deadline: Deadline,
-    ) -> Result<(Vec<Vec<Option<String>>>, bool), DatabricksError> {
-        unimplemented!()
+    /// Polls until the statement has ended or the deadline comes, the pauses growing from 100 ms to 5 s. When the
+    /// deadline comes first, the statement as last seen: not an error.
+    pub async fn wait_for(&self, first: Statement, deadline: Deadline) -> Result<Statement, DatabricksError> {
+        let mut statement = first;
+        let mut pauses = Pauses::new(Duration::from_millis(100), Duration::from_secs(5));
+        while !statement.has_ended() {
+            let pause = pauses.next_pause();
+            if deadline.remaining() <= pause {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            match self.statement(&statement.statement_id, deadline).await {
+                Ok(seen) => statement = seen,
+                // It goes on at Databricks; only our time for this look is over.
+                Err(DatabricksError::Transport(lost)) if lost.timed_out && deadline.has_passed() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(statement)
     }
 }
 
-impl Statement {
-    /// Success, also when `CLOSED` came with its result; a failure with SQLSTATE and error class; or not ended yet.
-    pub fn outcome(&self) -> Result<Option<()>, crate::failure::Failure> {
-        unimplemented!()
-    }
+pub(super) fn statement_in(reply: &Reply, kind: RequestKind, subject: &Subject) -> Result<Statement, DatabricksError> {
+    let body: StatementBody = read(reply, kind, subject)?;
+    body.into_statement().map_err(|what| unexpected(reply, kind, subject, &what))
+}
 
-    /// The columns with their conversions.
-    pub fn typed_columns(&self, _options: crate::rows::ValueOptions) -> Vec<crate::rows::Column> {
-        unimplemented!()
+pub(super) fn chunk_in(reply: &Reply, index: u64, subject: &Subject) -> Result<ResultChunk, DatabricksError> {
+    let body: ResultBody = read(reply, RequestKind::StatementChunk, subject)?;
+    body.into_chunk(index).map_err(|what| unexpected(reply, RequestKind::StatementChunk, subject, &what))
+}
+
+/// What Databricks would refuse anyway is refused here, with the place.
+fn check(submit: &SubmitStatement) -> Result<(), Failure> {
+    if submit.statement.trim().is_empty() {
+        return Err(Failure::new(Code::BodyInvalid, "The statement is empty.").at("statement"));
+    }
+    if submit.statement.len() > LONGEST_STATEMENT {
+        return Err(Failure::new(
+            Code::StatementTooLarge,
+            format!("The statement has {} bytes; Databricks takes {LONGEST_STATEMENT}.", submit.statement.len()),
+        )
+        .at("statement"));
+    }
+    if submit.parameters.len() > MOST_PARAMETERS {
+        return Err(Failure::new(
+            Code::BodyInvalid,
+            format!(
+                "The statement has {} parameters; Databricks takes {MOST_PARAMETERS}. Send many values as one JSON \
+                 parameter and read it with from_json.",
+                submit.parameters.len()
+            ),
+        )
+        .at("parameters"));
+    }
+    let bytes: usize = submit.parameters.iter().filter_map(|parameter| parameter.value.as_ref()).map(String::len).sum();
+    if bytes > MOST_PARAMETER_BYTES {
+        return Err(Failure::new(
+            Code::StatementTooLarge,
+            format!(
+                "The parameters' values have {bytes} bytes together; Databricks takes {MOST_PARAMETER_BYTES}. Send \
+                 them in several statements."
+            ),
+        )
+        .at("parameters"));
+    }
+    Ok(())
+}
+
+fn submit_body(submit: &SubmitStatement, deadline: Deadline) -> SubmitBody<'_> {
+    // The server's wait must end before ours does, or the statement's id would be lost with the reply.
+    let longest = deadline.remaining().saturating_sub(Duration::from_secs(2));
+    SubmitBody {
+        statement: &submit.statement,
+        warehouse_id: &submit.warehouse_id,
+        catalog: submit.catalog.as_deref(),
+        schema: submit.schema.as_deref(),
+        parameters: &submit.parameters,
+        row_limit: submit.row_limit,
+        disposition: "INLINE",
+        format: "JSON_ARRAY",
+        wait_timeout: wait_timeout(submit.wait.min(longest)),
+        on_wait_timeout: "CONTINUE",
+        query_tags: submit.query_tags.iter().take(MOST_TAGS).map(|(key, value)| QueryTag { key, value }).collect(),
+    }
+}
+
+/// `0s`, or `5s` to `50s`: anything else is refused (Databricks SDK, execute_statement).
+pub(super) fn wait_timeout(wait: Duration) -> String {
+    match wait.as_secs() {
+        0..5 => "0s".to_owned(),
+        seconds => format!("{}s", seconds.min(50)),
     }
 }

@@ -1,5 +1,11 @@
 //! Who we are: token sources, one for an audience. `azure_identity` is named only here and in `key_vault/`.
 
+mod cache;
+mod credentials;
+mod sdk;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -7,6 +13,10 @@ use secrecy::SecretString;
 
 use crate::failure::Failure;
 use crate::http::Deadline;
+
+pub use cache::{FetchToken, FetchedToken, TokenCache};
+pub use credentials::{client_secret, credential, managed_identity};
+pub(crate) use sdk::{SdkFailure, client_options, patiently};
 
 /// Bearer tokens for one audience: refreshed ahead, one request in flight, a still-valid one kept when a refresh fails.
 #[async_trait]
@@ -16,4 +26,13 @@ pub trait TokenSource: Send + Sync + fmt::Debug {
 
     /// The neighbour refused this token: the next call gets a new one, unless that has happened already.
     fn reject(&self, token: &SecretString);
+}
+
+/// A secret that an identity needs, wherever it is kept (`key_vault::named` reads it from Key Vault).
+#[async_trait]
+pub trait SecretValue: Send + Sync + fmt::Debug {
+    async fn current(&self, deadline: Deadline) -> Result<SecretString, Failure>;
+
+    /// It was refused: the next reading asks its keeper again, if `value` is still what is remembered.
+    fn forget(&self, value: &SecretString);
 }

@@ -7,8 +7,12 @@ mod deadline;
 mod kind;
 mod outbound;
 mod send;
+#[cfg(test)]
+mod tests;
+mod transport;
 
 pub use deadline::Deadline;
 pub use kind::{Category, RequestKind};
 pub use outbound::{HttpError, Outbound, Reply};
 pub use send::Http;
+pub use transport::{MAX_REPLY_BYTES, USER_AGENT};

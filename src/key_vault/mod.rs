@@ -1,10 +1,18 @@
 //! Secrets by name, read with the Azure SDK behind our own timeout, cached, dropped when refused.
 
+mod names;
+mod vault;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+use crate::entra::SecretValue;
 use crate::failure::Failure;
 use crate::http::Deadline;
+
+pub use vault::KeyVault;
 
 /// A secret and the version that it is.
 #[derive(Clone, Debug)]
@@ -25,4 +33,26 @@ pub trait Secrets: Send + Sync + std::fmt::Debug {
 
     /// Drops the current version from the cache, if it still is `value`.
     fn forget(&self, name: &str, value: &SecretString);
+}
+
+/// One secret of `secrets`, as an identity needs it (`entra::client_secret`).
+pub fn named(secrets: Arc<dyn Secrets>, name: &str) -> Arc<dyn SecretValue> {
+    Arc::new(Named { secrets, name: name.to_owned() })
+}
+
+#[derive(Debug)]
+struct Named {
+    secrets: Arc<dyn Secrets>,
+    name: String,
+}
+
+#[async_trait]
+impl SecretValue for Named {
+    async fn current(&self, deadline: Deadline) -> Result<SecretString, Failure> {
+        Ok(self.secrets.current(&self.name, deadline).await?.value)
+    }
+
+    fn forget(&self, value: &SecretString) {
+        self.secrets.forget(&self.name, value);
+    }
 }

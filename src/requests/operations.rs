@@ -41,11 +41,11 @@ impl Requests {
         let hold = call.mode != Mode::Start;
         let begun = RefCell::new(None);
         let effected = self
-            .once(&claimant, read, async |inputs, key, window| {
+            .once(&claimant, read, async |inputs, key, _window| {
                 let run = identity::run_id(&["http", key]);
                 let parameters = inputs.as_object().cloned().unwrap_or_default();
                 // The claim is about the run's existence alone; what it then does is the engine's to keep.
-                let run = self.0.runs.begin(entry, &run, parameters, &call.caller, hold, window).await?;
+                let run = self.0.runs.begin(entry, &run, parameters, &call.caller, hold, call.deadline).await?;
                 let id = json!(run.run());
                 begun.replace(Some(run));
                 Ok(id)

@@ -1,6 +1,13 @@
-//! The columns of a result, and which rule turns their cells into JSON.
+//! The columns of a result, and which rule turns their cells into JSON. What the rules write is `scalar.rs`.
+
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
+
+use super::ValueOptions;
+
+/// The most digits that every `f64` reader gives back unchanged.
+const EXACT_DIGITS: u32 = 15;
 
 /// A column as Databricks describes it and as callers see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,4 +45,87 @@ pub enum Conversion {
     /// ARRAY, MAP, STRUCT, VARIANT as JSON.
     Json,
     Null,
+}
+
+impl Column {
+    /// A column with the rule that its type and the caller's options choose.
+    pub fn new(
+        name: impl Into<String>,
+        type_name: impl Into<String>,
+        type_text: impl Into<String>,
+        precision: Option<u32>,
+        scale: Option<u32>,
+        options: ValueOptions,
+    ) -> Self {
+        let mut column = Self {
+            name: name.into(),
+            type_text: type_text.into(),
+            type_name: type_name.into(),
+            precision,
+            scale,
+            json: Conversion::String,
+        };
+        column.json = column.conversion(options);
+        column
+    }
+
+    /// The rule for this column's type under `options`. A type that is not known is written as a string.
+    pub fn conversion(&self, options: ValueOptions) -> Conversion {
+        match self.type_name.as_str() {
+            "BYTE" | "SHORT" | "INT" | "FLOAT" | "DOUBLE" => Conversion::Number,
+            "LONG" if options.bigints_as_string => Conversion::StringNumber,
+            "LONG" => Conversion::Number,
+            "DECIMAL" => {
+                let as_number = options
+                    .decimals_as_number
+                    .unwrap_or_else(|| self.digits().is_some_and(|digits| digits <= EXACT_DIGITS));
+                if as_number { Conversion::Number } else { Conversion::StringNumber }
+            }
+            "BOOLEAN" => Conversion::Boolean,
+            "DATE" => Conversion::Date,
+            "TIMESTAMP" => Conversion::Timestamp,
+            "TIMESTAMP_NTZ" => Conversion::TimestampNtz,
+            "BINARY" => Conversion::Base64,
+            "ARRAY" | "MAP" | "STRUCT" | "VARIANT" => Conversion::Json,
+            "NULL" => Conversion::Null,
+            _ => Conversion::String,
+        }
+    }
+
+    /// Precision as told, else as it stands in `DECIMAL(p,s)`.
+    fn digits(&self) -> Option<u32> {
+        self.precision.or_else(|| {
+            let (_, inside) = self.type_text.split_once('(')?;
+            inside.split([',', ')']).next()?.trim().parse().ok()
+        })
+    }
+
+    /// FLOAT and DOUBLE also hold NaN and the infinities.
+    pub(super) fn is_floating(&self) -> bool {
+        matches!(self.type_name.as_str(), "FLOAT" | "DOUBLE")
+    }
+
+    /// DECIMAL, whose digits `f64` may not hold.
+    pub(super) fn is_decimal(&self) -> bool {
+        self.type_name == "DECIMAL"
+    }
+}
+
+/// One key for each column, in order. SQL allows two columns of one name, JSON objects do not: a later one gets the
+/// suffix `_2`, `_3`, … (the first that no other column has), so that no value is lost silently.
+pub(crate) fn unique_names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+    let given: HashSet<&str> = names.clone().collect();
+    let mut taken: HashSet<String> = HashSet::new();
+    names
+        .map(|name| {
+            let mut key = name.to_owned();
+            let mut number = 2_u32;
+            while taken.contains(&key) || (key != name && given.contains(key.as_str())) {
+                key = format!("{name}_{number}");
+                number += 1;
+            }
+            taken.insert(key.clone());
+            key
+        })
+        .collect()
 }

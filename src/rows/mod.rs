@@ -1,7 +1,14 @@
 //! Results: JSON_ARRAY in; objects and arrays out. Values follow one table (design: Values). Pure, no I/O.
 
 mod column;
+mod moment;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod values;
 mod write;
 
+pub(crate) use column::unique_names;
 pub use column::{Column, Conversion};
-pub use write::{Shape, ValueOptions, to_values, write_rows};
+pub use values::to_values;
+pub use write::{Shape, ValueOptions, write_rows};

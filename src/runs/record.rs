@@ -183,10 +183,6 @@ impl Record {
         }
     }
 
-    pub(super) fn step(&self, id: &str) -> Option<&StepRecord> {
-        self.steps.iter().find(|step| step.id == id)
-    }
-
     /// The step that may have been sent without its id on record.
     pub(super) fn unsettled(&self) -> Option<&StepRecord> {
         self.steps.iter().find(|step| step.state == StepState::Started)

@@ -1,11 +1,24 @@
 //! Sending and scheduling messages over the Service Bus REST API. Receiving is the host's work.
 
+mod rest;
+#[cfg(test)]
+mod tests;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
 use crate::http::Deadline;
+
+pub use rest::ServiceBus;
+
+/// The Entra resource of Service Bus, the same in every cloud.
+pub const AUDIENCE: &str = "https://servicebus.azure.net";
+
+/// The largest body that is sent, in bytes: a message of the Standard tier is at most 256 KiB with its properties
+/// (learn.microsoft.com, "Service Bus quotas"), of which 64 KiB at most are properties.
+pub const MAX_MESSAGE_BYTES: usize = 192 * 1024;
 
 /// One message to send.
 #[derive(Clone, Debug, Default)]

@@ -78,6 +78,8 @@ pub struct Entra {
     pub client_secret_name: String,
     /// `CAUSEWAY_MANAGED_IDENTITY_CLIENT_ID`: a user-assigned identity; default the system-assigned one.
     pub managed_identity_client_id: Option<String>,
+    /// `IDENTITY_ENDPOINT` (Azure): whether the platform gives a managed identity; else developer tools sign in.
+    pub has_managed_identity: bool,
 }
 
 /// Service Bus.

@@ -1,0 +1,96 @@
+//! One call: address, token, a second try with a new token when ours was refused, and the body read.
+
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::Databricks;
+use super::error::{DatabricksError, Subject};
+use super::refusal::{request_id, success, token_was_refused, unexpected};
+use crate::failure::{Code, Failure};
+use crate::http::{Deadline, Outbound, Reply, RequestKind};
+
+impl Databricks {
+    /// The address of a path; every segment is encoded, so that an id can never lead elsewhere.
+    pub(super) fn address(&self, segments: &[&str]) -> Result<Url, DatabricksError> {
+        let mut url = self.host.clone();
+        url.path_segments_mut()
+            .map_err(|()| Failure::new(Code::Misconfigured, "CAUSEWAY_DATABRICKS_HOST is not a URL that has paths."))?
+            .pop_if_empty()
+            .extend(segments);
+        Ok(url)
+    }
+
+    /// Sends, and gives back successes only.
+    pub(super) async fn call(
+        &self,
+        kind: RequestKind,
+        request: Outbound,
+        subject: &Subject,
+        deadline: Deadline,
+    ) -> Result<Reply, DatabricksError> {
+        let request = request.header("accept", "application/json");
+        let token = self.tokens.token(deadline).await?;
+        let first = self.send(kind, request.clone(), token.expose_secret(), deadline).await?;
+        if !token_was_refused(&first) {
+            return success(first, kind, subject);
+        }
+        // Refused at the door, so nothing has happened yet and sending again is safe for every kind.
+        self.tokens.reject(&token);
+        let renewed = self.tokens.token(deadline).await?;
+        if renewed.expose_secret() == token.expose_secret() {
+            return success(first, kind, subject);
+        }
+        success(self.send(kind, request, renewed.expose_secret(), deadline).await?, kind, subject)
+    }
+
+    async fn send(
+        &self,
+        kind: RequestKind,
+        request: Outbound,
+        token: &str,
+        deadline: Deadline,
+    ) -> Result<Reply, DatabricksError> {
+        let request = request.header("authorization", format!("Bearer {token}"));
+        Ok(self.http.send(kind, request, deadline).await?)
+    }
+
+    /// The same, with the body read as JSON.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        kind: RequestKind,
+        request: Outbound,
+        subject: &Subject,
+        deadline: Deadline,
+    ) -> Result<T, DatabricksError> {
+        let reply = self.call(kind, request, subject, deadline).await?;
+        read(&reply, kind, subject)
+    }
+}
+
+/// The body of a success.
+pub(super) fn read<T: DeserializeOwned>(
+    reply: &Reply,
+    kind: RequestKind,
+    subject: &Subject,
+) -> Result<T, DatabricksError> {
+    serde_json::from_slice(&reply.body).map_err(|error| {
+        // serde_json's words name places and types, never values of more than one token.
+        match unexpected(reply, kind, subject, "its body is not the JSON that was expected") {
+            DatabricksError::UnexpectedReply { subject, what, effect, .. } => DatabricksError::UnexpectedReply {
+                subject,
+                what,
+                request_id: request_id(reply),
+                effect,
+                source: Some(std::sync::Arc::new(error)),
+            },
+            other => other,
+        }
+    })
+}
+
+/// The body of a request.
+pub(super) fn body(value: &impl serde::Serialize) -> Result<Vec<u8>, DatabricksError> {
+    serde_json::to_vec(value)
+        .map_err(|error| Failure::new(Code::Internal, "A request could not be written.").caused_by(error).into())
+}

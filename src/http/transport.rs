@@ -1,0 +1,168 @@
+//! The one transport: how connections are made, and how one try is made over it. No retry here.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{HeaderName, HeaderValue};
+
+use super::Outbound;
+use crate::failure::{Code, Failure};
+
+/// `causeway/<version>`, sent with every request; neighbours' support asks for it.
+pub const USER_AGENT: &str = concat!("causeway/", env!("CARGO_PKG_VERSION"));
+
+/// The largest reply that is held in memory, in bytes: above the 25 MiB that Databricks allows for an inline result.
+pub const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Shorter than any kind's time for a try, so that a dead address is known as "never sent".
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Shorter than the neighbours keep an idle connection: one that they close under us costs an ambiguous failure.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+
+/// Roots come from the system's store (or `SSL_CERT_FILE`). Redirects are answers, never followed: a private-link
+/// refusal of Databricks is a redirect to a login page, and a token must not travel on.
+pub(super) fn client() -> Result<reqwest::Client, Failure> {
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(POOL_IDLE)
+        .tcp_keepalive(Duration::from_secs(30))
+        .tcp_nodelay(true)
+        .referer(false)
+        .gzip(true)
+        .build()
+        .map_err(|error| {
+            Failure::new(
+                Code::Misconfigured,
+                "No HTTPS client could be made: check that the system's certificates (package ca-certificates) or \
+                 SSL_CERT_FILE can be read.",
+            )
+            .caused_by(error)
+        })
+}
+
+/// Turns our request into the library's; fails for a header that HTTP cannot carry.
+pub(super) fn build(request: &Outbound) -> Result<reqwest::Request, Broken> {
+    let never = |source: Arc<dyn StdError + Send + Sync>| Broken {
+        known: Known::NeverSent,
+        transient: false,
+        timed_out: false,
+        source,
+    };
+    let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| never(Arc::new(error)))?;
+    let mut built = reqwest::Request::new(method, request.url.clone());
+    for (name, value) in &request.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| never(Arc::new(error)))?;
+        let mut value = HeaderValue::from_str(value).map_err(|error| never(Arc::new(error)))?;
+        value.set_sensitive(name == reqwest::header::AUTHORIZATION);
+        built.headers_mut().append(name, value);
+    }
+    if let Some(body) = &request.body {
+        *built.body_mut() = Some(body.clone().into());
+    } else if request.method == "POST" {
+        // Some servers refuse a POST without a length.
+        built.headers_mut().insert(reqwest::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    Ok(built)
+}
+
+/// What is known about a try without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// No byte of the request can have reached the neighbour.
+    NeverSent,
+    /// It may have been received, or was and the answer broke off.
+    Ambiguous,
+    /// It was answered, with more than we hold.
+    TooLarge,
+}
+
+/// A try without a whole answer.
+pub(super) struct Broken {
+    pub(super) known: Known,
+    /// Whether another try could fare better.
+    pub(super) transient: bool,
+    pub(super) timed_out: bool,
+    pub(super) source: Arc<dyn StdError + Send + Sync>,
+}
+
+impl Broken {
+    /// The time was up before anything went out.
+    pub(super) fn before_sending() -> Self {
+        Self { known: Known::NeverSent, transient: false, timed_out: true, source: Arc::new(TooLate) }
+    }
+}
+
+/// A whole answer.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Bytes,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no whole answer within {} ms", .0.as_millis())]
+struct TooSlow(Duration);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the deadline passed before the request was sent")]
+struct TooLate;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is larger than {MAX_REPLY_BYTES} bytes")]
+struct TooLarge;
+
+/// One try: sends and reads the whole body within `limit`.
+pub(super) async fn exchange(
+    client: &reqwest::Client,
+    request: reqwest::Request,
+    limit: Duration,
+) -> Result<Answer, Broken> {
+    match tokio::time::timeout(limit, read(client, request)).await {
+        Ok(result) => result,
+        Err(_) => Err(Broken {
+            known: Known::Ambiguous,
+            transient: true,
+            timed_out: true,
+            source: Arc::new(TooSlow(limit)),
+        }),
+    }
+}
+
+async fn read(client: &reqwest::Client, request: reqwest::Request) -> Result<Answer, Broken> {
+    let mut response = client.execute(request).await.map_err(broken)?;
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(cut)? {
+        if body.len() + chunk.len() > MAX_REPLY_BYTES {
+            return Err(Broken {
+                known: Known::TooLarge,
+                transient: false,
+                timed_out: false,
+                source: Arc::new(TooLarge),
+            });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, headers, body: body.freeze() })
+}
+
+/// The library prints the URL in its errors; ours never do.
+fn broken(error: reqwest::Error) -> Broken {
+    let known = if error.is_connect() || error.is_builder() { Known::NeverSent } else { Known::Ambiguous };
+    Broken { known, transient: !error.is_builder(), timed_out: error.is_timeout(), source: Arc::new(error.without_url()) }
+}
+
+/// Whatever the library calls a failure while the body is read (a cut shows up as "decode"), the request had arrived.
+fn cut(error: reqwest::Error) -> Broken {
+    Broken { known: Known::Ambiguous, transient: true, timed_out: error.is_timeout(), source: Arc::new(error.without_url()) }
+}

@@ -1,0 +1,170 @@
+//! The REST call that sends one message (learn.microsoft.com/rest/api/servicebus/send-message-to-queue).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use url::Url;
+use uuid::Uuid;
+
+use super::{MAX_MESSAGE_BYTES, Message, Messages};
+use crate::entra::TokenSource;
+use crate::failure::{Code, Effect, Failure, Upstream};
+use crate::http::{Deadline, Http, HttpError, Outbound, Reply, RequestKind};
+
+/// A namespace; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ServiceBus {
+    url: Url,
+    http: Http,
+    tokens: Arc<dyn TokenSource>,
+}
+
+impl ServiceBus {
+    /// `tokens` are for the audience [`super::AUDIENCE`].
+    pub fn new(url: Url, http: Http, tokens: Arc<dyn TokenSource>) -> Self {
+        Self { url, http, tokens }
+    }
+
+    fn request(&self, entity: &str, message: &Message, token: &SecretString) -> Result<Outbound, Failure> {
+        let mut url = self.url.clone();
+        url.path_segments_mut()
+            .map_err(|()| Failure::new(Code::Misconfigured, "The Service Bus address cannot carry a path."))?
+            .pop_if_empty()
+            // A slash is part of an entity's name; each part is encoded by itself.
+            .extend(entity.split('/'))
+            .push("messages");
+        let properties = BrokerProperties {
+            message_id: Uuid::new_v4().to_string(),
+            correlation_id: message.correlation_id.as_deref(),
+            session_id: message.session_id.as_deref(),
+            label: message.subject.as_deref(),
+            scheduled_enqueue_time_utc: message.scheduled.map(http_date),
+        };
+        let properties = serde_json::to_string(&properties)
+            .map_err(|error| Failure::new(Code::Internal, "A message could not be written.").caused_by(error))?;
+        let mut request = Outbound::post(url)
+            .header("authorization", format!("Bearer {}", token.expose_secret()))
+            .header("content-type", message.content_type.as_deref().unwrap_or("application/json"))
+            .header("brokerproperties", ascii(&properties));
+        for (name, value) in &message.properties {
+            // A JSON string is exactly what the service reads: quoted, escaped.
+            let value = serde_json::Value::from(value.as_str()).to_string();
+            request = request.header(name, ascii(&value));
+        }
+        request.body = Some(message.body.clone());
+        Ok(request)
+    }
+
+    async fn post(&self, entity: &str, message: &Message, deadline: Deadline) -> Result<(Reply, SecretString), Failure> {
+        let token = self.tokens.token(deadline).await?;
+        let request = self.request(entity, message, &token)?;
+        let reply = self.http.send(RequestKind::MessageSend, request, deadline).await.map_err(|e| lost(entity, e))?;
+        Ok((reply, token))
+    }
+}
+
+#[async_trait]
+impl Messages for ServiceBus {
+    async fn send(&self, entity: &str, message: Message, deadline: Deadline) -> Result<(), Failure> {
+        if message.body.len() > MAX_MESSAGE_BYTES {
+            return Err(Failure::new(
+                Code::OutputTooLarge,
+                format!(
+                    "The message for {entity} has {} bytes; Service Bus takes {MAX_MESSAGE_BYTES} at most.",
+                    message.body.len()
+                ),
+            ));
+        }
+        let (mut reply, token) = self.post(entity, &message, deadline).await?;
+        if reply.status == 401 {
+            self.tokens.reject(&token);
+            reply = self.post(entity, &message, deadline).await?.0;
+        }
+        if reply.is_success() { Ok(()) } else { Err(refused(entity, &reply)) }
+    }
+}
+
+/// The names are the service's own.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct BrokerProperties<'a> {
+    message_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduled_enqueue_time_utc: Option<String>,
+}
+
+/// RFC 1123, which has whole seconds: rounded up, since a message must not appear before its moment.
+fn http_date(moment: Timestamp) -> String {
+    let whole = moment.as_second() + i64::from(moment.subsec_nanosecond() > 0);
+    let moment = Timestamp::from_second(whole).unwrap_or(moment);
+    strtime::format("%a, %d %b %Y %H:%M:%S GMT", moment).unwrap_or_default()
+}
+
+/// A header carries ASCII only; JSON can say the rest with `\u` escapes.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() && letter != '\u{7f}' {
+            text.push(letter);
+        } else {
+            let mut units = [0_u16; 2];
+            for unit in letter.encode_utf16(&mut units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    text
+}
+
+fn lost(entity: &str, error: HttpError) -> Failure {
+    let code = if error.timed_out { Code::UpstreamTimeout } else { Code::UpstreamUnavailable };
+    let failure = Failure::new(
+        code,
+        format!("Service Bus did not confirm the message for {entity}. It may or may not have been taken."),
+    )
+    .from_upstream(upstream(None))
+    .retry_after(Duration::from_secs(5));
+    let failure = if error.effect == Effect::Possible { failure.effect_possible() } else { failure };
+    failure.caused_by(error)
+}
+
+fn refused(entity: &str, reply: &Reply) -> Failure {
+    let after = reply.retry_after().unwrap_or(Duration::from_secs(5));
+    let failure = match reply.status {
+        401 | 403 => Failure::new(
+            Code::Misconfigured,
+            format!(
+                "Service Bus does not let Causeway send to {entity}. Give Causeway's identity the role Azure Service Bus \
+                 Data Sender on the namespace."
+            ),
+        ),
+        404 | 410 => Failure::new(
+            Code::Misconfigured,
+            format!("Service Bus has no queue or topic {entity}. Create it, or correct the setting that names it."),
+        ),
+        429 => Failure::new(Code::UpstreamThrottled, "Service Bus is limiting how much it takes. Try again.")
+            .retry_after(after),
+        500.. => Failure::new(Code::UpstreamUnavailable, format!("Service Bus could not take the message for {entity}."))
+            .effect_possible()
+            .retry_after(after),
+        _ => Failure::new(Code::Internal, format!("Service Bus refused the form of the message for {entity}.")),
+    };
+    // The body says why, in words or XML; it holds nothing of ours but ids.
+    let said = String::from_utf8_lossy(&reply.body).chars().take(500).collect::<String>();
+    failure.from_upstream(upstream(Some(reply.status))).caused_by(said)
+}
+
+fn upstream(status: Option<u16>) -> Upstream {
+    Upstream { service: "service-bus".to_owned(), status, code: None, request_id: None }
+}

@@ -1,0 +1,106 @@
+//! The one list of every variable that means something to us: the reader takes its defaults from here, and tests hold
+//! `local.settings.example.json` to it. What may not live here: how a value is read.
+
+/// A variable, as documentation shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    pub name: &'static str,
+    /// The value when unset. `None`: there is none, or it follows from other variables (see `doc`).
+    pub default: Option<&'static str>,
+    /// `seconds`, `hours`, `url`, `name`, …
+    pub unit: &'static str,
+    /// Whether nothing works without it (some become required by another's value: see `doc`).
+    pub required: bool,
+    pub origin: Origin,
+    pub doc: &'static str,
+}
+
+/// Who sets a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The operator, for us.
+    Ours,
+    /// The operator, for Azure and for us.
+    Azure,
+    /// The Functions host or the platform, when it starts us; never in `local.settings.json`.
+    Platform,
+}
+
+/// Names beginning so are the values of `variables.*` in operations.
+pub const VARIABLE_PREFIX: &str = "CAUSEWAY_VAR_";
+
+/// What all our own names begin with.
+pub const OUR_PREFIX: &str = "CAUSEWAY_";
+
+const fn ours(name: &'static str, default: Option<&'static str>, unit: &'static str, doc: &'static str) -> Known {
+    Known { name, default, unit, required: false, origin: Origin::Ours, doc }
+}
+
+const fn required(name: &'static str, unit: &'static str, doc: &'static str) -> Known {
+    Known { name, default: None, unit, required: true, origin: Origin::Ours, doc }
+}
+
+const fn theirs(name: &'static str, unit: &'static str, origin: Origin, doc: &'static str) -> Known {
+    Known { name, default: None, unit, required: false, origin, doc }
+}
+
+/// Every variable, in the order of the documentation.
+#[rustfmt::skip] // one row a variable
+pub const KNOWN: &[Known] = &[
+    ours("CAUSEWAY_CLOUD", Some("public"), "`public`, `usgov`, `china`", "Azure cloud; sets the defaults of authority, Power BI and storage."),
+    required("CAUSEWAY_DATABRICKS_HOST", "url", "The workspace, such as https://adb-1234567890123456.7.azuredatabricks.net."),
+    ours("CAUSEWAY_DATABRICKS_WAREHOUSE_ID", None, "16 hex digits", "Warehouse of statements that name none."),
+    ours("CAUSEWAY_DATABRICKS_AUTH", Some("managed-identity"), "`managed-identity`, `client-secret`, `oauth-m2m`, `pat`", "How we sign in to Databricks."),
+    ours("CAUSEWAY_DATABRICKS_CLIENT_ID", None, "id", "Databricks service principal; required for `oauth-m2m`."),
+    ours("CAUSEWAY_DATABRICKS_CLIENT_SECRET_NAME", Some("databricks-client-secret"), "secret name", "Its secret in Key Vault, for `oauth-m2m`."),
+    ours("CAUSEWAY_DATABRICKS_TOKEN_SECRET_NAME", Some("databricks-token"), "secret name", "Personal access token in Key Vault, for `pat`."),
+    ours("CAUSEWAY_DATABRICKS_AUDIENCE", Some("2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"), "Entra resource", "Audience of Databricks, the same in every cloud."),
+    ours("CAUSEWAY_POWER_BI_URL", None, "url", "Power BI REST API; default by cloud, https://api.powerbi.com in public."),
+    ours("CAUSEWAY_POWER_BI_AUDIENCE", None, "Entra resource", "Default by cloud, https://analysis.windows.net/powerbi/api in public."),
+    ours("CAUSEWAY_POWER_BI_AUTH", Some("managed-identity"), "`managed-identity`, `client-secret`", "How we sign in to Power BI."),
+    required("CAUSEWAY_KEY_VAULT_URL", "url", "The vault, such as https://my-vault.vault.azure.net."),
+    ours("CAUSEWAY_KEY_VAULT_VERIFY_CHALLENGE", Some("true"), "`true`, `false`", "Whether the vault's challenge must name the vault's own domain."),
+    ours("CAUSEWAY_SECRET_CACHE_SECONDS", Some("600"), "seconds", "How long a secret's current version is believed."),
+    ours("CAUSEWAY_ENTRA_TENANT_ID", None, "tenant", "Required where `client-secret` is used."),
+    ours("CAUSEWAY_ENTRA_CLIENT_ID", None, "id", "Entra application; required where `client-secret` is used."),
+    ours("CAUSEWAY_ENTRA_CLIENT_SECRET_NAME", Some("entra-client-secret"), "secret name", "Its secret in Key Vault."),
+    ours("CAUSEWAY_MANAGED_IDENTITY_CLIENT_ID", None, "id", "A user-assigned managed identity; default the system-assigned one."),
+    ours("CAUSEWAY_SERVICE_BUS_URL", None, "url", "Default https://{ServiceBusConnection__fullyQualifiedNamespace}."),
+    ours("CAUSEWAY_REQUEST_QUEUE", Some("causeway-requests"), "queue name", "Where requests arrive; also resolved by the host."),
+    ours("CAUSEWAY_WORK_QUEUE", Some("causeway-work"), "queue name", "Where runs are woken; also resolved by the host."),
+    ours("CAUSEWAY_PARKING_QUEUE", Some("causeway-parking"), "queue name", "Where messages go that can never work."),
+    ours("CAUSEWAY_REPLY_QUEUES", Some("causeway-replies"), "queue names, comma", "Where replies may go."),
+    ours("CAUSEWAY_LEDGER_URL", None, "url", "Container, file: folder or memory:; default the container causeway-ledger in the account of AzureWebJobsStorage."),
+    ours("CAUSEWAY_PUBLIC_BASE_URL", None, "url", "Base of every Location; default the forwarded host."),
+    ours("CAUSEWAY_STATUS_KEY_SECRET_NAME", Some("causeway-status-key"), "secret name", "The key that signs status URLs, in Key Vault."),
+    ours("CAUSEWAY_CLAIM_HOURS", Some("24"), "hours", "How long an idempotency key is remembered."),
+    ours("CAUSEWAY_SEND_WINDOW_SECONDS", Some("30"), "seconds", "From `started` until a side effect may no longer be sent."),
+    ours("CAUSEWAY_SEND_MARGIN_SECONDS", Some("60"), "seconds", "From there until recovery may begin."),
+    ours("CAUSEWAY_MESSAGE_SECONDS", Some("240"), "seconds", "Our deadline for message and timer invocations."),
+    ours("CAUSEWAY_UNKNOWN_OPERATION_SECONDS", Some("900"), "seconds", "How long a message for an unknown operation waits."),
+    ours("CAUSEWAY_MESSAGE_ID_REUSE_SECONDS", Some("86400"), "seconds", "After this, a repeated message id is a new request."),
+    ours("CAUSEWAY_OPERATIONS_FOLDER", Some("operations"), "folder", "Declared operations; relative to the app's root."),
+    ours("CAUSEWAY_LOG", Some("info"), "filter", "What is logged: level, or target=level,…"),
+    theirs("AZURE_AUTHORITY_HOST", "url", Origin::Azure, "Entra authority; default by cloud, https://login.microsoftonline.com."),
+    theirs("AzureWebJobsStorage", "connection string", Origin::Azure, "The host's storage account; only its account is read."),
+    theirs("AzureWebJobsStorage__accountName", "name", Origin::Azure, "The same, by name."),
+    theirs("AzureWebJobsStorage__blobServiceUri", "url", Origin::Azure, "The same, by the URL of its blob service."),
+    theirs("ServiceBusConnection__fullyQualifiedNamespace", "host name", Origin::Azure, "The namespace, such as my-bus.servicebus.windows.net."),
+    theirs("FUNCTIONS_CUSTOMHANDLER_PORT", "port", Origin::Platform, "Where the host expects us; default any free port."),
+    theirs("FUNCTIONS_APP_ROOT_PATH", "folder", Origin::Platform, "The app's root, which holds host.json; default the current folder."),
+    theirs("IDENTITY_ENDPOINT", "url", Origin::Platform, "Present when the app has a managed identity."),
+];
+
+pub(super) fn known(name: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| known.name == name)
+}
+
+/// Names that begin like ours and mean nothing: probably misspelt.
+pub(super) fn unknown(names: Vec<String>) -> Vec<String> {
+    let mut unknown: Vec<String> = names
+        .into_iter()
+        .filter(|name| name.starts_with(OUR_PREFIX) && !name.starts_with(VARIABLE_PREFIX) && known(name).is_none())
+        .collect();
+    unknown.sort();
+    unknown
+}
