@@ -1,6 +1,8 @@
 //! Reading bodies strictly: what is missing, malformed or unknown is named with its place.
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::failure::{Code, Failure};
 
@@ -16,6 +18,14 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
             Failure::new(Code::BodyMalformed, format!("The body is not JSON: {error}."))
         }
     })
+}
+
+/// What a call's body makes it send; `None` when the body is empty.
+pub(super) fn inputs<T: DeserializeOwned>(
+    body: &Bytes,
+    make: impl FnOnce(T) -> Result<Value, Failure>,
+) -> Result<Option<Value>, Failure> {
+    if body.is_empty() { Ok(None) } else { make(read(body)?).map(Some) }
 }
 
 /// A POST that may have an effect came without a body.

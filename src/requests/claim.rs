@@ -64,38 +64,43 @@ pub(super) struct Effected {
     pub replayed: bool,
 }
 
-enum Claimed {
-    Ours { seq: u64, inputs: Value },
-    Before { upstream: Value, inputs: Value },
+/// The right to have the effect, once.
+#[derive(Debug)]
+pub(super) struct Ours {
+    log: String,
+    seq: u64,
+    pub inputs: Value,
+    /// The same for every sending of this work: 64 hex digits.
+    pub key: String,
+    /// The effect must be sent before this.
+    pub window: Deadline,
+}
+
+#[derive(Debug)]
+pub(super) enum Claimed {
+    Ours(Ours),
+    /// It has been had before.
+    Before(Effected),
 }
 
 impl Requests {
-    /// Has the effect once for this key, however often the call comes.
+    /// Claims the effect, or finds what an earlier sending of the same call gave.
     ///
-    /// `read` turns the body into what is sent; `send` sends it, with a key that is the same for every sending.
-    pub(super) async fn once(
-        &self,
-        claimant: &Claimant<'_>,
-        read: impl Fn(&[u8]) -> Result<Value, Failure>,
-        send: impl AsyncFn(&Value, &str, Deadline) -> Result<Value, Failure>,
-    ) -> Result<Effected, Failure> {
+    /// `inputs` is what will be sent; `None` when the body is empty. After `Ours` comes [`Requests::had`], always.
+    pub(super) async fn claim(&self, claimant: &Claimant<'_>, inputs: Option<Value>) -> Result<Claimed, Failure> {
         let call = claimant.call;
         let key = call.idempotency_key.as_deref().unwrap_or(&call.invocation_id);
         let log = format!("claims/{}/{}/{}", call.caller, claimant.route, hash(&[key]));
         // The host sends a dropped call again without its body: the claim knows what it was.
-        let wanted = if claimant.body.is_empty() {
-            None
-        } else {
+        let wanted = inputs.map(|inputs| {
             let digest = digest_of(&[claimant.target.as_bytes(), b"\n", claimant.body.as_ref()].concat());
-            Some((digest, read(claimant.body)?))
-        };
-        let (seq, inputs) = match self.claim(claimant, &log, wanted).await? {
-            Claimed::Before { upstream, inputs } => return Ok(Effected { upstream, inputs, replayed: true }),
-            Claimed::Ours { seq, inputs } => (seq, inputs),
-        };
-        let neighbours_key = hash(&[&log]);
-        let window = call.deadline.within(self.0.runs_settings.send_window);
-        let sent = send(&inputs, &neighbours_key, window).await;
+            (digest, inputs)
+        });
+        self.stake(claimant, log, wanted).await
+    }
+
+    /// Records what came of a claimed effect.
+    pub(super) async fn had(&self, ours: Ours, call: &Call, sent: Result<Value, Failure>) -> Result<Effected, Failure> {
         let (event, upstream, result) = match sent {
             Ok(upstream) => (Event::Submitted, Some(upstream.clone()), Ok(upstream)),
             Err(failure) if failure.effect == Effect::Possible => (Event::Unknown, None, Err(unknown(failure))),
@@ -106,22 +111,22 @@ impl Requests {
             event,
             at: Timestamp::now(),
             digest: String::new(),
-            inputs: inputs.clone(),
+            inputs: ours.inputs.clone(),
             send_before: None,
             upstream,
         };
-        let written = self.0.ledger.put(&entry_path(&log, seq + 1), encode(&entry)?, call.deadline).await;
-        if let Err(error) = &written {
+        let path = entry_path(&ours.log, ours.seq + 1);
+        if let Err(error) = self.0.ledger.put(&path, encode(&entry)?, call.deadline).await {
             // The effect stands. Whoever comes with this key waits for the window, then is told `outcome-unknown`.
-            tracing::error!(claim = log, error = Failure::chain(&unrecorded(error)), "an effect could not be recorded");
+            tracing::error!(claim = ours.log, error = Failure::from(error).chain(), "an effect could not be recorded");
         }
-        result.map(|upstream| Effected { upstream, inputs, replayed: false })
+        result.map(|upstream| Effected { upstream, inputs: ours.inputs, replayed: false })
     }
 
-    async fn claim(
+    async fn stake(
         &self,
         claimant: &Claimant<'_>,
-        log: &str,
+        log: String,
         mut wanted: Option<(String, Value)>,
     ) -> Result<Claimed, Failure> {
         let deadline = claimant.call.deadline;
@@ -132,13 +137,15 @@ impl Requests {
         loop {
             if take && let Some((digest, inputs)) = &wanted {
                 let entry = self.started(digest, inputs);
-                let put = self.0.ledger.put(&entry_path(log, seq), encode(&entry)?, deadline).await?;
+                let put = self.0.ledger.put(&entry_path(&log, seq), encode(&entry)?, deadline).await?;
                 if put == Put::Written {
-                    return Ok(Claimed::Ours { seq, inputs: inputs.clone() });
+                    let window = deadline.within(self.0.runs_settings.send_window);
+                    let (key, inputs) = (hash(&[&log]), inputs.clone());
+                    return Ok(Claimed::Ours(Ours { log, seq, inputs, key, window }));
                 }
             }
-            let newest = self.0.ledger.newest(log, deadline).await?;
-            let Some((newest_seq, first, newest)) = self.standing(log, newest, deadline).await? else {
+            let newest = self.0.ledger.newest(&log, deadline).await?;
+            let Some((newest_seq, first, newest)) = self.standing(&log, newest, deadline).await? else {
                 if wanted.is_none() {
                     return Err(super::body::missing());
                 }
@@ -161,7 +168,7 @@ impl Requests {
             take = match newest.event {
                 Event::Submitted => {
                     let upstream = newest.upstream.unwrap_or(Value::Null);
-                    return Ok(Claimed::Before { upstream, inputs: newest.inputs });
+                    return Ok(Claimed::Before(Effected { upstream, inputs: newest.inputs, replayed: true }));
                 }
                 Event::Unknown => return Err(unknown_before()),
                 // Without its body it cannot be sent; nothing has happened yet.
@@ -263,8 +270,4 @@ fn unknown(failure: Failure) -> Failure {
         failure.detail
     );
     Failure { code: Code::OutcomeUnknown, detail, ..failure }
-}
-
-fn unrecorded(error: &crate::ledger::LedgerError) -> Failure {
-    Failure::new(Code::LedgerUnavailable, error.to_string())
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answers::{Going, done};
-use super::claim::Claimant;
+use super::claim::{Claimant, Claimed, Ours};
 use super::token::Target;
 use super::{Answer, Call, Mode, Requests};
 use crate::databricks::{JobRun, RunNow};
@@ -30,20 +30,14 @@ impl Requests {
         let wait = self.wait(call)?;
         let signer = self.signer(call.deadline).await?;
         let claimant = Claimant { call, route: "job-runs", target: job, body: &body, recovery: Recovery::SendAgain };
-        let read = |bytes: &[u8]| super::to_value(&super::body::read::<Body>(bytes)?);
-        let effected = self
-            .once(&claimant, read, async |inputs, key, window| {
-                let body: Body = super::from_value(inputs)?;
-                let databricks = &self.0.neighbours.databricks;
-                let start = RunNow {
-                    job_id: databricks.resolve_job(job, window).await?,
-                    parameters: body.parameters.iter().map(|(name, value)| (name.clone(), as_text(value))).collect(),
-                    only: body.only,
-                    idempotency_token: key.to_owned(),
-                };
-                Ok(json!(databricks.run_now(&start, window).await?))
-            })
-            .await?;
+        let inputs = super::body::inputs(&body, |body: Body| super::to_value(&body))?;
+        let effected = match self.claim(&claimant, inputs).await? {
+            Claimed::Before(effected) => effected,
+            Claimed::Ours(ours) => {
+                let sent = self.send_job_run(job, &ours).await;
+                self.had(ours, call, sent).await?
+            }
+        };
         let id = effected.upstream.as_str().unwrap_or_default();
         let run = if call.mode == Mode::Start { None } else { self.wait_for_job_run(id, wait).await };
         if let Some(run) = &run
@@ -59,6 +53,18 @@ impl Requests {
             replayed: effected.replayed,
         };
         self.going(call, &signer, going, call.mode == Mode::Start)
+    }
+
+    async fn send_job_run(&self, job: &str, ours: &Ours) -> Result<Value, Failure> {
+        let body: Body = super::from_value(&ours.inputs)?;
+        let databricks = &self.0.neighbours.databricks;
+        let start = RunNow {
+            job_id: databricks.resolve_job(job, ours.window).await?,
+            parameters: body.parameters.iter().map(|(name, value)| (name.clone(), as_text(value))).collect(),
+            only: body.only,
+            idempotency_token: ours.key.clone(),
+        };
+        Ok(json!(databricks.run_now(&start, ours.window).await?))
     }
 
     /// `GET /api/jobs/runs/{id}`: always 200 with the state.

@@ -111,3 +111,14 @@ fn to_value<T: Serialize>(value: &T) -> Result<Value, Failure> {
 fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
     T::deserialize(value).map_err(|error| Failure::new(Code::Internal, "A claim cannot be read.").caused_by(error))
 }
+
+#[cfg(test)]
+fn _futures_can_move_between_threads(requests: &Requests, call: &Call) {
+    fn is_send<T: Send>(_: T) {}
+    is_send(requests.submit_statement(call, bytes::Bytes::new()));
+    is_send(requests.start_job_run(call, "1", bytes::Bytes::new()));
+    is_send(requests.start_refresh(call, "w", "d", bytes::Bytes::new()));
+    is_send(requests.push_rows(call, "w", "d", "t", bytes::Bytes::new()));
+    is_send(requests.run_operation(call, "o", bytes::Bytes::new()));
+    is_send(requests.status(call, "t"));
+}

@@ -1,12 +1,10 @@
 //! Declared operations and their runs, as HTTP calls see them.
 
-use std::cell::RefCell;
-
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::answers::{Going, done};
-use super::claim::Claimant;
+use super::claim::{Claimant, Claimed};
 use super::token::Target;
 use super::{Answer, Call, Mode, Requests};
 use crate::failure::{Code, Failure};
@@ -34,25 +32,24 @@ impl Requests {
         let operation = runnable(entry)?;
         let signer = self.signer(call.deadline).await?;
         let claimant = Claimant { call, route: "operations", target: name, body: &body, recovery: Recovery::SendAgain };
-        let read = |bytes: &[u8]| {
-            let body: Map<String, Value> = super::body::read(bytes)?;
+        let inputs = super::body::inputs(&body, |body: Map<String, Value>| {
             operation.accept(&body).map(Value::Object).map_err(|problems| parameters_invalid(&problems))
-        };
+        })?;
         let hold = call.mode != Mode::Start;
-        let begun = RefCell::new(None);
-        let effected = self
-            .once(&claimant, read, async |inputs, key, _window| {
-                let run = identity::run_id(&["http", key]);
-                let parameters = inputs.as_object().cloned().unwrap_or_default();
+        let mut begun = None;
+        let effected = match self.claim(&claimant, inputs).await? {
+            Claimed::Before(effected) => effected,
+            Claimed::Ours(ours) => {
+                let run = identity::run_id(&["http", &ours.key]);
+                let parameters = ours.inputs.as_object().cloned().unwrap_or_default();
                 // The claim is about the run's existence alone; what it then does is the engine's to keep.
-                let run = self.0.runs.begin(entry, &run, parameters, &call.caller, hold, call.deadline).await?;
-                let id = json!(run.run());
-                begun.replace(Some(run));
-                Ok(id)
-            })
-            .await?;
+                let sent = self.0.runs.begin(entry, &run, parameters, &call.caller, hold, call.deadline).await;
+                let sent = sent.map(|created| begun = Some(created)).map(|()| json!(run));
+                self.had(ours, call, sent).await?
+            }
+        };
         let id = effected.upstream.as_str().unwrap_or_default();
-        let begun = begun.into_inner().unwrap_or_else(|| Begun::before(id));
+        let begun = begun.unwrap_or_else(|| Begun::before(id));
         let outcome = self.0.runs.carry_on(begun, wait, call.deadline).await?;
         let answer = self.run_answer(call, outcome, call.mode == Mode::Start, signer)?;
         Ok(Answer { replayed: effected.replayed, ..answer })

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answers::{Going, done};
-use super::claim::Claimant;
+use super::claim::{Claimant, Claimed, Ours};
 use super::token::Target;
 use super::{Answer, Call, Mode, Requests};
 use crate::failure::{Code, Failure};
@@ -61,16 +61,14 @@ impl Requests {
         let signer = self.signer(call.deadline).await?;
         let target = format!("{w}/{d}");
         let claimant = Claimant { call, route: "refreshes", target: &target, body: &body, recovery: Recovery::Unknown };
-        let read = |bytes: &[u8]| super::to_value(&super::body::read::<Body>(bytes)?);
-        let effected = self
-            .once(&claimant, read, async |inputs, _key, window| {
-                let request = super::from_value::<Body>(inputs)?.request();
-                let since = jiff::Timestamp::now();
-                let started = self.0.neighbours.power_bi.start_refresh(w, d, &request, window).await?;
-                let id = started.refresh_id.map_or(RefreshId::StandardSince(since), RefreshId::Enhanced);
-                Ok(json!(id.to_text()))
-            })
-            .await?;
+        let inputs = super::body::inputs(&body, |body: Body| super::to_value(&body))?;
+        let effected = match self.claim(&claimant, inputs).await? {
+            Claimed::Before(effected) => effected,
+            Claimed::Ours(ours) => {
+                let sent = self.send_refresh(w, d, &ours).await;
+                self.had(ours, call, sent).await?
+            }
+        };
         let text = effected.upstream.as_str().unwrap_or_default();
         let seen = if call.mode == Mode::Start { None } else { self.wait_for_refresh(w, d, text, wait).await };
         if let Some(refresh) = &seen
@@ -91,6 +89,13 @@ impl Requests {
             replayed: effected.replayed,
         };
         self.going(call, &signer, going, call.mode == Mode::Start)
+    }
+
+    async fn send_refresh(&self, w: &str, d: &str, ours: &Ours) -> Result<Value, Failure> {
+        let request = super::from_value::<Body>(&ours.inputs)?.request();
+        let since = jiff::Timestamp::now();
+        let started = self.0.neighbours.power_bi.start_refresh(w, d, &request, ours.window).await?;
+        Ok(json!(started.refresh_id.map_or(RefreshId::StandardSince(since), RefreshId::Enhanced).to_text()))
     }
 
     /// `GET …/refreshes/{id}`: always 200 with the state. A standard refresh is found in the history.

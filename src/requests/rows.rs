@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::answers::done;
-use super::claim::Claimant;
+use super::claim::{Claimant, Claimed};
 use super::{Answer, Call, Mode, Requests};
 use crate::failure::{Code, Failure};
 use crate::steps::{Recovery, push_rows};
@@ -29,16 +29,18 @@ impl Requests {
         let target = format!("{w}/{d}/{t}");
         let claimant = Claimant { call, route: "rows", target: &target, body: &body, recovery: Recovery::Unknown };
         // The rows themselves are not kept: what they were is in the claim's digest.
-        let read = |bytes: &[u8]| {
-            super::body::read::<Body>(bytes)?;
+        let mut rows = Vec::new();
+        let inputs = super::body::inputs(&body, |body: Body| {
+            rows = body.rows;
             Ok(json!({}))
+        })?;
+        let effected = match self.claim(&claimant, inputs).await? {
+            Claimed::Before(effected) => effected,
+            Claimed::Ours(ours) => {
+                let sent = push_rows(&self.0.neighbours.power_bi, w, d, t, &rows, call.deadline).await;
+                self.had(ours, call, sent).await?
+            }
         };
-        let effected = self
-            .once(&claimant, read, async |_inputs, _key, _window| {
-                let Body { rows } = super::body::read(&body)?;
-                push_rows(&self.0.neighbours.power_bi, w, d, t, &rows, call.deadline).await
-            })
-            .await?;
         Ok(Answer { replayed: effected.replayed, ..done(&effected.upstream) })
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answers::{Going, done};
-use super::claim::Claimant;
+use super::claim::{Claimant, Claimed, Ours};
 use super::token::{Signer, Target};
 use super::values::Values;
 use super::{Answer, Call, Mode, Requests};
@@ -61,18 +61,17 @@ impl Requests {
         // Before the effect: afterwards nothing may fail for want of a key.
         let signer = self.signer(call.deadline).await?;
         let claimant = Claimant { call, route: "sql-statements", target: "", body: &body, recovery: Recovery::Unknown };
-        let read = |bytes: &[u8]| {
-            let body: Body = super::body::read(bytes)?;
+        let inputs = super::body::inputs(&body, |body: Body| {
             self.prepared(&body, None, Duration::ZERO)?;
             super::to_value(&body)
+        })?;
+        let effected = match self.claim(&claimant, inputs).await? {
+            Claimed::Before(effected) => effected,
+            Claimed::Ours(ours) => {
+                let sent = self.send_statement(&ours).await;
+                self.had(ours, call, sent).await?
+            }
         };
-        let effected = self
-            .once(&claimant, read, async |inputs, key, window| {
-                let submit = self.prepared(&super::from_value(inputs)?, Some(key), Duration::ZERO)?;
-                let statement = self.0.neighbours.databricks.submit(&submit, window).await?;
-                Ok(json!(statement.statement_id))
-            })
-            .await?;
         let inputs: Body = super::from_value(&effected.inputs)?;
         let id = effected.upstream.as_str().unwrap_or_default().to_owned();
         self.follow_statement(call, &id, wait, values, inputs.on_timeout, signer, effected.replayed).await
@@ -101,6 +100,12 @@ impl Requests {
         self.0.neighbours.databricks.cancel_statement(id, call.deadline).await?;
         let statement = self.0.neighbours.databricks.statement(id, call.deadline).await?;
         Ok(done(&json!({"statementId": id, "state": state_name(&statement)})))
+    }
+
+    async fn send_statement(&self, ours: &Ours) -> Result<Value, Failure> {
+        let submit = self.prepared(&super::from_value(&ours.inputs)?, Some(&ours.key), Duration::ZERO)?;
+        let statement = self.0.neighbours.databricks.submit(&submit, ours.window).await?;
+        Ok(json!(statement.statement_id))
     }
 
     /// The body, when it is surely a read and carries no key.
