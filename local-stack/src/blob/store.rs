@@ -35,8 +35,8 @@ pub(super) struct Store {
 pub(super) enum Put {
     Done(Stored),
     NoContainer,
-    /// The condition said no; the blob that stands there.
-    Refused(Stored),
+    /// The condition said no to the blob that stands there.
+    Refused,
     /// A condition wanted a blob, and there is none.
     Absent,
 }
@@ -111,7 +111,7 @@ impl Store {
         let Some(blobs) = containers.get_mut(container) else { return Ok(Put::NoContainer) };
         let existing = blobs.get(name);
         if !allowed(existing) {
-            return Ok(existing.map_or(Put::Absent, |existing| Put::Refused(existing.clone())));
+            return Ok(if existing.is_some() { Put::Refused } else { Put::Absent });
         }
         if let Some(existing) = existing {
             blob.created = existing.created;

@@ -164,10 +164,10 @@ fn put_blob(
         }
         // Create-if-absent is refused as a conflict, any other condition as a failed precondition ("Specifying
         // conditional headers for Blob service operations").
-        Ok(Put::Refused(_)) if if_none_match == Some("*") => {
+        Ok(Put::Refused) if if_none_match == Some("*") => {
             error(StatusCode::CONFLICT, "BlobAlreadyExists", "The specified blob already exists.")
         }
-        Ok(Put::Refused(_) | Put::Absent) => condition_not_met(),
+        Ok(Put::Refused | Put::Absent) => condition_not_met(),
         Ok(Put::NoContainer) => container_not_found(),
         Err(cause) => internal(&cause),
     }
