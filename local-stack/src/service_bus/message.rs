@@ -71,8 +71,6 @@ pub struct Message {
     pub expires_at: Timestamp,
     /// Deliveries so far; 1 while it is delivered for the first time.
     pub delivery_count: u32,
-    /// The queue it died in, for a message in a dead-letter queue.
-    pub dead_letter_source: Option<String>,
 }
 
 /// A message under a peek lock.

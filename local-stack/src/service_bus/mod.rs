@@ -113,7 +113,7 @@ impl Broker {
         let mut all = BTreeMap::new();
         for options in queues {
             let queue = Queue::new(options, history.clone());
-            for queue in [queue.dead_letters().cloned(), Some(queue)].into_iter().flatten() {
+            for queue in [queue.dead_letters(), queue] {
                 all.insert(queue.name().to_lowercase(), queue);
             }
         }
