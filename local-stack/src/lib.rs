@@ -7,6 +7,7 @@
 //! - [`host`] is the Functions host, which runs the unmodified handler as a child process.
 //! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`] and [`blob`] are the neighbours.
 //! - [`certificates`] is the throw-away authority that they are trusted by.
+//! - [`python`] makes the Python environments that the SQL engine and the tests need.
 //! - [`stack`] starts them together.
 
 pub mod blob;
@@ -17,5 +18,6 @@ pub mod entra;
 pub mod host;
 pub mod key_vault;
 pub mod power_bi;
+pub mod python;
 pub mod service_bus;
 pub mod stack;
