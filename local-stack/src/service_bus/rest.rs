@@ -104,9 +104,23 @@ fn single(headers: &HeaderMap, content_type: Option<&str>, body: &Bytes) -> Resu
 /// Headers of HTTP itself, which are not custom properties.
 fn is_transport(name: &str) -> bool {
     const NAMES: [&str; 17] = [
-        "authorization", "brokerproperties", "content-type", "content-length", "content-encoding", "host",
-        "user-agent", "accept", "accept-encoding", "connection", "transfer-encoding", "expect", "traceparent",
-        "tracestate", "date", "cache-control", "te",
+        "authorization",
+        "brokerproperties",
+        "content-type",
+        "content-length",
+        "content-encoding",
+        "host",
+        "user-agent",
+        "accept",
+        "accept-encoding",
+        "connection",
+        "transfer-encoding",
+        "expect",
+        "traceparent",
+        "tracestate",
+        "date",
+        "cache-control",
+        "te",
     ];
     NAMES.contains(&name) || name.starts_with("x-ms-")
 }
