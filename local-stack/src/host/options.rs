@@ -100,7 +100,7 @@ impl HostOptions {
             timers: Timers::default(),
             print: false,
             platform_restart: Duration::from_secs(1),
-            error_window: Duration::from_secs(30 * 60),
+            error_window: Duration::from_mins(30),
         }
     }
 }

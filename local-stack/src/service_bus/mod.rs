@@ -40,7 +40,7 @@ impl QueueOptions {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            lock_duration: Duration::from_secs(60),
+            lock_duration: Duration::from_mins(1),
             max_delivery_count: 10,
             duplicate_detection: None,
             default_time_to_live: None,

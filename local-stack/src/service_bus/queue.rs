@@ -52,7 +52,7 @@ impl Clock {
     fn instant(&self, at: Timestamp) -> Instant {
         let wait = Duration::try_from(at.duration_since(self.base)).unwrap_or_default();
         // A timestamp may lie too far ahead for the timer; an hour on, the caller looks again.
-        let soon = self.start.elapsed() + Duration::from_secs(3600);
+        let soon = self.start.elapsed() + Duration::from_hours(1);
         self.start + wait.min(soon)
     }
 }
