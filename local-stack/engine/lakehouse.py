@@ -126,7 +126,7 @@ def _rows(session, zone, request):
     zone = values.zone_of(zone)
     writers = [values.writer(kind, zone) for kind in kinds]
     chunk_rows = request.get("chunkRows") or 32768
-    row_limit, byte_limit = request.get("rowLimit"), request.get("byteLimit")
+    row_limit, byte_limit, most_bytes = (request.get(name) for name in ("rowLimit", "byteLimit", "maxBytes"))
     result = Result(columns)
     pending = []
     while True:
@@ -140,8 +140,10 @@ def _rows(session, zone, request):
                 for write, column in zip(writers, zip(*batch))
             ]
             rows = list(zip(*cells))
+            if most_bytes is not None:
+                rows, result.truncated = _within(rows, most_bytes - result.size, result.truncated)
             result.rows += len(rows)
-            result.size += sum(len(cell) for column in cells for cell in column if cell is not None)
+            result.size += sum(len(cell) for row in rows for cell in row if cell is not None)
             if byte_limit is not None and result.size > byte_limit:
                 raise failures.TooLarge(byte_limit)
             pending.extend(rows)
@@ -151,6 +153,15 @@ def _rows(session, zone, request):
             pending = pending[chunk_rows:]
         if last:
             return result
+
+
+def _within(rows, space, truncated):
+    """The rows that fit into so many bytes, and whether some did not."""
+    for index, row in enumerate(rows):
+        space -= sum(len(cell) for cell in row if cell is not None)
+        if space < 0:
+            return rows[:index], True
+    return rows, truncated
 
 
 def _json(rows):

@@ -34,7 +34,9 @@ def translate(text, parameters):
     tree = _catalogs(tree)
     names = set()
     tree = tree.transform(lambda node: _node(node, parameters, names, kind))
-    # After the parameters, since what it makes is text.
+    for node in list(tree.find_all(exp.Anonymous, exp.DateAdd, exp.TsOrDsAdd)):
+        _as_cast(node)
+    # Last, since what it makes is text.
     tree = tree.transform(lambda node: _from_json(node) if isinstance(node, exp.FromJson) else node)
     if isinstance(tree, exp.Merge):
         _strip_target_alias(tree)
@@ -203,8 +205,6 @@ def _node(node, parameters, names, kind):
             return exp.cast(exp.Literal.string(value), target)
         names.add(name)
         return exp.cast(exp.Placeholder(this=name), target)
-    if isinstance(node, exp.Anonymous) and node.name.lower() in _CASTS and len(node.expressions) == 1:
-        return exp.cast(node.expressions[0], data_type(node.name))
     if isinstance(node, (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint)):
         return None
     if isinstance(node, exp.ColumnDef):
@@ -218,6 +218,16 @@ def _node(node, parameters, names, kind):
                                  not (isinstance(e, exp.Constraint) and e.find(exp.PrimaryKey, exp.ForeignKey))])
         return node
     return node
+
+
+def _as_cast(node):
+    if isinstance(node, exp.Anonymous):
+        if node.name.lower() in _CASTS and len(node.expressions) == 1:
+            node.replace(exp.cast(node.expressions[0].copy(), data_type(node.name)))
+        return
+    # Spark adds days to a DATE and has a DATE; DuckDB has a TIMESTAMP.
+    if node.text("unit").upper() in ("", "DAY") and not isinstance(node.parent, exp.Cast):
+        node.replace(exp.cast(node.copy(), "DATE"))
 
 
 def data_type(text):
