@@ -6,14 +6,18 @@
 //! - [`core`] is what every stand-in shares: serving, faults, the history of effects.
 //! - [`host`] is the Functions host, which runs the unmodified handler as a child process.
 //! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`] and [`blob`] are the neighbours.
+//! - [`certificates`] is the throw-away authority that they are trusted by.
+//! - [`python`] makes the Python environments that the SQL engine and the tests need.
 //! - [`stack`] starts them together.
 
 pub mod blob;
+pub mod certificates;
 pub mod core;
 pub mod databricks;
 pub mod entra;
 pub mod host;
 pub mod key_vault;
 pub mod power_bi;
+pub mod python;
 pub mod service_bus;
 pub mod stack;

@@ -1,1 +1,208 @@
-//! The stand-in for databricks.
+//! The stand-in for a Databricks workspace: the Statement Execution API on a real SQL engine, warehouses, query
+//! history, Jobs 2.2 whose runs really run, Unity Catalog's lists, OAuth M2M and bearer checks.
+//!
+//! Effects go to the history as (`databricks`, `statement`) when a statement is accepted and (`databricks`, `jobRun`)
+//! when a run is started. EXTERNAL_LINKS is not served yet.
+
+mod auth;
+mod control;
+mod drive;
+mod engine;
+mod holds;
+mod jobs;
+mod options;
+mod query_history;
+mod reply;
+mod statement;
+mod statements;
+mod view;
+mod warehouses;
+mod workspace;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::bail;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, post};
+use serde_json::json;
+
+use crate::core::{History, Served};
+pub use holds::CannedReply;
+pub use options::{
+    CLIENT_ID, CLIENT_SECRET, Clock, DatabricksOptions, STOPPED_WAREHOUSE, TOKEN, WAREHOUSE, WarehouseOptions,
+};
+use workspace::{Shared, Statements, Workspace, lock};
+
+/// A workspace that is being served; it stops when this is dropped.
+#[derive(Debug)]
+pub struct Databricks {
+    pub served: Served,
+    workspace: Shared,
+}
+
+impl Databricks {
+    /// Serves a workspace with a lakehouse of its own. The first one of a process starts the SQL engine; the first
+    /// one on a machine also installs it, with progress on stderr.
+    pub async fn start(options: DatabricksOptions, history: History) -> anyhow::Result<Self> {
+        let engine = if options.engine {
+            let data = options.data.clone();
+            let start = move || engine::Engine::shared(&data, &|line| eprintln!("{line}"));
+            Some(tokio::task::spawn_blocking(start).await??)
+        } else {
+            None
+        };
+        let lakehouse = uuid::Uuid::new_v4().to_string();
+        if let Some(engine) = &engine {
+            match engine.call("open", json!({"lakehouse": lakehouse})).answer().await {
+                engine::Answer::Done(_) => {}
+                other => bail!("the sample lakehouse could not be made: {other:?}"),
+            }
+        }
+        let workspace = Arc::new(Workspace {
+            tokens: auth::Tokens::new(options.tokens.clone()),
+            warehouses: warehouses::Warehouses::new(&options.warehouses),
+            history_lag: Mutex::new(options.history_lag),
+            jobs: jobs::Jobs::new(options.clock)?,
+            history: history.clone(),
+            statements: Mutex::<Statements>::default(),
+            holds: holds::Holds::default(),
+            canned: holds::Canned::default(),
+            engine,
+            lakehouse,
+            options,
+        });
+        let port = workspace.options.port;
+        let served = Served::start("databricks", port, None, router(workspace.clone()), history).await?;
+        Ok(Self { served, workspace })
+    }
+
+    /// Keeps statements that contain this text RUNNING, before they act, for that long or until [`Self::release`].
+    pub fn hold(&self, statement_contains: &str, lasts: Option<Duration>) {
+        self.workspace.holds.add(statement_contains, lasts);
+    }
+
+    /// Lets every held statement go, and holds no more.
+    pub fn release(&self) {
+        self.workspace.holds.release();
+    }
+
+    /// Answers a statement of exactly this text with these rows, without the engine.
+    pub fn canned(&self, reply: &CannedReply) -> anyhow::Result<()> {
+        Ok(self.workspace.canned.add(reply, self.workspace.options.chunk_rows)?)
+    }
+
+    /// Lets every job run go one state further, when the clock is [`Clock::Stepped`].
+    pub fn step(&self) {
+        self.workspace.jobs.step();
+    }
+
+    pub fn set_clock(&self, clock: Clock) {
+        self.workspace.jobs.set_clock(clock);
+    }
+
+    pub fn set_history_lag(&self, lag: Duration) {
+        *lock(&self.workspace.history_lag) = lag;
+    }
+
+    /// Sets a warehouse's state (`RUNNING`, `STOPPED`), its time to start, and whether it refuses to; false when there
+    /// is no such warehouse.
+    pub fn set_warehouse(
+        &self,
+        id: &str,
+        state: Option<&str>,
+        start_delay: Option<Duration>,
+        refuses_to_start: Option<bool>,
+    ) -> bool {
+        self.workspace.warehouses.set(id, state, start_delay, refuses_to_start)
+    }
+
+    /// Makes a statement's result unreadable, as it is an hour after success; false when there is no such statement.
+    pub fn expire(&self, statement_id: &str) -> bool {
+        self.workspace.expire(statement_id)
+    }
+
+    /// Forgets a statement, as the service does half a day after its end; false when there was none.
+    pub fn forget(&self, statement_id: &str) -> bool {
+        self.workspace.forget(statement_id)
+    }
+
+    /// A personal access token that is good from now on.
+    pub fn add_token(&self, token: &str) {
+        self.workspace.tokens.add(token.into());
+    }
+
+    /// A personal access token that is good no longer.
+    pub fn remove_token(&self, token: &str) {
+        self.workspace.tokens.remove(token);
+    }
+
+    /// Makes every token that OAuth M2M gave bad.
+    pub fn forget_issued_tokens(&self) {
+        self.workspace.tokens.forget_issued();
+    }
+}
+
+impl Workspace {
+    fn expire(&self, id: &str) -> bool {
+        let Some(statement) = self.statement(id) else { return false };
+        statement.close();
+        true
+    }
+
+    fn forget(&self, id: &str) -> bool {
+        lock(&self.statements).by_id.remove(id).is_some()
+    }
+}
+
+fn router(workspace: Shared) -> Router {
+    let guarded = Router::new()
+        .route("/api/2.0/sql/statements", post(statements::execute))
+        // Drivers post to the path with a slash, and it works (recorded).
+        .route("/api/2.0/sql/statements/", post(statements::execute))
+        .route("/api/2.0/sql/statements/{id}", get(statements::get).delete(statements::close))
+        .route("/api/2.0/sql/statements/{id}/cancel", post(statements::cancel))
+        .route("/api/2.0/sql/statements/{id}/result/chunks/{index}", get(statements::result_chunk))
+        .route("/api/2.0/sql/sessions", post(statements::open_session))
+        .route("/api/2.0/sql/sessions/", post(statements::open_session))
+        .route("/api/2.0/sql/sessions/{id}", delete(statements::close_session))
+        .route("/api/2.0/sql/warehouses", get(warehouses::list))
+        .route("/api/2.0/sql/warehouses/{id}", get(warehouses::get))
+        .route("/api/2.0/sql/warehouses/{id}/start", post(warehouses::start))
+        .route("/api/2.0/sql/warehouses/{id}/stop", post(warehouses::stop))
+        .route("/api/2.0/sql/history/queries", get(query_history::list))
+        .route("/api/2.0/preview/scim/v2/Me", get(query_history::me))
+        .merge(jobs::routes())
+        .fallback(unknown)
+        .layer(axum::middleware::from_fn_with_state(workspace.clone(), auth::check));
+    Router::new()
+        .route("/oidc/.well-known/oauth-authorization-server", get(auth::discovery))
+        .route("/oidc/v1/token", post(auth::token))
+        // The SDK asks and carries on without it.
+        .route("/.well-known/databricks-config", get(unknown))
+        .merge(control::routes())
+        .merge(guarded)
+        .layer(DefaultBodyLimit::max(64 << 20))
+        .layer(axum::middleware::map_response(with_request_id))
+        .with_state(workspace)
+}
+
+async fn unknown(request: axum::extract::Request) -> http::Response<axum::body::Body> {
+    reply::error(
+        404,
+        "ENDPOINT_NOT_FOUND",
+        &format!("No API found for '{} {}'", request.method(), request.uri().path()),
+    )
+}
+
+/// Every reply of the service names its request (recorded).
+async fn with_request_id(mut response: http::Response<axum::body::Body>) -> http::Response<axum::body::Body> {
+    let headers = response.headers_mut();
+    if let Ok(id) = http::HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
+        headers.insert("x-request-id", id);
+    }
+    headers.insert("server", http::HeaderValue::from_static("databricks"));
+    response
+}

@@ -1,1 +1,113 @@
-//! The stand-in for entra.
+//! The stand-in for Entra: the token endpoint over TLS, and the managed identity endpoint of App Service over http.
+//! What a token holds and how it is checked is `tokens.rs`; what other stand-ins do with a token is theirs.
+
+mod identity;
+mod token_endpoint;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::core::{History, Served, Tls};
+
+pub(crate) use tokens::random_hex;
+pub use tokens::{Claims, Refusal, Tokens};
+
+/// A service principal that may ask for tokens with a client secret.
+#[derive(Clone, Debug)]
+pub struct Application {
+    pub client_id: String,
+    pub client_secret: String,
+    /// The object id of its service principal.
+    pub object_id: String,
+}
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct EntraOptions {
+    /// 0 takes any free port.
+    pub port: u16,
+    /// The port of the managed identity endpoint; 0 takes any free one.
+    pub identity_port: u16,
+    pub tokens: Tokens,
+    pub applications: Vec<Application>,
+    /// Who the function app is: its system-assigned managed identity.
+    pub managed_identity: Identity,
+    /// User-assigned identities, by client id.
+    pub user_assigned: Vec<Identity>,
+}
+
+/// A managed identity.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub client_id: String,
+    pub object_id: String,
+}
+
+impl EntraOptions {
+    /// Any free ports, no applications, one system-assigned identity.
+    pub fn new(tokens: Tokens) -> Self {
+        Self {
+            port: 0,
+            identity_port: 0,
+            tokens,
+            applications: Vec::new(),
+            managed_identity: Identity {
+                client_id: "6a1f5c2e-8f1b-4c37-9d0a-1b7c55e0a001".into(),
+                object_id: "6a1f5c2e-8f1b-4c37-9d0a-1b7c55e0a002".into(),
+            },
+            user_assigned: Vec::new(),
+        }
+    }
+}
+
+/// Entra, being served.
+#[derive(Debug)]
+pub struct Entra {
+    /// The authority, over TLS: `AZURE_AUTHORITY_HOST` is its [`Served::https_url`].
+    pub authority: Served,
+    /// The managed identity endpoint, plain http as in App Service.
+    pub identity: Served,
+    /// The value that `X-IDENTITY-HEADER` must have.
+    pub identity_header: String,
+    /// Issues and checks; shared with the stand-ins that take the tokens.
+    pub tokens: Tokens,
+}
+
+impl Entra {
+    pub async fn start(options: EntraOptions, tls: &Tls, history: History) -> anyhow::Result<Self> {
+        let applications: BTreeMap<_, _> =
+            options.applications.into_iter().map(|application| (application.client_id.clone(), application)).collect();
+        let authority = Arc::new(token_endpoint::Authority { applications, tokens: options.tokens.clone() });
+        let router = Router::new()
+            .route("/{tenant}/oauth2/v2.0/token", post(token_endpoint::token))
+            .route("/{tenant}/v2.0/.well-known/openid-configuration", get(token_endpoint::openid_configuration))
+            .route("/common/discovery/instance", get(token_endpoint::instance_discovery))
+            .with_state(authority);
+        let authority = Served::start("entra", options.port, Some(tls), router, history.clone()).await?;
+
+        let identity_header = tokens::random_hex();
+        let identities = Arc::new(identity::Identities {
+            header: identity_header.clone(),
+            system: options.managed_identity,
+            user_assigned: options.user_assigned,
+            tokens: options.tokens.clone(),
+        });
+        let router = Router::new().route("/msi/token", get(identity::token)).with_state(identities);
+        let identity = Served::start("entra", options.identity_port, None, router, history).await?;
+        Ok(Self { authority, identity, identity_header, tokens: options.tokens })
+    }
+
+    /// What goes into `IDENTITY_ENDPOINT`.
+    pub fn identity_endpoint(&self) -> String {
+        format!("{}/msi/token", self.identity.http_url())
+    }
+
+    /// What goes into `AZURE_AUTHORITY_HOST`.
+    pub fn authority_host(&self) -> String {
+        format!("{}/", self.authority.https_url())
+    }
+}

@@ -1,0 +1,138 @@
+"""What the engine refuses, said as Databricks says it: `[ERROR_CLASS] text SQLSTATE: xxxxx`."""
+
+import re
+
+import duckdb
+
+
+class StatementFailed(Exception):
+    """A statement that ends as FAILED."""
+
+    def __init__(self, error_class, text, sql_state, where=""):
+        self.error_class = error_class
+        self.sql_state = sql_state
+        super().__init__(f"[{error_class}] {text} SQLSTATE: {sql_state}{where}")
+
+
+class Canceled(Exception):
+    """The statement was interrupted because somebody asked for it."""
+
+
+class TooLarge(StatementFailed):
+    """More than INLINE can carry."""
+
+    def __init__(self, limit):
+        Exception.__init__(
+            self,
+            "Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size of at "
+            f"most {limit} bytes. Please execute the statement with disposition=EXTERNAL_LINKS if you want to "
+            "download the full result.",
+        )
+        self.error_class = None
+        self.sql_state = None
+
+
+def unsupported(what):
+    """What a warehouse can do and this engine cannot."""
+    return StatementFailed(
+        "UNSUPPORTED_BY_STAND_IN",
+        f"The local stack's SQL engine cannot do this, though Databricks may: {what}.",
+        "0A000",
+    )
+
+
+def syntax(text, near, line=1, position=0):
+    lines = text.splitlines() or [""]
+    shown = "\n".join([*lines[:line], " " * position + "^^^", *lines[line:]])
+    return StatementFailed(
+        "PARSE_SYNTAX_ERROR",
+        f"Syntax error at or near {near}.",
+        "42601",
+        f" (line {line}, pos {position})\n\n== SQL ==\n{shown}\n",
+    )
+
+
+# (pattern in DuckDB's message, error class, text with the pattern's groups, SQLSTATE)
+_KNOWN = [
+    (r"Table with name (\S+) does not exist", "TABLE_OR_VIEW_NOT_FOUND",
+     "The table or view {0} cannot be found. Verify the spelling and correctness of the schema and catalog.", "42P01"),
+    (r"Schema with name (\S+) does not exist", "SCHEMA_NOT_FOUND",
+     "The schema {0} cannot be found. Verify the spelling and correctness of the schema and catalog.", "42704"),
+    (r"No catalog \+ schema named (\S+) found", "SCHEMA_NOT_FOUND",
+     "The schema {0} cannot be found. Verify the spelling and correctness of the schema and catalog.", "42704"),
+    (r"Catalog (\S+) does not exist", "NO_SUCH_CATALOG_EXCEPTION", "Catalog {0} was not found.", "42704"),
+    (r"Table with name (\S+) already exists", "TABLE_OR_VIEW_ALREADY_EXISTS",
+     "Cannot create table or view {0} because it already exists.", "42P07"),
+    (r"Schema with name (\S+) already exists", "SCHEMA_ALREADY_EXISTS",
+     "Cannot create schema {0} because it already exists.", "42P06"),
+    (r"Function with name (\S+?) does not exist", "UNRESOLVED_ROUTINE",
+     "Cannot resolve routine {0}; the local stack's engine does not have it, Databricks may.", "42883"),
+    (r"Referenced column (\S+) not found", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+     "A column, variable, or function parameter with name {0} cannot be resolved.", "42703"),
+    (r"does not have a column (?:named|with name) (\S+)", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+     "A column, variable, or function parameter with name {0} cannot be resolved.", "42703"),
+    (r"Referenced table (\S+) not found", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+     "A column of the relation {0} cannot be resolved.", "42703"),
+    (r"Ambiguous reference to column name (\S+)", "AMBIGUOUS_REFERENCE", "Reference {0} is ambiguous.", "42704"),
+    (r"Division by zero", "DIVIDE_BY_ZERO",
+     "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.", "22012"),
+    (r"Could not convert string '(.*?)' to (\w+)", "CAST_INVALID_INPUT",
+     "The value '{0}' of the type \"STRING\" cannot be cast to \"{1}\" because it is malformed. Correct the value as "
+     "per the syntax, or change its target type. Use `try_cast` to tolerate malformed input and return NULL instead.",
+     "22018"),
+    (r"invalid (date|timestamp) field format: \"(.*?)\"", "CAST_INVALID_INPUT",
+     "The value '{1}' of the type \"STRING\" cannot be cast to \"{0}\" because it is malformed. Correct the value as "
+     "per the syntax, or change its target type. Use `try_cast` to tolerate malformed input and return NULL instead.",
+     "22018"),
+    (r"Could not convert|Conversion Error: .*cast", "CAST_INVALID_INPUT", "{message}", "22018"),
+    (r"Malformed JSON", "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION",
+     "Malformed records are detected in record parsing. Parse Mode: FAILFAST.", "22023"),
+    (r"Overflow in|out of range|Type .* with value .* can't be cast", "ARITHMETIC_OVERFLOW", "{message}", "22003"),
+    (r"NOT NULL constraint failed: (\S+)", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+     "NOT NULL constraint violated for column: {0}.", "23502"),
+    (r"CHECK constraint failed", "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "{message}", "23001"),
+    (r"[Cc]onflict on", "DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES",
+     "Transaction conflict detected. A concurrent operation changed rows that this one read; please retry the "
+     "operation.", "2D521"),
+    (r"MERGE.*(multiple|more than one|more than once)|must only match", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE",
+     "Cannot perform Merge as multiple source rows matched and attempted to modify the same target row.", "21506"),
+    (r"has (\d+) columns but (\d+) values were supplied", "INSERT_COLUMN_ARITY_MISMATCH",
+     "Cannot write: the table has {0} columns, the data {1}.", "21S01"),
+    (r"must appear in the GROUP BY", "MISSING_AGGREGATION", "{message}", "42803"),
+    (r"No function matches|Cannot compare|Cannot mix", "DATATYPE_MISMATCH", "{message}", "42K09"),
+]
+
+_TYPES = {"INT8": "TINYINT", "INT16": "SMALLINT", "INT32": "INT", "INT64": "BIGINT", "BOOL": "BOOLEAN"}
+
+
+def from_duckdb(error):
+    """Databricks' words for DuckDB's."""
+    if isinstance(error, duckdb.InterruptException):
+        return Canceled()
+    message = shown(str(error)).split("\n\nLINE")[0].split("\nLINE")[0].strip()
+    for pattern, error_class, text, sql_state in _KNOWN:
+        match = re.search(pattern, message, re.DOTALL)
+        if match:
+            first, *more = match.groups() or ("",)
+            groups = [_quoted(first) if "cannot be found" in text or "{0} because" in text else _type(first)]
+            groups += [_type(group) for group in more]
+            return StatementFailed(error_class, text.format(*groups, message=_bare(message)), sql_state)
+    return unsupported(_bare(message))
+
+
+def shown(text):
+    """Catalogs carry a prefix inside the engine, since DuckDB reserves `main`."""
+    return re.sub(r"\bcat_(\w+)", r"\1", text)
+
+
+def _bare(message):
+    return message.split("\n")[0].removesuffix("!").removesuffix(".") + "."
+
+
+def _quoted(name):
+    return ".".join(f"`{part}`" for part in name.strip("\"'!.").split("."))
+
+
+def _type(text):
+    text = text.rstrip("!.").strip("\"")
+    return _TYPES.get(text, text.upper() if text in ("date", "timestamp") else text)

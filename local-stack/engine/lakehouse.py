@@ -1,0 +1,168 @@
+"""One lakehouse: catalogs in a DuckDB of their own, and the running of statements. Knows no protocol."""
+
+import json
+import threading
+
+import duckdb
+
+import commands
+import failures
+import sample
+import translate
+import values
+
+_BATCH = 8192
+
+
+class Lakehouse:
+    def __init__(self, seeded=True):
+        self.root = duckdb.connect(":memory:", config={"threads": 2})
+        self.lock = threading.Lock()
+        self.root.execute("SET autoinstall_known_extensions = false")
+        self.root.execute("SET python_enable_replacements = false")
+        self.root.execute("SET TimeZone = 'UTC'")
+        self.catalog("main")
+        if seeded:
+            sample.fill(self.root)
+
+    def catalog(self, name):
+        self.root.execute(f"ATTACH ':memory:' AS cat_{name}")
+        self.root.execute(f'CREATE SCHEMA cat_{name}."default"')
+        commands.information_schema(self.root, name)
+
+    def session(self, catalog, schema, zone):
+        with self.lock:
+            session = self.root.cursor()
+        session.execute("SET python_enable_replacements = false")
+        session.execute("SET ieee_floating_point_ops = false")
+        session.execute(f"SET TimeZone = '{zone}'")
+        catalog, schema = (part.replace('"', '""') for part in (catalog or "main", schema or "default"))
+        try:
+            session.execute(f'USE "cat_{catalog}"."{schema}"')
+        except duckdb.Error as error:
+            raise failures.from_duckdb(error) from None
+        return session
+
+
+class Result:
+    """What a statement gave: columns and chunks of rows, each chunk already JSON text."""
+
+    def __init__(self, columns=None, chunks=None, rows=0, truncated=False, size=0):
+        self.columns, self.chunks, self.rows, self.truncated, self.size = columns, chunks or [], rows, truncated, size
+
+    @classmethod
+    def of(cls, columns, rows):
+        """A small table of ready-made cells: columns as (name, type_name, type_text)."""
+        described = [
+            {"name": name, "type_text": type_text, "type_name": type_name, "position": position}
+            for position, (name, type_name, type_text) in enumerate(columns)
+        ]
+        chunks = [(len(rows), _json(rows))] if rows else []
+        return cls(described, chunks, len(rows), False, sum(len(text) for _, text in chunks))
+
+
+def run(lakehouse, session, request):
+    """Runs one statement. `request` has statement, parameters and the limits of the API."""
+    parameters = {p["name"]: (p.get("value"), p.get("type")) for p in request.get("parameters") or []}
+    statement = translate.translate(request["statement"], parameters)
+    zone = request.get("timeZone") or "UTC"
+    bound = {name: parameters[name][0] for name in statement.names}
+    try:
+        if statement.kind == "query":
+            session.execute(statement.sql, bound or None)
+            return _rows(session, zone, request)
+        if statement.kind in ("show", "describe", "use", "explain"):
+            return commands.run(lakehouse, session, statement, request)
+        if statement.kind == "definition":
+            return _definition(session, statement)
+        return _change(session, statement, bound)
+    except duckdb.Error as error:
+        raise failures.from_duckdb(error) from None
+
+
+def _definition(session, statement):
+    session.execute(statement.sql)
+    return Result()
+
+
+def _change(session, statement, bound):
+    number = ("LONG", "BIGINT")
+    if statement.kind == "merge":
+        session.execute(statement.sql, bound or None)
+        actions = [row[0] for row in session.fetchall()]
+        counts = [len(actions), *(actions.count(action) for action in ("UPDATE", "DELETE", "INSERT"))]
+        names = ["num_affected_rows", "num_updated_rows", "num_deleted_rows", "num_inserted_rows"]
+        return Result.of([(name, *number) for name in names], [[str(count) for count in counts]])
+    if statement.kind == "insert" and statement.tree.args.get("overwrite"):
+        return _overwrite(session, statement, bound)
+    session.execute(statement.sql, bound or None)
+    count = str(session.fetchone()[0])
+    if statement.kind == "insert":
+        return Result.of([("num_affected_rows", *number), ("num_inserted_rows", *number)], [[count, count]])
+    return Result.of([("num_affected_rows", *number)], [[count]])
+
+
+def _overwrite(session, statement, bound):
+    """INSERT OVERWRITE replaces all rows in one transaction."""
+    tree = statement.tree.copy()
+    tree.set("overwrite", False)
+    target = tree.this.this if hasattr(tree.this, "this") and tree.this.__class__.__name__ == "Schema" else tree.this
+    session.execute("BEGIN")
+    try:
+        session.execute("DELETE FROM " + target.sql("duckdb"))
+        session.execute(tree.sql("duckdb", comments=False), bound or None)
+        count = str(session.fetchone()[0])
+        session.execute("COMMIT")
+    except BaseException:
+        session.execute("ROLLBACK")
+        raise
+    number = ("LONG", "BIGINT")
+    return Result.of([("num_affected_rows", *number), ("num_inserted_rows", *number)], [[count, count]])
+
+
+def _rows(session, zone, request):
+    kinds = [entry[1] for entry in session.description]
+    columns = [values.column(failures.shown(entry[0]), i, entry[1]) for i, entry in enumerate(session.description)]
+    zone = values.zone_of(zone)
+    writers = [values.writer(kind, zone) for kind in kinds]
+    chunk_rows = request.get("chunkRows") or 32768
+    row_limit, byte_limit, most_bytes = (request.get(name) for name in ("rowLimit", "byteLimit", "maxBytes"))
+    result = Result(columns)
+    pending = []
+    while True:
+        batch = session.fetchmany(_BATCH)
+        if row_limit is not None and result.rows + len(batch) > row_limit:
+            batch = batch[: row_limit - result.rows]
+            result.truncated = True
+        if batch:
+            cells = [
+                [None if value is None else write(value) for value in column]
+                for write, column in zip(writers, zip(*batch))
+            ]
+            rows = list(zip(*cells))
+            if most_bytes is not None:
+                rows, result.truncated = _within(rows, most_bytes - result.size, result.truncated)
+            result.rows += len(rows)
+            result.size += sum(len(cell) for row in rows for cell in row if cell is not None)
+            if byte_limit is not None and result.size > byte_limit:
+                raise failures.TooLarge(byte_limit)
+            pending.extend(rows)
+        last = not batch or result.truncated
+        while len(pending) >= chunk_rows or (last and pending):
+            result.chunks.append((len(pending[:chunk_rows]), _json(pending[:chunk_rows])))
+            pending = pending[chunk_rows:]
+        if last:
+            return result
+
+
+def _within(rows, space, truncated):
+    """The rows that fit into so many bytes, and whether some did not."""
+    for index, row in enumerate(rows):
+        space -= sum(len(cell) for cell in row if cell is not None)
+        if space < 0:
+            return rows[:index], True
+    return rows, truncated
+
+
+def _json(rows):
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,121 @@
+//! What tests in other processes tell the stand-in over HTTP, under `/__stand-in/`. The same can be done in process on
+//! [`super::Databricks`].
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::holds::CannedReply;
+use super::options::Clock;
+use super::reply::{Reply, error, invalid, ok, parsed};
+use super::workspace::{Shared, lock};
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/__stand-in/hold", post(hold))
+        .route("/__stand-in/release", post(release))
+        .route("/__stand-in/canned", post(canned))
+        .route("/__stand-in/clock", post(clock))
+        .route("/__stand-in/clock/step", post(step))
+        .route("/__stand-in/history-lag", post(lag))
+        .route("/__stand-in/warehouses/{id}", post(warehouse))
+        .route("/__stand-in/statements/{id}/{what}", post(statement))
+        .route("/__stand-in/tokens/revoke", post(revoke))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Hold {
+    statement_contains: String,
+    /// Until released when absent.
+    milliseconds: Option<u64>,
+}
+
+async fn hold(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let hold: Hold = parsed(&body)?;
+    workspace.holds.add(&hold.statement_contains, hold.milliseconds.map(Duration::from_millis));
+    Ok(ok(&json!({})))
+}
+
+async fn release(State(workspace): State<Shared>) -> Reply {
+    workspace.holds.release();
+    Ok(ok(&json!({})))
+}
+
+async fn canned(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let reply: CannedReply = parsed(&body)?;
+    workspace.canned.add(&reply, workspace.options.chunk_rows).map_err(|cause| invalid(&cause.to_string()))?;
+    Ok(ok(&json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ClockWish {
+    /// Of each step; stepped by hand when absent.
+    milliseconds: Option<u64>,
+}
+
+async fn clock(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let wish: ClockWish = parsed(&body)?;
+    let each = wish.milliseconds.map(Duration::from_millis);
+    workspace.jobs.set_clock(each.map_or(Clock::Stepped, Clock::Auto));
+    Ok(ok(&json!({})))
+}
+
+async fn step(State(workspace): State<Shared>) -> Reply {
+    workspace.jobs.step();
+    Ok(ok(&json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Lag {
+    milliseconds: u64,
+}
+
+async fn lag(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let lag: Lag = parsed(&body)?;
+    *lock(&workspace.history_lag) = Duration::from_millis(lag.milliseconds);
+    Ok(ok(&json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WarehouseWish {
+    state: Option<String>,
+    start_milliseconds: Option<u64>,
+    refuses_to_start: Option<bool>,
+}
+
+async fn warehouse(State(workspace): State<Shared>, Path(id): Path<String>, body: Bytes) -> Reply {
+    let wish: WarehouseWish = parsed(&body)?;
+    let delay = wish.start_milliseconds.map(Duration::from_millis);
+    if workspace.warehouses.set(&id, wish.state.as_deref(), delay, wish.refuses_to_start) {
+        Ok(ok(&json!({})))
+    } else {
+        Err(error(404, "RESOURCE_DOES_NOT_EXIST", "There is no such warehouse."))
+    }
+}
+
+/// `expire`: the result is gone, as after an hour. `forget`: the statement is gone, as after half a day.
+async fn statement(State(workspace): State<Shared>, Path((id, what)): Path<(String, String)>) -> Reply {
+    let done = match what.as_str() {
+        "expire" => workspace.expire(&id),
+        "forget" => workspace.forget(&id),
+        _ => return Err(invalid("expire or forget")),
+    };
+    if done { Ok(ok(&json!({}))) } else { Err(error(404, "NOT_FOUND", "There is no such statement.")) }
+}
+
+async fn revoke(State(workspace): State<Shared>, body: Option<Json<Vec<String>>>) -> Reply {
+    match body {
+        Some(Json(tokens)) => tokens.iter().for_each(|token| workspace.tokens.remove(token)),
+        None => workspace.tokens.forget_issued(),
+    }
+    Ok(ok(&json!({})))
+}

@@ -1,0 +1,87 @@
+//! What a test may want of statements: to last longer than they would, or to answer without the engine.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::sync::watch;
+
+use super::statement::Rows;
+use super::workspace::lock;
+
+#[derive(Clone, Debug)]
+struct Hold {
+    contains: String,
+    /// None until released.
+    lasts: Option<Duration>,
+    /// True once released.
+    released: watch::Sender<bool>,
+}
+
+/// Statements that are kept RUNNING before they act.
+#[derive(Debug, Default)]
+pub(super) struct Holds(Mutex<Vec<Hold>>);
+
+impl Holds {
+    pub(super) fn add(&self, contains: &str, lasts: Option<Duration>) {
+        lock(&self.0).push(Hold { contains: contains.into(), lasts, released: watch::Sender::new(false) });
+    }
+
+    /// Lets every held statement go, and holds no more.
+    pub(super) fn release(&self) {
+        for hold in lock(&self.0).drain(..) {
+            hold.released.send_replace(true);
+        }
+    }
+
+    pub(super) async fn wait(&self, statement: &str) {
+        let hold = lock(&self.0).iter().find(|hold| statement.contains(&hold.contains)).cloned();
+        let Some(hold) = hold else { return };
+        let mut released = hold.released.subscribe();
+        let released = released.wait_for(|released| *released);
+        match hold.lasts {
+            Some(lasts) => drop(tokio::time::timeout(lasts, released).await),
+            None => drop(released.await),
+        }
+    }
+}
+
+/// A reply that needs no engine: the same rows each time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CannedReply {
+    /// The whole text of the statement.
+    pub statement: String,
+    /// (name, type_name, type_text)
+    pub columns: Vec<(String, String, String)>,
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// Canned replies, encoded once.
+#[derive(Debug, Default)]
+pub(super) struct Canned(Mutex<HashMap<String, Arc<Rows>>>);
+
+impl Canned {
+    pub(super) fn add(&self, reply: &CannedReply, chunk_rows: usize) -> serde_json::Result<()> {
+        let columns = reply.columns.iter().enumerate().map(|(position, (name, type_name, type_text))| {
+            serde_json::json!({"name": name, "type_text": type_text, "type_name": type_name, "position": position})
+        });
+        let chunks = reply.rows.chunks(chunk_rows.max(1)).map(|rows| Ok((rows.len() as u64, to_raw_value(rows)?)));
+        let chunks: Vec<(u64, Box<RawValue>)> = chunks.collect::<serde_json::Result<_>>()?;
+        let rows = Rows {
+            columns: Some(columns.collect::<Vec<Value>>()),
+            row_count: reply.rows.len() as u64,
+            chunks,
+            truncated: false,
+        };
+        lock(&self.0).insert(reply.statement.clone(), Arc::new(rows));
+        Ok(())
+    }
+
+    pub(super) fn find(&self, statement: &str) -> Option<Arc<Rows>> {
+        lock(&self.0).get(statement).cloned()
+    }
+}

@@ -1,0 +1,105 @@
+//! What a Databricks stand-in is started with. Only plain values.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How job runs go from one state to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// A step each time this has passed.
+    Auto(Duration),
+    /// A step only when a test asks for one ([`super::Databricks::step`], `POST /__stand-in/clock/step`).
+    Stepped,
+}
+
+/// A SQL warehouse as it is at the start.
+#[derive(Clone, Debug)]
+pub struct WarehouseOptions {
+    /// 16 hexadecimal digits on the real service.
+    pub id: String,
+    pub name: String,
+    /// `RUNNING` or `STOPPED`.
+    pub state: String,
+    /// From `STOPPED` to `RUNNING`.
+    pub start_delay: Duration,
+    /// Statements on it fail, and it never runs.
+    pub refuses_to_start: bool,
+}
+
+impl WarehouseOptions {
+    pub fn running(id: &str, name: &str) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            state: "RUNNING".into(),
+            start_delay: Duration::from_millis(500),
+            refuses_to_start: false,
+        }
+    }
+
+    pub fn stopped(id: &str, name: &str) -> Self {
+        Self { state: "STOPPED".into(), ..Self::running(id, name) }
+    }
+}
+
+/// The warehouse of the defaults that runs.
+pub const WAREHOUSE: &str = "1a2b3c4d5e6f7081";
+/// The warehouse of the defaults that is stopped.
+pub const STOPPED_WAREHOUSE: &str = "2b3c4d5e6f708192";
+/// The service principal of the defaults.
+pub const CLIENT_ID: &str = "6f1d7a52-0c0e-4b3a-9a55-0d6c1c1f8a11";
+/// Its secret; only ever worth something on loopback.
+pub const CLIENT_SECRET: &str = "local-stack-client-secret";
+/// The personal access token of the defaults.
+pub const TOKEN: &str = "dapi0123456789abcdef0123456789abcdef";
+
+#[derive(Clone, Debug)]
+pub struct DatabricksOptions {
+    /// 0 for any free port.
+    pub port: u16,
+    /// Where the SQL engine's Python environment lives.
+    pub data: PathBuf,
+    pub warehouses: Vec<WarehouseOptions>,
+    /// (client id, client secret) that OAuth M2M accepts.
+    pub clients: Vec<(String, String)>,
+    /// Personal access tokens.
+    pub tokens: Vec<String>,
+    /// How long the query history does not know of a statement. No promise of freshness is documented.
+    pub history_lag: Duration,
+    /// Bytes of an INLINE result before the statement fails; 25 MiB on the real service.
+    pub inline_limit: u64,
+    /// Rows of a chunk; about 32 K were seen on the real service (databricks-jdbc issue 1071).
+    pub chunk_rows: usize,
+    /// The time zone of SQL sessions, by its IANA name.
+    pub time_zone: String,
+    pub clock: Clock,
+    /// How long a result can be read after success; one hour on the real service (SDK, get_statement).
+    pub result_life: Duration,
+    /// Whether FAILED statements carry `status.sql_state`. Servers of 2024 did not.
+    pub sql_state: bool,
+    /// False leaves the SQL engine out: only canned statements then succeed, and no Python is needed.
+    pub engine: bool,
+}
+
+impl Default for DatabricksOptions {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            data: crate::python::default_data(),
+            warehouses: vec![
+                WarehouseOptions::running(WAREHOUSE, "local"),
+                WarehouseOptions::stopped(STOPPED_WAREHOUSE, "asleep"),
+            ],
+            clients: vec![(CLIENT_ID.into(), CLIENT_SECRET.into())],
+            tokens: vec![TOKEN.into()],
+            history_lag: Duration::from_secs(30),
+            inline_limit: 26_214_400,
+            chunk_rows: 32_768,
+            time_zone: "UTC".into(),
+            clock: Clock::Auto(Duration::from_millis(300)),
+            result_life: Duration::from_hours(1),
+            sql_state: true,
+            engine: true,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The Statement Execution API's calls: execute, get, chunk, cancel, close, and the sessions that drivers open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use http::Response;
+use serde_json::json;
+
+use super::drive::drive;
+use super::reply::{Reply, error, invalid, ok, parsed};
+use super::statement::{Execute, Phase, Statement};
+use super::view::{StatementView, chunk};
+use super::workspace::{Shared, lock};
+
+/// Bytes of a statement's text (databricks-jdbc issue 1049).
+const LONGEST: usize = 16_777_216;
+/// Named parameters of one statement (databricks-sqlalchemy issue 24).
+const PARAMETERS: usize = 256;
+/// Tags beyond this are dropped (SDK, execute_statement).
+const TAGS: usize = 20;
+
+pub(super) async fn execute(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let mut request: Execute = parsed(&body)?;
+    let wait = check(&workspace, &request)?;
+    request.query_tags.truncate(TAGS);
+    let cancel = request.on_wait_timeout.as_deref() == Some("CANCEL");
+    let statement = Arc::new(Statement::new(request));
+    // From here on the statement is the service's, whatever becomes of the caller.
+    record(&workspace, &statement);
+    tokio::spawn(drive(workspace.clone(), statement.clone()));
+    if wait.is_zero() {
+        // Always PENDING, also on a warehouse that runs (spiceai issue 7335, and every recording).
+        return Ok(ok(&StatementView::new(&statement.id, &Phase::Pending, false)));
+    }
+    if tokio::time::timeout(wait, statement.end()).await.is_err() && cancel {
+        statement.cancel.send_replace(true);
+        statement.end().await;
+    }
+    Ok(shown(&workspace, &statement))
+}
+
+fn record(workspace: &Shared, statement: &Arc<Statement>) {
+    let request = &statement.request;
+    workspace.history.record(
+        "databricks",
+        "statement",
+        json!({
+            "statementId": statement.id,
+            "statement": request.statement,
+            "parameters": request.parameters,
+            "queryTags": request.query_tags,
+            "warehouseId": request.warehouse_id,
+        }),
+    );
+    let mut statements = lock(&workspace.statements);
+    statements.order.push(statement.id.clone());
+    statements.by_id.insert(statement.id.clone(), statement.clone());
+}
+
+/// The wait, when the request is one that the service takes.
+fn check(workspace: &Shared, request: &Execute) -> Result<Duration, Response<Body>> {
+    if request.statement.trim().is_empty() {
+        return Err(invalid("The statement field is required."));
+    }
+    if request.statement.len() > LONGEST {
+        return Err(invalid(&format!("The statement field must not exceed a length of {LONGEST} bytes.")));
+    }
+    if request.parameters.len() > PARAMETERS {
+        return Err(error(
+            400,
+            "BAD_REQUEST",
+            &format!(
+                "Parameterized query has too many parameters: {} parameters were given but the limit is {PARAMETERS}.",
+                request.parameters.len()
+            ),
+        ));
+    }
+    if !workspace.warehouses.knows(&request.warehouse_id) {
+        // The exact body was not found in public material.
+        return Err(invalid(&format!("{} is not a valid endpoint id.", request.warehouse_id)));
+    }
+    match request.disposition.as_deref() {
+        None | Some("INLINE") => {}
+        Some("EXTERNAL_LINKS") => {
+            return Err(error(400, "NOT_IMPLEMENTED", "EXTERNAL_LINKS is not supported by this stand-in yet."));
+        }
+        Some(other) => return Err(invalid(&format!("Unknown disposition {other}."))),
+    }
+    match request.format.as_deref() {
+        None | Some("JSON_ARRAY") => {}
+        Some(other) => {
+            return Err(invalid(&format!("The format {other} is not supported with disposition INLINE.")));
+        }
+    }
+    if !matches!(request.on_wait_timeout.as_deref(), None | Some("CONTINUE" | "CANCEL")) {
+        return Err(invalid("on_wait_timeout must be CONTINUE or CANCEL."));
+    }
+    wait(request.wait_timeout.as_deref().unwrap_or("10s"))
+}
+
+/// `0s`, or `5s` to `50s` (SDK, execute_statement).
+fn wait(text: &str) -> Result<Duration, Response<Body>> {
+    text.strip_suffix('s')
+        .and_then(|seconds| seconds.parse::<u64>().ok())
+        .filter(|seconds| *seconds == 0 || (5..=50).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| invalid(&format!("wait_timeout must be 0s or between 5s and 50s, and is {text}.")))
+}
+
+fn shown(workspace: &Shared, statement: &Statement) -> Response<Body> {
+    let phase = statement.phase(workspace.options.result_life);
+    ok(&StatementView::new(&statement.id, &phase, workspace.options.sql_state))
+}
+
+fn found(workspace: &Shared, id: &str) -> Result<Arc<Statement>, Response<Body>> {
+    workspace.statement(id).ok_or_else(|| error(404, "NOT_FOUND", &format!("The statement {id} was not found.")))
+}
+
+pub(super) async fn get(State(workspace): State<Shared>, Path(id): Path<String>) -> Reply {
+    Ok(shown(&workspace, &*found(&workspace, &id)?))
+}
+
+pub(super) async fn result_chunk(State(workspace): State<Shared>, Path((id, index)): Path<(String, usize)>) -> Reply {
+    let statement = found(&workspace, &id)?;
+    match statement.phase(workspace.options.result_life) {
+        Phase::Succeeded(rows) => match chunk(&id, &rows, index) {
+            Some(view) => Ok(ok(&view)),
+            None => Err(invalid(&format!("The chunk index {index} is out of range."))),
+        },
+        Phase::Closed => Err(error(404, "NOT_FOUND", &format!("The result of the statement {id} is gone."))),
+        phase => Err(invalid(&format!("The statement {id} has no result: it is {}.", phase.name()))),
+    }
+}
+
+pub(super) async fn cancel(State(workspace): State<Shared>, Path(id): Path<String>) -> Reply {
+    found(&workspace, &id)?.cancel.send_replace(true);
+    Ok(ok(&json!({})))
+}
+
+/// Undocumented; drivers use it to free results (recorded: 200 and an empty object).
+pub(super) async fn close(State(workspace): State<Shared>, Path(id): Path<String>) -> Reply {
+    let statement = found(&workspace, &id)?;
+    statement.cancel.send_replace(true);
+    statement.close();
+    Ok(ok(&json!({})))
+}
+
+/// Undocumented; a session has no effect here beyond its id.
+pub(super) async fn open_session() -> Response<Body> {
+    ok(&json!({"session_id": uuid::Uuid::now_v7()}))
+}
+
+pub(super) async fn close_session() -> Response<Body> {
+    ok(&json!({}))
+}

@@ -1,0 +1,322 @@
+//! Refreshes over the wire: start, history, details, cancel (swagger, `Datasets_RefreshDatasetInGroup` and its kin;
+//! "Enhanced refresh with the Power BI REST API").
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Service;
+use super::refresh::{Enhanced, FailedRefresh, Refresh, RefreshState, begin};
+use super::reply::{Reply, entity_error, error, marked, new_id, ok};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const TYPES: [&str; 6] = ["Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment"];
+const COMMIT_MODES: [&str; 2] = ["Transactional", "PartialBatch"];
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Asked {
+    notify_option: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    commit_mode: Option<String>,
+    max_parallelism: Option<u32>,
+    retry_count: Option<u32>,
+    timeout: Option<String>,
+    objects: Option<Vec<Object>>,
+    apply_refresh_policy: Option<Value>,
+    effective_date: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    table: String,
+    partition: Option<String>,
+}
+
+impl Asked {
+    fn is_enhanced(&self) -> bool {
+        self.kind.is_some()
+            || self.commit_mode.is_some()
+            || self.max_parallelism.is_some()
+            || self.retry_count.is_some()
+            || self.timeout.is_some()
+            || self.objects.is_some()
+            || self.apply_refresh_policy.is_some()
+            || self.effective_date.is_some()
+    }
+}
+
+pub(super) async fn start(
+    State(service): State<Arc<Service>>,
+    Path((group, dataset)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Reply {
+    service.admit(&headers)?;
+    let asked: Asked = if body.iter().all(u8::is_ascii_whitespace) {
+        Asked::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|cause| invalid(&cause.to_string()))?
+    };
+    let mut model = service.model();
+    let (now, limit) = (model.now(), model.limits.shared_refreshes_per_day);
+    let shared = model.workspace(&group)?.capacity.is_none();
+    let found = model.dataset(&group, &dataset)?;
+    if found.push {
+        let message = "Invalid dataset. This API can only be called on a Model-based dataset";
+        return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "InvalidRequest", message));
+    }
+    let enhanced = enhanced(&asked, shared)?;
+    if found.refreshes.iter().any(|refresh| !refresh.state.ended()) {
+        return Err(invalid("Another refresh request is already executing"));
+    }
+    let recent = found.refreshes.iter().filter(|refresh| now.duration_since(refresh.accepted) < DAY).count();
+    if shared && recent >= limit {
+        // Code and message as reported by users of Microsoft's own connector; no Retry-After was seen.
+        let message = "Invalid dataset refresh request. Number of refresh requests in last 24 hours exceeded limit";
+        return Err(error(StatusCode::TOO_MANY_REQUESTS, "Request Throttled", message));
+    }
+    let failure = enhanced.as_ref().and_then(|enhanced| doomed(enhanced, &asked, &found.tables));
+    let (kind, dataset_id) = (if enhanced.is_some() { "ViaEnhancedApi" } else { "ViaApi" }, found.id.clone());
+    let objects: Vec<Value> = enhanced.iter().flat_map(|enhanced| &enhanced.objects).map(object).collect();
+    let is_enhanced = enhanced.is_some();
+    let Some(id) = begin(&service, &mut model, &dataset_id, kind, enhanced, failure) else {
+        return Err(entity_error(StatusCode::NOT_FOUND, "PowerBIEntityNotFound"));
+    };
+    drop(model);
+    service.history.record(
+        "powerBi",
+        "refresh",
+        json!({"workspace": group, "dataset": dataset_id, "requestId": id, "refreshType": kind, "objects": objects}),
+    );
+    let mut response = marked(StatusCode::ACCEPTED.into_response(), &id);
+    if is_enhanced {
+        let host = headers.get("host").and_then(|value| value.to_str().ok()).unwrap_or("api.powerbi.com");
+        let location = format!("http://{host}/v1.0/myorg/groups/{group}/datasets/{dataset_id}/refreshes/{id}");
+        for (name, value) in [("location", location), ("x-ms-request-id", id)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    }
+    Ok(response)
+}
+
+/// What was asked for, if any field but `notifyOption` is there.
+fn enhanced(asked: &Asked, shared: bool) -> Result<Option<Enhanced>, Response> {
+    if let Some(option) = &asked.notify_option {
+        if !["NoNotification", "MailOnFailure", "MailOnCompletion"].contains(&option.as_str()) {
+            return Err(invalid(&format!("The notifyOption '{option}' is not valid.")));
+        }
+        // "Not applicable to … API operations with a service principal"; only such tokens exist here.
+        if option != "NoNotification" {
+            return Err(invalid(&format!("Invalid NotifyOption value '{option}' for app only owner requests")));
+        }
+    }
+    if !asked.is_enhanced() {
+        return Ok(None);
+    }
+    if shared {
+        // The service's wording is not recorded anywhere public: these are the swagger's words for the limit.
+        return Err(invalid(
+            "Enhanced refresh is not supported for shared capacities. For Shared capacities, only notifyOption can be specified in the request body. A Premium, Premium Per User or Embedded capacity is required.",
+        ));
+    }
+    if asked.notify_option.is_some() {
+        return Err(invalid("notifyOption must be excluded from the request body of an enhanced refresh."));
+    }
+    if let Some(timeout) = &asked.timeout
+        && !is_time_span(timeout)
+    {
+        return Err(invalid(&format!("The timeout '{timeout}' is not of the form hh:mm:ss, up to 24 hours.")));
+    }
+    Ok(Some(Enhanced {
+        kind: one_of(asked.kind.as_deref(), &TYPES, "Automatic", "type")?,
+        commit_mode: one_of(asked.commit_mode.as_deref(), &COMMIT_MODES, "Transactional", "commitMode")?,
+        objects: asked
+            .objects
+            .iter()
+            .flatten()
+            .map(|object| (object.table.clone(), object.partition.clone()))
+            .collect(),
+    }))
+}
+
+fn one_of(given: Option<&str>, known: &[&str], default: &str, field: &str) -> Result<String, Response> {
+    let Some(given) = given else { return Ok(default.into()) };
+    let found = known.iter().find(|known| known.eq_ignore_ascii_case(given));
+    found.map(|known| (*known).to_owned()).ok_or_else(|| invalid(&format!("The {field} '{given}' is not valid.")))
+}
+
+/// Accepted, and bound to fail: what the service finds out only while it works.
+fn doomed(enhanced: &Enhanced, asked: &Asked, tables: &[super::Table]) -> Option<FailedRefresh> {
+    let failed = |description: String| FailedRefresh {
+        state: RefreshState::Failed,
+        code: "ModelRefresh_ShortMessage_ProcessingError".into(),
+        description,
+    };
+    let policy = match &asked.apply_refresh_policy {
+        Some(Value::Bool(policy)) => *policy,
+        Some(Value::String(policy)) => !policy.eq_ignore_ascii_case("false"),
+        _ => true,
+    };
+    if enhanced.commit_mode == "PartialBatch" && policy {
+        return Some(failed("RefreshApiRequest for table refresh using refresh policy must have the property 'CommitMode' = 'Transactional' instead of 'PartialBatch'.".into()));
+    }
+    let unknown = enhanced.objects.iter().find(|(name, _)| !tables.iter().any(|table| table.name == *name));
+    unknown.map(|(name, _)| failed(format!("Table '{name}' does not exist in the model.")))
+}
+
+pub(super) async fn history(
+    State(service): State<Arc<Service>>,
+    Path((group, dataset)): Path<(String, String)>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+) -> Reply {
+    service.admit(&headers)?;
+    let top = match query.get("$top").map(|text| text.parse::<usize>()) {
+        None => 60,
+        Some(Ok(top @ 1..)) => top,
+        Some(_) => return Err(error(StatusCode::BAD_REQUEST, "InvalidRequest", "The value of $top is not valid.")),
+    };
+    let mut model = service.model();
+    let dataset = model.dataset(&group, &dataset)?;
+    let value: Vec<Value> = dataset.refreshes.iter().rev().take(top).map(entry).collect();
+    Ok(ok(&json!({"value": value})))
+}
+
+/// An entry of the history; its times end in `Z`, unlike those of the details (the swagger's examples).
+fn entry(refresh: &Refresh) -> Value {
+    let mut body = json!({
+        "requestId": refresh.request_id,
+        "id": refresh.id,
+        "refreshType": refresh.refresh_type,
+        "startTime": format!("{}Z", time(refresh.start)),
+        "status": refresh.state.status(),
+    });
+    if let Some(end) = refresh.end {
+        body["endTime"] = json!(format!("{}Z", time(end)));
+        body["refreshAttempts"] = attempts(refresh, "Z");
+    }
+    if let Some(exception) = refresh.exception() {
+        body["serviceExceptionJson"] = json!(exception);
+    }
+    if refresh.enhanced.is_some() {
+        body["extendedStatus"] = json!(refresh.state.extended());
+    }
+    body
+}
+
+pub(super) async fn details(
+    State(service): State<Arc<Service>>,
+    Path((group, dataset, id)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Reply {
+    service.admit(&headers)?;
+    let mut model = service.model();
+    let dataset = model.dataset(&group, &dataset)?;
+    let (refresh, enhanced) = find(&mut dataset.refreshes, &id)?;
+    let mut body = json!({
+        "startTime": time(refresh.start),
+        "type": enhanced.kind,
+        "commitMode": enhanced.commit_mode,
+        "status": refresh.state.status(),
+        "extendedStatus": refresh.state.extended(),
+        "currentRefreshType": enhanced.kind,
+        "numberOfAttempts": 0,
+    });
+    if refresh.state.ended() {
+        body["endTime"] = json!(refresh.end.map(time));
+        body["refreshAttempts"] = attempts(refresh, "");
+        let named = enhanced.objects.iter().map(|(table, _)| table.clone());
+        let all = dataset.tables.iter().map(|table| table.name.clone());
+        let tables: Vec<String> = if enhanced.objects.is_empty() { all.collect() } else { named.collect() };
+        if refresh.state == RefreshState::Completed {
+            let objects = tables.iter().map(|table| json!({"table": table, "partition": table, "status": "Completed"}));
+            body["objects"] = objects.collect();
+        }
+        if let Some(failure) = &refresh.failure {
+            body["messages"] = json!([{"code": failure.code, "message": failure.description, "type": "Error"}]);
+        }
+    }
+    let status = if refresh.state.ended() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(marked((status, Json(body)).into_response(), &new_id()))
+}
+
+pub(super) async fn cancel(
+    State(service): State<Arc<Service>>,
+    Path((group, dataset, id)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Reply {
+    service.admit(&headers)?;
+    let dataset_id = {
+        let mut model = service.model();
+        let dataset = model.dataset(&group, &dataset)?;
+        let dataset_id = dataset.id.clone();
+        let (refresh, _) = find(&mut dataset.refreshes, &id)?;
+        if refresh.state.ended() {
+            return Err(invalid("The refresh has ended and cannot be cancelled."));
+        }
+        refresh.state = RefreshState::Cancelled;
+        refresh.end = Some(Timestamp::now());
+        refresh.failure = None;
+        dataset_id
+    };
+    let detail = json!({"workspace": group, "dataset": dataset_id, "requestId": id, "status": "Cancelled"});
+    service.history.record("powerBi", "refreshEnded", detail);
+    Ok(marked(StatusCode::OK.into_response(), &new_id()))
+}
+
+/// Only enhanced refreshes can be looked at and cancelled by id.
+fn find<'a>(refreshes: &'a mut [Refresh], id: &str) -> Result<(&'a mut Refresh, Enhanced), Response> {
+    let found = refreshes.iter_mut().find(|refresh| refresh.request_id.eq_ignore_ascii_case(id));
+    let refresh = found.ok_or_else(|| entity_error(StatusCode::NOT_FOUND, "PowerBIEntityNotFound"))?;
+    match refresh.enhanced.clone() {
+        Some(enhanced) => Ok((refresh, enhanced)),
+        None => Err(invalid("The refresh is not an enhanced refresh.")),
+    }
+}
+
+fn invalid(why: &str) -> Response {
+    error(StatusCode::BAD_REQUEST, "InvalidRequest", &format!("Invalid dataset refresh request. {why}"))
+}
+
+fn object((table, partition): &(String, Option<String>)) -> Value {
+    let mut object = json!({"table": table});
+    if let Some(partition) = partition {
+        object["partition"] = json!(partition);
+    }
+    object
+}
+
+fn attempts(refresh: &Refresh, zone: &str) -> Value {
+    let mut attempt = json!({"attemptId": 1, "startTime": format!("{}{zone}", time(refresh.start)), "type": "Data"});
+    if let Some(end) = refresh.end {
+        attempt["endTime"] = json!(format!("{}{zone}", time(end)));
+    }
+    if let Some(exception) = refresh.exception() {
+        attempt["serviceExceptionJson"] = json!(exception);
+    }
+    json!([attempt])
+}
+
+/// UTC with milliseconds and without a zone.
+fn time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string()
+}
+
+fn is_time_span(text: &str) -> bool {
+    let parts: Option<Vec<u32>> = text.split(':').map(|part| part.parse().ok()).collect();
+    matches!(parts.as_deref(), Some([hours, minutes, seconds])
+        if *minutes < 60 && *seconds < 60 && hours * 3600 + minutes * 60 + seconds <= 86_400)
+}

@@ -1,0 +1,12 @@
+//! The neighbours without their programs: Entra, Key Vault, Blob, Power BI, asked over the wire. One binary, since
+//! each links slowly. What other people's clients say of them is `judges.rs`.
+
+mod blob;
+mod client;
+mod identity;
+mod judges;
+mod key_vault;
+mod power_bi;
+#[path = "../../../tests/conformance/power_bi_swagger.rs"]
+mod power_bi_swagger;
+mod pushed_rows;

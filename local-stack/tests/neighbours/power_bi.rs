@@ -1,0 +1,216 @@
+//! Power BI: lists, refreshes and their states, who is let in. Every exchange is held against Microsoft's contract.
+
+use local_stack::core::History;
+use local_stack::entra::Tokens;
+use local_stack::power_bi::{AUDIENCES, Clock, FailedRefresh, PowerBi, PowerBiOptions, sample};
+use serde_json::{Value, json};
+
+use crate::client::{Client, Reply};
+use crate::power_bi_swagger::{check_reply, check_request};
+
+pub(crate) struct Room {
+    pub(crate) power_bi: PowerBi,
+    pub(crate) tokens: Tokens,
+    client: Client,
+}
+
+impl Room {
+    pub(crate) async fn start(change: impl FnOnce(&mut PowerBiOptions)) -> Self {
+        let tokens = Tokens::new("tenant");
+        let (token, _) = tokens.issue(AUDIENCES[0], "app", "object");
+        let mut options = PowerBiOptions::new(tokens.clone());
+        options.clock = Clock::Stepped;
+        change(&mut options);
+        let power_bi = PowerBi::start(options, History::default()).await.unwrap();
+        Self { power_bi, tokens, client: Client::default().bearer(&token).with("content-type", "application/json") }
+    }
+
+    /// Sends, and holds request (when it is meant to be right) and reply against the contract.
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
+        let path = format!("/v1.0/myorg/{path}");
+        let text = body.map(ToString::to_string).unwrap_or_default();
+        let reply = self.client.send(method, &format!("{}{path}", self.power_bi.url()), text).await;
+        if reply.status < 400 {
+            check_request(method, &path, body).unwrap();
+        }
+        check_reply(method, &path, reply.status, &reply.text).unwrap();
+        assert!(!reply.header("requestid").is_empty());
+        reply
+    }
+}
+
+pub(crate) fn dataset(workspace: &str, dataset: &str) -> String {
+    format!("groups/{workspace}/datasets/{dataset}")
+}
+
+fn refreshes(workspace: &str, id: &str) -> String {
+    format!("{}/refreshes", dataset(workspace, id))
+}
+
+#[tokio::test]
+async fn workspaces_are_filtered_and_paged_and_only_ours_are_listed() {
+    let room = Room::start(|_| {}).await;
+    let names = |reply: Reply| -> Vec<String> {
+        let all = reply.json()["value"].as_array().unwrap().clone();
+        all.iter().map(|group| group["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(room.send("GET", "groups", None).await), ["Retail Analytics", "Retail Team"]);
+    assert_eq!(names(room.send("GET", "groups?$top=1&$skip=1", None).await), ["Retail Team"]);
+    assert_eq!(names(room.send("GET", "groups?$filter=name%20eq%20'Retail%20Team'", None).await), ["Retail Team"]);
+    let filter = "groups?$filter=contains(name,'analytics')%20and%20isOnDedicatedCapacity%20eq%20true";
+    assert_eq!(names(room.send("GET", filter, None).await), ["Retail Analytics"]);
+    assert_eq!(room.send("GET", "groups?$filter=nonsense", None).await.status, 400);
+    let list = room.send("GET", &format!("groups/{}/datasets", sample::WORKSPACE), None).await;
+    assert_eq!(list.json()["value"].as_array().unwrap().len(), 2);
+    let one = room.send("GET", &dataset(sample::WORKSPACE, sample::SALES), None).await;
+    assert_eq!((one.status, one.json()["name"].as_str()), (200, Some("Sales")));
+}
+
+#[tokio::test]
+async fn bad_tokens_get_403_and_foreign_workspaces_401() {
+    let room = Room::start(|_| {}).await;
+    let url = format!("{}/v1.0/myorg/groups", room.power_bi.url());
+    let none = Client::default().get(&url).await;
+    let info = |reply: &Reply| reply.header("x-powerbi-error-info").to_owned();
+    assert_eq!((none.status, none.text.as_str(), info(&none).as_str()), (403, "", "InvalidToken"));
+    room.tokens.set_life(std::time::Duration::ZERO);
+    let (expired, _) = room.tokens.issue(AUDIENCES[0], "app", "object");
+    let expired = Client::default().bearer(&expired).get(&url).await;
+    assert_eq!((expired.status, info(&expired).as_str()), (403, "TokenExpired"));
+    let foreign = room.send("GET", &format!("groups/{}/datasets", sample::FOREIGN_WORKSPACE), None).await;
+    assert_eq!((foreign.status, info(&foreign).as_str()), (401, "GroupNotAccessible"));
+    let missing = room.send("GET", &dataset(sample::WORKSPACE, sample::FOREIGN_DATASET), None).await;
+    assert_eq!((missing.status, info(&missing).as_str()), (404, "PowerBIEntityNotFound"));
+    let mine = room.client.get(&format!("{}/v1.0/myorg/datasets", room.power_bi.url())).await;
+    assert_eq!(mine.status, 403);
+}
+
+#[tokio::test]
+async fn an_enhanced_refresh_is_followed_by_its_location() {
+    let room = Room::start(|_| {}).await;
+    let path = refreshes(sample::WORKSPACE, sample::SALES);
+    let body = json!({"type": "Full", "objects": [{"table": "DailySales"}], "timeout": "01:00:00"});
+    let started = room.send("POST", &path, Some(&body)).await;
+    assert_eq!((started.status, started.text.as_str()), (202, ""));
+    let id = started.header("x-ms-request-id").to_owned();
+    assert!(started.header("location").ends_with(&format!("/{path}/{id}")));
+    let details = format!("{path}/{id}");
+
+    let seen = room.send("GET", &details, None).await;
+    let states = |reply: &Reply| (reply.status, reply.json()["status"].clone(), reply.json()["extendedStatus"].clone());
+    assert_eq!(states(&seen), (202, json!("Unknown"), json!("NotStarted")));
+    assert!(!seen.json()["startTime"].as_str().unwrap().ends_with('Z'));
+    room.power_bi.step();
+    assert_eq!(states(&room.send("GET", &details, None).await), (202, json!("Unknown"), json!("InProgress")));
+    room.power_bi.step();
+    let ended = room.send("GET", &details, None).await;
+    assert_eq!(states(&ended), (200, json!("Completed"), json!("Completed")));
+    assert_eq!(
+        ended.json()["objects"],
+        json!([{"table": "DailySales", "partition": "DailySales", "status": "Completed"}])
+    );
+    let effects = room.power_bi.served.history.of("powerBi", "refresh");
+    assert_eq!((effects.len(), &effects[0].detail["requestId"]), (1, &json!(id)));
+}
+
+#[tokio::test]
+async fn a_standard_refresh_has_no_location_and_is_found_in_the_history() {
+    let room = Room::start(|_| {}).await;
+    let path = refreshes(sample::SHARED_WORKSPACE, sample::TEAM_SALES);
+    let started = room.send("POST", &path, None).await;
+    assert_eq!((started.status, started.header("location"), started.header("x-ms-request-id")), (202, "", ""));
+    let history = room.send("GET", &format!("{path}?$top=1"), None).await.json();
+    assert_eq!(
+        (&history["value"][0]["status"], &history["value"][0]["refreshType"]),
+        (&json!("Unknown"), &json!("ViaApi"))
+    );
+    let id = history["value"][0]["requestId"].as_str().unwrap();
+    assert_eq!(room.send("DELETE", &format!("{path}/{id}"), None).await.status, 400);
+    assert_eq!(room.send("GET", &format!("{path}/{id}"), None).await.status, 400);
+}
+
+#[tokio::test]
+async fn one_refresh_runs_at_a_time_and_the_newest_comes_first() {
+    let room = Room::start(|_| {}).await;
+    let path = refreshes(sample::WORKSPACE, sample::SALES);
+    room.send("POST", &path, None).await;
+    let second = room.send("POST", &path, Some(&json!({"type": "Full"}))).await;
+    assert_eq!(second.status, 400);
+    assert!(second.text.contains("Another refresh request is already executing"));
+    room.power_bi.step();
+    room.power_bi.step();
+    assert_eq!(room.send("POST", &path, Some(&json!({"type": "Full"}))).await.status, 202);
+    let history = room.send("GET", &path, None).await.json();
+    let kinds: Vec<_> = history["value"].as_array().unwrap().iter().map(|entry| entry["refreshType"].clone()).collect();
+    assert_eq!(kinds, [json!("ViaEnhancedApi"), json!("ViaApi")]);
+}
+
+#[tokio::test]
+async fn shared_capacity_takes_no_enhanced_field_and_eight_refreshes_a_day() {
+    let room = Room::start(|_| {}).await;
+    let path = refreshes(sample::SHARED_WORKSPACE, sample::TEAM_SALES);
+    let enhanced = room.send("POST", &path, Some(&json!({"type": "Full"}))).await;
+    assert_eq!(enhanced.status, 400);
+    assert!(enhanced.text.contains("not supported for shared capacities"));
+    for _ in 0..8 {
+        assert_eq!(room.send("POST", &path, Some(&json!({}))).await.status, 202);
+        room.power_bi.step();
+        room.power_bi.step();
+    }
+    let ninth = room.send("POST", &path, None).await;
+    assert_eq!((ninth.status, ninth.json()["error"]["code"].as_str()), (429, Some("Request Throttled")));
+    room.power_bi.advance(std::time::Duration::from_secs(86_400));
+    assert_eq!(room.send("POST", &path, None).await.status, 202);
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_says_why_and_one_that_is_cancelled_ends() {
+    let room = Room::start(|_| {}).await;
+    let path = refreshes(sample::WORKSPACE, sample::SALES);
+    let run = async |body: Value| {
+        let id = room.send("POST", &path, Some(&body)).await.header("x-ms-request-id").to_owned();
+        room.power_bi.step();
+        room.power_bi.step();
+        room.send("GET", &format!("{path}/{id}"), None).await.json()
+    };
+    room.power_bi.fail_next_refresh(sample::SALES, FailedRefresh::credentials());
+    let failed = run(json!({"type": "Full"})).await;
+    assert_eq!((&failed["status"], &failed["messages"][0]["type"]), (&json!("Failed"), &json!("Error")));
+    let history = room.send("GET", &format!("{path}?$top=1"), None).await.json();
+    let exception = history["value"][0]["serviceExceptionJson"].as_str().unwrap();
+    let exception: Value = serde_json::from_str(exception).unwrap();
+    assert_eq!(exception["errorCode"], "ModelRefreshFailed_CredentialsNotSpecified");
+    assert_eq!(run(json!({"objects": [{"table": "Nowhere"}]})).await["status"], "Failed");
+    assert_eq!(run(json!({"commitMode": "PartialBatch"})).await["status"], "Failed");
+    assert_eq!(run(json!({"commitMode": "PartialBatch", "applyRefreshPolicy": false})).await["status"], "Completed");
+
+    let id = room.send("POST", &path, Some(&json!({"retryCount": 1}))).await.header("x-ms-request-id").to_owned();
+    assert_eq!(room.send("DELETE", &format!("{path}/{id}"), None).await.status, 200);
+    let cancelled = room.send("GET", &format!("{path}/{id}"), None).await;
+    assert_eq!((cancelled.status, &cancelled.json()["extendedStatus"]), (200, &json!("Cancelled")));
+}
+
+#[tokio::test]
+async fn mails_cannot_be_asked_for_by_an_application_nor_with_an_enhanced_refresh() {
+    let room = Room::start(|_| {}).await;
+    let path = refreshes(sample::WORKSPACE, sample::SALES);
+    assert_eq!(room.send("POST", &path, Some(&json!({"notifyOption": "MailOnFailure"}))).await.status, 400);
+    let both = json!({"notifyOption": "NoNotification", "type": "Full"});
+    assert_eq!(room.send("POST", &path, Some(&both)).await.status, 400);
+    assert_eq!(room.send("POST", &path, Some(&json!({"notifyOption": "NoNotification"}))).await.status, 202);
+    let push = refreshes(sample::WORKSPACE, sample::SALES_LIVE);
+    assert_eq!(room.send("POST", &push, None).await.status, 415);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_an_automatic_clock_a_refresh_ends_by_itself() {
+    let room = Room::start(|options| options.clock = Clock::Auto(std::time::Duration::from_secs(30))).await;
+    let mut watch = room.power_bi.served.history.watch();
+    room.send("POST", &refreshes(sample::WORKSPACE, sample::SALES), None).await;
+    while room.power_bi.served.history.of("powerBi", "refreshEnded").is_empty() {
+        watch.changed().await.unwrap();
+    }
+    let history = room.send("GET", &refreshes(sample::WORKSPACE, sample::SALES), None).await.json();
+    assert_eq!(history["value"][0]["status"], "Completed");
+    assert!(history["value"][0]["startTime"].as_str().unwrap().ends_with('Z'));
+}

@@ -1,0 +1,101 @@
+//! Power BI: rows of push datasets, and their limits.
+
+use std::time::Duration;
+
+use local_stack::power_bi::sample;
+use serde_json::{Value, json};
+
+use crate::client::Reply;
+use crate::power_bi::{Room, dataset};
+
+fn table() -> String {
+    format!("{}/tables/{}/rows", dataset(sample::WORKSPACE, sample::SALES_LIVE), sample::DAILY_SALES)
+}
+
+fn rows(count: usize) -> Value {
+    let row = json!({"day": "2026-01-31", "region": "north", "orders": 3, "amount": 12.5});
+    json!({"rows": vec![row; count]})
+}
+
+async fn push(room: &Room, body: &Value) -> Reply {
+    room.send("POST", &table(), Some(body)).await
+}
+
+#[tokio::test]
+async fn rows_are_pushed_kept_and_cleared() {
+    let room = Room::start(|_| {}).await;
+    let tables = room.send("GET", &format!("{}/tables", dataset(sample::WORKSPACE, sample::SALES_LIVE)), None).await;
+    assert_eq!(tables.json()["value"][0]["columns"].as_array().unwrap().len(), 4);
+    assert_eq!(push(&room, &rows(5)).await.status, 200);
+    assert_eq!(room.power_bi.rows(sample::SALES_LIVE, sample::DAILY_SALES).len(), 5);
+    let effect = room.power_bi.served.history.of("powerBi", "rows").remove(0).detail;
+    assert_eq!((&effect["count"], effect["rows"].as_array().unwrap().len()), (&json!(5), 3));
+    assert_eq!(room.send("DELETE", &table(), None).await.status, 200);
+    assert!(room.power_bi.rows(sample::SALES_LIVE, sample::DAILY_SALES).is_empty());
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_table_is_refused_whole() {
+    let room = Room::start(|_| {}).await;
+    let long = "x".repeat(4001);
+    for row in [
+        json!({"unknown": 1}),
+        json!({"orders": "many"}),
+        json!({"orders": 1.5}),
+        json!({"day": "someday"}),
+        json!({"region": long}),
+        json!({"amount": {"nested": 1}}),
+    ] {
+        let refused = push(&room, &json!({"rows": [{"region": "north"}, row]})).await;
+        assert_eq!(refused.status, 400, "{row}");
+    }
+    assert_eq!(push(&room, &rows(10_001)).await.status, 400);
+    assert!(room.power_bi.rows(sample::SALES_LIVE, sample::DAILY_SALES).is_empty());
+    assert_eq!(push(&room, &rows(10_000)).await.status, 200);
+    let import = format!("{}/tables/DailySales/rows", dataset(sample::WORKSPACE, sample::SALES));
+    assert_eq!(room.send("POST", &import, Some(&rows(1))).await.status, 404);
+    let missing = format!("{}/tables/Nowhere/rows", dataset(sample::WORKSPACE, sample::SALES_LIVE));
+    assert_eq!(room.send("POST", &missing, Some(&rows(1))).await.status, 404);
+}
+
+#[tokio::test]
+async fn more_than_120_posts_a_minute_are_told_when_to_come_back() {
+    let room = Room::start(|_| {}).await;
+    for _ in 0..120 {
+        assert_eq!(push(&room, &rows(1)).await.status, 200);
+    }
+    let refused = push(&room, &rows(1)).await;
+    assert_eq!(refused.status, 429);
+    let seconds: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&seconds));
+    room.power_bi.advance(Duration::from_secs(seconds));
+    assert_eq!(push(&room, &rows(1)).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_rows_of_an_hour_and_of_a_large_table_are_limited() {
+    let room = Room::start(|options| {
+        options.limits.rows_per_hour = 10;
+        options.limits.large_table = 8;
+        options.limits.large_table_posts_per_hour = 3;
+    })
+    .await;
+    assert_eq!(push(&room, &rows(8)).await.status, 200);
+    let refused = push(&room, &rows(3)).await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.text.contains("rows per hour"), "{}", refused.text);
+    assert_eq!(push(&room, &rows(1)).await.status, 200);
+    assert_eq!(push(&room, &rows(1)).await.status, 200);
+    assert_eq!(push(&room, &rows(0)).await.status, 429);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sixth_pending_post_is_refused() {
+    let room = Room::start(|_| {}).await;
+    room.power_bi.set_push_time(Duration::from_secs(5));
+    let body = rows(1);
+    let replies = futures_util::future::join_all((0..6).map(|_| push(&room, &body))).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 5);
+    assert_eq!(replies.iter().filter(|reply| reply.status == 429).count(), 1);
+    assert_eq!(push(&room, &body).await.status, 200);
+}
