@@ -1,0 +1,4 @@
+//! The table against the files; the server over real sockets, with small handlers of its own.
+
+mod server;
+mod table;
