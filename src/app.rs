@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::web::{self, Data};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::Handle;
 
 use crate::failure::{Code, Failure};
 use crate::requests::Requests;
@@ -62,7 +63,7 @@ impl App {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Server> {
         let grace = limits.grace.as_secs();
-        let shell = Data::new(Shell { functions, limits, warm_up: WarmUp::start(warm_up) });
+        let shell = Data::new(Shell { functions, limits, runtime: Handle::current(), warm_up: WarmUp::start(warm_up) });
         let server = actix_web::HttpServer::new(move || {
             actix_web::App::new().app_data(shell.clone()).default_service(web::to(enter::<W>))
         });

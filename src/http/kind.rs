@@ -82,5 +82,10 @@ impl RequestKind {
 }
 
 const fn row(category: Category, tries: u32, per_try: u64, in_all: u64) -> Allowance {
-    Allowance { category, tries, per_try: Duration::from_secs(per_try), in_all: Duration::from_secs(in_all) }
+    Allowance {
+        category,
+        tries,
+        per_try: Duration::from_secs(per_try),
+        in_all: Duration::from_secs(in_all),
+    }
 }

@@ -62,7 +62,7 @@ async fn handle<W: Send + Sync + 'static>(
     match function.trigger {
         Trigger::Message { handle, .. } => {
             let message = envelope.message()?;
-            invoke(invocation, &shell.limits, async move {
+            invoke(invocation, &shell.limits, &shell.runtime, async move {
                 match shell_kept.warm_up.wait(deadline.less(RESERVE)).await {
                     Ok(work) => handle(work, message, deadline).await,
                     Err(failure) => {
@@ -81,7 +81,7 @@ async fn handle<W: Send + Sync + 'static>(
                 let last = fired.last.map(|last| last.to_string());
                 invocation.span().in_scope(|| tracing::info!(last, "the timer is past due"));
             }
-            invoke(invocation, &shell.limits, async move {
+            invoke(invocation, &shell.limits, &shell.runtime, async move {
                 handle(shell_kept.warm_up.wait(deadline).await?, deadline).await
             })
             .await

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use futures_util::FutureExt as _;
+use tokio::runtime::Handle;
 use tracing::Instrument as _;
 
 use super::Limits;
@@ -38,6 +39,7 @@ impl Invocation {
 pub(super) async fn invoke<T: Send + 'static>(
     invocation: &Invocation,
     limits: &Limits,
+    runtime: &Handle,
     handler: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
     let may_have_effect = invocation.may_have_effect;
@@ -54,8 +56,9 @@ pub(super) async fn invoke<T: Send + 'static>(
         .map(move |ended| ended.unwrap_or_else(|_| Err(unfinished(Code::Internal, PANICKED, may_have_effect))));
 
     // The work runs on the main runtime and not inside its connection: a caller that hangs up must not stop it
-    // between an effect and its record.
-    tokio::spawn(handler.instrument(invocation.span()))
+    // between an effect and its record, and one that computes must not hold up the other connections of its worker.
+    runtime
+        .spawn(handler.instrument(invocation.span()))
         .await
         .unwrap_or_else(|error| Err(Failure::new(Code::Internal, "Causeway is shutting down.").caused_by(error)))
 }

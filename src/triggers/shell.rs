@@ -9,6 +9,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::function::{Function, Trigger};
@@ -22,6 +23,8 @@ use crate::http::Deadline;
 pub(crate) struct Shell<W: 'static> {
     pub(crate) functions: &'static [Function<W>],
     pub(crate) limits: Limits,
+    /// Where handlers run: the main runtime, not that of a connection.
+    pub(crate) runtime: Handle,
     pub(crate) warm_up: WarmUp<W>,
 }
 

@@ -75,7 +75,7 @@ async fn reply<W: Send + Sync + 'static>(
     let shell_kept = Arc::clone(shell);
     let deadline = invocation.deadline;
     let parts = found.parts;
-    invoke(invocation, &shell.limits, async move {
+    invoke(invocation, &shell.limits, &shell.runtime, async move {
         let work = shell_kept.warm_up.wait(deadline).await?;
         handle(Hit { work, call, parts, body }).await
     })

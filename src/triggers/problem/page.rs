@@ -12,17 +12,17 @@ const HEAD: &str = "\
 
 Every failed call answers JSON with the members of RFC 9457 and a stable `code`:
 
-| member                                     | what it holds                                                                           |
-| ------------------------------------------ | --------------------------------------------------------------------------------------- |
-| `type`                                     | `urn:causeway:error:{code}`: a name, not an address; the code's section below explains it |
-| `title`, `status`, `code`                  | as in the table below                                                                   |
-| `detail`, `message`                        | what happened and what to do, in words; both hold the same, since flows show `message`  |
-| `requestId`                                | the id of the call, also in the header `x-request-id` and on every log line of the call |
-| `runId`, `step`                            | the run and the step that failed                                                        |
-| `upstream`                                 | `{service, status, code, requestId}` of the neighbour that refused                      |
-| `sqlState`, `errorClass`                   | what Databricks says of a failed statement                                              |
-| `retryAfterSeconds`                        | when to try again; also in the header `Retry-After`; always there on 429 and 503        |
-| `place`                                    | the field, parameter, header or line at fault                                           |
+| member                    | what it holds                                                                           |
+| ------------------------- | --------------------------------------------------------------------------------------- |
+| `type`                    | `urn:causeway:error:{code}`: a name, not an address; see the code's section below       |
+| `title`, `status`, `code` | as in the table below                                                                   |
+| `detail`, `message`       | what happened and what to do, in words; both hold the same, since flows show `message`  |
+| `requestId`               | the id of the call, also in the header `x-request-id` and on every log line of the call |
+| `runId`, `step`           | the run and the step that failed                                                        |
+| `upstream`                | `{service, status, code, requestId}` of the neighbour that refused                      |
+| `sqlState`, `errorClass`  | what Databricks says of a failed statement                                              |
+| `retryAfterSeconds`       | when to try again; also in the header `Retry-After`; always there on 429 and 503        |
+| `place`                   | the field, parameter, header or line at fault                                           |
 
 The media type is `application/json`; `application/problem+json` when `Accept` names it. Once an effect may have
 happened the answer is never 408, 429 or 5xx, since callers send those again: it is 409 `outcome-unknown`.
