@@ -1,1 +1,105 @@
 //! The composition root: clients, engine and triggers are put together here and nowhere else.
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::web::{self, Data};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::Handle;
+
+use crate::failure::{Code, Failure};
+use crate::requests::Requests;
+use crate::runs::Runs;
+use crate::settings::{Reading, SettingProblem, Settings};
+use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter};
+
+/// Connections that may wait to be accepted. The host opens one for each invocation in flight.
+const BACKLOG: i32 = 1024;
+
+/// An idle connection stays open longer than the host's client keeps it (.NET closes idle ones after one minute), so
+/// that it is the host that closes. Otherwise it could send into a connection that we are just closing.
+const KEEP_ALIVE: Duration = Duration::from_secs(300);
+
+/// How long a request's head may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The server, listening.
+#[derive(Debug)]
+pub struct App {
+    listener: TcpListener,
+    port: u16,
+}
+
+impl App {
+    /// Listens on loopback, before anything else is done: the host asks every 25 ms, and what it sends meanwhile
+    /// waits in the backlog. With port 0 the system chooses.
+    pub fn bind(port: u16) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+        // The host starts us again on the same port, where connections of the one before may still linger.
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from(socket);
+        let port = listener.local_addr()?.port();
+        Ok(Self { listener, port })
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Answers from now on; `warm_up` runs in the background, and invocations that need it wait for its end.
+    /// Ends when `stop` ends, after the invocations in flight have, or `limits.grace` has passed.
+    pub fn serve<W: Send + Sync + 'static>(
+        self,
+        functions: &'static [Function<W>],
+        limits: Limits,
+        warm_up: impl Future<Output = Warm<W>> + Send + 'static,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Server> {
+        let grace = limits.grace.as_secs();
+        let shell = Data::new(Shell { functions, limits, runtime: Handle::current(), warm_up: WarmUp::start(warm_up) });
+        let server = actix_web::HttpServer::new(move || {
+            actix_web::App::new().app_data(shell.clone()).default_service(web::to(enter::<W>))
+        });
+        Ok(server
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .shutdown_timeout(grace)
+            .shutdown_signal(stop)
+            .listen(self.listener)?
+            .run())
+    }
+}
+
+/// Everything that is slow, once we listen. A wrong setting does not end the process: three exits would stop the
+/// host with no reason shown. It stays up, names the setting to callers, and lets messages wait.
+pub async fn warm_up(reading: Reading) -> Warm<Work> {
+    for variable in &reading.unknown {
+        tracing::warn!(variable, "this setting is not known; is it misspelt?");
+    }
+    match reading.settings {
+        Ok(settings) => build(settings).await,
+        Err(problems) => Err(misconfigured(&problems)),
+    }
+}
+
+/// The names for callers; what is wrong with each, for the log.
+fn misconfigured(problems: &[SettingProblem]) -> Failure {
+    let mut names: Vec<&str> = problems.iter().map(|problem| problem.variable.as_str()).collect();
+    names.dedup();
+    let each: Vec<String> =
+        problems.iter().map(|problem| format!("{}: {}", problem.variable, problem.problem)).collect();
+    Failure::new(Code::Misconfigured, format!("Settings are missing or wrong: {}.", names.join(", ")))
+        .caused_by(each.join("; "))
+}
+
+/// Clients, then the engine, then the requests.
+async fn build(_settings: Settings) -> Warm<Work> {
+    Ok(Arc::new(Work { requests: Requests {}, runs: Runs {} }))
+}

@@ -1,1 +1,10 @@
-fn main() {}
+//! The process: one runtime, one command. How it ends is decided in `cli`.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    causeway::cli::run(std::env::args_os()).await
+}

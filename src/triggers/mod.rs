@@ -1,1 +1,92 @@
 //! Where invocations enter. The only room that knows actix-web and the Functions envelope.
+//!
+//! A handler decodes, calls one function of `requests` or `runs`, and encodes. Nothing here knows what work means.
+
+mod envelope;
+mod function;
+mod http;
+mod invocation;
+mod layers;
+mod limits;
+mod problem;
+mod route;
+mod service_bus;
+mod shell;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod warm;
+
+pub use function::{Answering, AuthLevel, Function, Handle, Hit, Route, Trigger, Verb};
+pub use limits::Limits;
+pub use problem::page as error_codes_page;
+pub use warm::{Warm, Work};
+
+pub(crate) use layers::log_panics;
+pub(crate) use shell::{Shell, enter};
+pub(crate) use warm::WarmUp;
+
+use AuthLevel::{Anonymous, Function as Key};
+use function::{act, delete, get, get_alone, http as area, message, start, timer};
+use http::{health, jobs, operations, power_bi, runs, sql, status};
+
+/// Every function: its name, its trigger, its handler. The test `table` holds it equal to `function-definitions/`.
+pub static FUNCTIONS: &[Function<Work>] = &[
+    // Direct work. One function an area, so that each area has its own key and scales by itself.
+    area(
+        "sql",
+        Key,
+        &[
+            start("/api/sql/statements", |hit| Box::pin(sql::submit_statement(hit))),
+            get("/api/sql/statements/{id}", |hit| Box::pin(sql::get_statement(hit))),
+            act("/api/sql/statements/{id}/cancel", |hit| Box::pin(sql::cancel_statement(hit))),
+        ],
+    ),
+    area(
+        "jobs",
+        Key,
+        &[
+            // Before `{job}/runs`: a job cannot be named by the word `runs`.
+            get("/api/jobs/runs/{id}", |hit| Box::pin(jobs::get_job_run(hit))),
+            start("/api/jobs/{job}/runs", |hit| Box::pin(jobs::start_job_run(hit))),
+        ],
+    ),
+    area(
+        "power-bi",
+        Key,
+        &[
+            start("/api/power-bi/workspaces/{w}/datasets/{d}/refreshes", |hit| Box::pin(power_bi::start_refresh(hit))),
+            get("/api/power-bi/workspaces/{w}/datasets/{d}/refreshes/{id}", |hit| Box::pin(power_bi::get_refresh(hit))),
+            delete("/api/power-bi/workspaces/{w}/datasets/{d}/refreshes/{id}", |hit| {
+                Box::pin(power_bi::cancel_refresh(hit))
+            }),
+            start("/api/power-bi/workspaces/{w}/datasets/{d}/tables/{t}/rows", |hit| {
+                Box::pin(power_bi::push_rows(hit))
+            }),
+        ],
+    ),
+    // Declared operations and their runs.
+    area(
+        "operations",
+        Key,
+        &[
+            get("/api/operations", |hit| Box::pin(operations::list_operations(hit))),
+            get("/api/operations/{name}", |hit| Box::pin(operations::get_operation(hit))),
+            start("/api/operations/{name}", |hit| Box::pin(operations::run_operation(hit))),
+        ],
+    ),
+    area("runs", Key, &[get("/api/runs/{id}", |hit| Box::pin(runs::get_run(hit)))]),
+    // Without a key: the token is the key; and whether we are alive is no secret.
+    area("status", Anonymous, &[get("/api/status/{token}", |hit| Box::pin(status::status(hit)))]),
+    area(
+        "health",
+        Anonymous,
+        &[get_alone("/api/health", health::alive), get("/api/health/ready", |hit| Box::pin(health::ready(hit)))],
+    ),
+    // Messages and the clock.
+    message("request-queue", "%CAUSEWAY_REQUEST_QUEUE%", service_bus::request),
+    message("work-queue", "%CAUSEWAY_WORK_QUEUE%", service_bus::work),
+    message("dead-letters-requests", "%CAUSEWAY_REQUEST_QUEUE%/$deadletterqueue", service_bus::dead_request),
+    message("dead-letters-work", "%CAUSEWAY_WORK_QUEUE%/$deadletterqueue", service_bus::dead_work),
+    timer("tick", "0 * * * * *", timer::tick),
+];

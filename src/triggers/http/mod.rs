@@ -1,0 +1,83 @@
+//! HTTP calls, as the host proxies them: one file an area, ten lines a handler. Decoding and encoding are `call.rs`
+//! and `answer.rs`; the path through them is here.
+
+mod answer;
+mod call;
+
+pub(super) mod health;
+pub(super) mod jobs;
+pub(super) mod operations;
+pub(super) mod power_bi;
+pub(super) mod runs;
+pub(super) mod sql;
+pub(super) mod status;
+
+use std::sync::Arc;
+
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::Hit;
+use super::function::{Handle, Verb};
+use super::layers::{Invocation, invoke, log_end};
+use super::route::{Found, find};
+use super::shell::{Shell, read_body};
+use crate::failure::{Code, Failure};
+use crate::requests::Answer;
+
+/// Answers one call below `/api`.
+pub(super) async fn answer<W: Send + Sync + 'static>(
+    shell: &Arc<Shell<W>>,
+    request: &HttpRequest,
+    payload: Payload,
+    mut invocation: Invocation,
+) -> HttpResponse {
+    let found = match find(shell.functions, request.method().as_str(), request.path()) {
+        Ok(found) => found,
+        Err(missed) => {
+            let failure = missed.failure();
+            return answer::failed(&invocation, request, &failure, missed.allowed());
+        }
+    };
+    invocation.function = found.function;
+    invocation.route = found.route.path;
+    invocation.may_have_effect = found.route.verb.may_have_effect();
+    match reply(shell, request, payload, &invocation, found).await {
+        Ok(done) => {
+            let response = answer::done(&invocation, done);
+            log_end(&invocation, response.status().as_u16(), None);
+            response
+        }
+        Err(failure) => answer::failed(&invocation, request, &failure, None),
+    }
+}
+
+async fn reply<W: Send + Sync + 'static>(
+    shell: &Arc<Shell<W>>,
+    request: &HttpRequest,
+    payload: Payload,
+    invocation: &Invocation,
+    found: Found<W>,
+) -> Result<Answer, Failure> {
+    let handle = match found.route.handle {
+        Handle::Alone(handle) => return Ok(handle()),
+        Handle::Work(handle) => handle,
+    };
+    let call = call::decode(request, found.route.verb, invocation)?;
+    let body = read_body(request, payload, shell.limits.http_body, &shell.limits, invocation.deadline).await?;
+    // The proxy may send a call again without its body; taken for an empty one it would be another request.
+    if found.route.verb == Verb::Start && body.is_empty() {
+        return Err(Failure::new(
+            Code::BodyMissing,
+            "The body is missing. Send JSON; {} when there is nothing to say.",
+        ));
+    }
+    let shell_kept = Arc::clone(shell);
+    let deadline = invocation.deadline;
+    let parts = found.parts;
+    invoke(invocation, &shell.limits, &shell.runtime, async move {
+        let work = shell_kept.warm_up.wait(deadline).await?;
+        handle(Hit { work, call, parts, body }).await
+    })
+    .await
+}

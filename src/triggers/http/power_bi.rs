@@ -1,0 +1,21 @@
+//! `/api/power-bi`: refreshes of datasets and rows of push datasets.
+
+use super::super::{Hit, Work};
+use crate::failure::Failure;
+use crate::requests::Answer;
+
+pub(crate) async fn start_refresh(hit: Hit<Work>) -> Result<Answer, Failure> {
+    hit.work.requests.start_refresh(&hit.call, hit.part(0), hit.part(1), hit.body.clone()).await
+}
+
+pub(crate) async fn get_refresh(hit: Hit<Work>) -> Result<Answer, Failure> {
+    hit.work.requests.get_refresh(&hit.call, hit.part(0), hit.part(1), hit.part(2)).await
+}
+
+pub(crate) async fn cancel_refresh(hit: Hit<Work>) -> Result<Answer, Failure> {
+    hit.work.requests.cancel_refresh(&hit.call, hit.part(0), hit.part(1), hit.part(2)).await
+}
+
+pub(crate) async fn push_rows(hit: Hit<Work>) -> Result<Answer, Failure> {
+    hit.work.requests.push_rows(&hit.call, hit.part(0), hit.part(1), hit.part(2), hit.body.clone()).await
+}

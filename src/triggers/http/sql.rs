@@ -1,0 +1,17 @@
+//! `/api/sql`: statements on a warehouse.
+
+use super::super::{Hit, Work};
+use crate::failure::Failure;
+use crate::requests::Answer;
+
+pub(crate) async fn submit_statement(hit: Hit<Work>) -> Result<Answer, Failure> {
+    hit.work.requests.submit_statement(&hit.call, hit.body.clone()).await
+}
+
+pub(crate) async fn get_statement(hit: Hit<Work>) -> Result<Answer, Failure> {
+    hit.work.requests.get_statement(&hit.call, hit.part(0)).await
+}
+
+pub(crate) async fn cancel_statement(hit: Hit<Work>) -> Result<Answer, Failure> {
+    hit.work.requests.cancel_statement(&hit.call, hit.part(0)).await
+}

@@ -1,0 +1,135 @@
+//! From a path to a route: splitting, decoding, matching. No actix, no I/O.
+
+use percent_encoding::percent_decode_str;
+
+use super::function::{Function, Route, Trigger};
+use crate::failure::{Code, Failure};
+
+/// A route that was found, and what stood in its braces.
+#[derive(Debug)]
+pub(super) struct Found<W: 'static> {
+    pub(super) function: &'static str,
+    pub(super) route: &'static Route<W>,
+    pub(super) parts: Vec<String>,
+}
+
+/// Why none was found.
+#[derive(Debug)]
+pub(super) enum Missed {
+    Path,
+    /// The path is right; these are its methods, for `Allow`.
+    Method(String),
+}
+
+impl Missed {
+    pub(super) fn allowed(&self) -> Option<&str> {
+        match self {
+            Self::Path => None,
+            Self::Method(allowed) => Some(allowed),
+        }
+    }
+
+    pub(super) fn failure(&self) -> Failure {
+        match self {
+            Self::Path => Failure::new(Code::RouteNotFound, "There is no such address. Check the path, also its /api."),
+            Self::Method(allowed) => {
+                Failure::new(Code::MethodNotAllowed, format!("This address takes {allowed}, not this method."))
+            }
+        }
+    }
+}
+
+/// Finds the route of a call. Fixed parts compare without case, as the host's own router does.
+pub(super) fn find<W>(functions: &'static [Function<W>], method: &str, path: &str) -> Result<Found<W>, Missed> {
+    let segments = split(path).ok_or(Missed::Path)?;
+    let mut allowed: Vec<&str> = Vec::new();
+    for function in functions {
+        let Trigger::Http { routes, .. } = &function.trigger else { continue };
+        for route in *routes {
+            let Some(parts) = match_path(route.path, &segments) else { continue };
+            if route.verb.method() == method {
+                return Ok(Found { function: function.name, route, parts });
+            }
+            if !allowed.contains(&route.verb.method()) {
+                allowed.push(route.verb.method());
+            }
+        }
+    }
+    Err(if allowed.is_empty() { Missed::Path } else { Missed::Method(allowed.join(", ")) })
+}
+
+/// Decoded segments. `None` for a path that plays tricks: an empty part, `.` or `..` in any spelling, control
+/// characters, bytes that are no UTF-8. Such a part could otherwise climb out of a neighbour's URL.
+fn split(path: &str) -> Option<Vec<String>> {
+    path.strip_prefix('/')?
+        .split('/')
+        .map(|raw| {
+            let decoded = percent_decode_str(raw).decode_utf8().ok()?;
+            let tricky = decoded.is_empty()
+                || decoded.chars().any(char::is_control)
+                || decoded.split(['/', '\\']).any(|part| part == "." || part == "..");
+            (!tricky).then(|| decoded.into_owned())
+        })
+        .collect()
+}
+
+fn match_path(template: &str, segments: &[String]) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    let mut rest = segments.iter();
+    for expected in template.trim_start_matches('/').split('/') {
+        let segment = rest.next()?;
+        if expected.starts_with('{') {
+            parts.push(segment.clone());
+        } else if !expected.eq_ignore_ascii_case(segment) {
+            return None;
+        }
+    }
+    rest.next().is_none().then_some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::FUNCTIONS;
+    use super::*;
+
+    fn found(method: &str, path: &str) -> Option<(&'static str, Vec<String>)> {
+        find(FUNCTIONS, method, path).ok().map(|found| (found.route.path, found.parts))
+    }
+
+    #[test]
+    fn parts_are_decoded_and_fixed_segments_compare_without_case() {
+        let (path, parts) = found("POST", "/api/JOBS/Nightly%20load%2Feu/runs").unwrap();
+        assert_eq!((path, parts), ("/api/jobs/{job}/runs", vec!["Nightly load/eu".to_owned()]));
+    }
+
+    #[test]
+    fn path_tricks_find_nothing() {
+        for path in [
+            "/api/sql//statements",
+            "/api/sql/statements/",
+            "/api/sql/statements/..",
+            "/api/sql/statements/%2e%2E",
+            "/api/sql/statements/..%2fsecrets",
+            "/api/sql/statements/..%5Csecrets",
+            "/api/sql/statements/a%00b",
+            "/api/sql/statements/%ff",
+            "api/sql/statements/1",
+        ] {
+            assert!(matches!(find(FUNCTIONS, "GET", path), Err(Missed::Path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_names_the_right_ones() {
+        match find(FUNCTIONS, "PUT", "/api/operations/refresh-sales") {
+            Err(Missed::Method(allowed)) => assert_eq!(allowed, "GET, POST"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_job_run_is_not_taken_for_the_runs_of_a_job() {
+        assert_eq!(found("GET", "/api/jobs/runs/7").unwrap().0, "/api/jobs/runs/{id}");
+        assert_eq!(found("POST", "/api/jobs/7/runs").unwrap().0, "/api/jobs/{job}/runs");
+    }
+}

@@ -1,0 +1,112 @@
+//! The door: every request of the host comes in here and is told apart by its path. The only file that reads bodies.
+
+use std::time::Instant;
+
+use actix_web::dev::Decompress;
+use actix_web::error::PayloadError;
+use actix_web::http::Method;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use super::function::{Function, Trigger};
+use super::layers::Invocation;
+use super::{Limits, WarmUp, envelope, http};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+
+/// What every request is answered with.
+#[derive(Debug)]
+pub(crate) struct Shell<W: 'static> {
+    pub(crate) functions: &'static [Function<W>],
+    pub(crate) limits: Limits,
+    /// Where handlers run: the main runtime, not that of a connection.
+    pub(crate) runtime: Handle,
+    pub(crate) warm_up: WarmUp<W>,
+}
+
+/// Answers one request. `/` is the host's question whether we are there, asked every 25 ms at the start; `/api/...`
+/// is proxied HTTP; `/{FunctionName}` is the envelope.
+pub(crate) async fn enter<W: Send + Sync + 'static>(
+    request: HttpRequest,
+    payload: Payload,
+    shell: Data<Shell<W>>,
+) -> HttpResponse {
+    let path = request.path();
+    if path == "/" {
+        return HttpResponse::Ok().content_type("text/plain").body("causeway");
+    }
+    let shell = shell.into_inner();
+    let function = path.strip_prefix('/').filter(|_| request.method() == Method::POST).and_then(|name| {
+        let woken = |function: &&Function<W>| !matches!(function.trigger, Trigger::Http { .. });
+        shell.functions.iter().filter(woken).find(|function| function.name == name)
+    });
+    let allowance = if function.is_some() { shell.limits.message_deadline } else { shell.limits.http_deadline };
+    let invocation = Invocation {
+        id: invocation_id(&request),
+        function: function.map_or("-", |function| function.name),
+        method: request.method().as_str().to_owned(),
+        route: "-",
+        deadline: Deadline::after(allowance),
+        arrived: Instant::now(),
+        // A message is told apart by its run and comes again by design; for HTTP the route decides.
+        may_have_effect: false,
+    };
+    match function {
+        Some(function) => envelope::answer(&shell, &request, payload, function, &invocation).await,
+        None => http::answer(&shell, &request, payload, invocation).await,
+    }
+}
+
+/// The host's id of the invocation, the same when its proxy sends the request again.
+fn invocation_id(request: &HttpRequest) -> String {
+    let sent = request.headers().get("x-azure-functions-invocationid").and_then(|value| value.to_str().ok());
+    match sent {
+        Some(id) if (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => id.to_owned(),
+        _ => Uuid::new_v4().to_string(),
+    }
+}
+
+/// The whole body, decompressed, at most `most` bytes of it.
+pub(super) async fn read_body(
+    request: &HttpRequest,
+    payload: Payload,
+    most: usize,
+    limits: &Limits,
+    deadline: Deadline,
+) -> Result<Bytes, Failure> {
+    let mut chunks = Decompress::from_headers(payload, request.headers());
+    let mut first = Bytes::new();
+    let mut body = BytesMut::new();
+    loop {
+        let soonest = deadline.within(limits.body_pause).instant();
+        let chunk = match tokio::time::timeout_at(soonest, chunks.next()).await {
+            Err(_) => return Err(Failure::new(Code::BodyMalformed, "The body stopped arriving.")),
+            Ok(None) => break,
+            Ok(Some(chunk)) => chunk.map_err(cut)?,
+        };
+        if first.len() + body.len() + chunk.len() > most {
+            let detail = format!("The body is larger than {} MiB.", most >> 20);
+            return Err(Failure::new(Code::BodyTooLarge, detail));
+        }
+        // Most bodies come in one piece, which is then handed on as it is.
+        if first.is_empty() && body.is_empty() {
+            first = chunk;
+        } else {
+            body.extend_from_slice(&std::mem::take(&mut first));
+            body.extend_from_slice(&chunk);
+        }
+    }
+    Ok(if body.is_empty() { first } else { body.freeze() })
+}
+
+fn cut(error: PayloadError) -> Failure {
+    let detail = match error {
+        PayloadError::Incomplete(_) => "The body ended too soon.",
+        _ => "The body could not be read.",
+    };
+    Failure::new(Code::BodyMalformed, detail).caused_by(error.to_string())
+}

@@ -1,0 +1,11 @@
+//! The clock: one function, each minute. What is due is read from the ledger, never from the host's payload, whose
+//! `ScheduleStatus` and `IsPastDue` know one process's past only.
+
+use std::sync::Arc;
+
+use super::{Answering, Work};
+use crate::http::Deadline;
+
+pub(super) fn tick(work: Arc<Work>, deadline: Deadline) -> Answering<()> {
+    Box::pin(async move { work.runs.tick(deadline).await })
+}
