@@ -1,5 +1,7 @@
 //! The composition root: clients, engine and triggers are put together here and nowhere else.
 
+mod wiring;
+
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,11 +12,10 @@ use actix_web::dev::Server;
 use actix_web::web::{self, Data};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::failure::{Code, Failure};
-use crate::requests::Requests;
-use crate::runs::Runs;
-use crate::settings::{Reading, SettingProblem, Settings};
+use crate::settings::{self, Reading, SettingProblem};
 use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter};
 
 /// Connections that may wait to be accepted. The host opens one for each invocation in flight.
@@ -79,12 +80,18 @@ impl App {
 
 /// Everything that is slow, once we listen. A wrong setting does not end the process: three exits would stop the
 /// host with no reason shown. It stays up, names the setting to callers, and lets messages wait.
-pub async fn warm_up(reading: Reading) -> Warm<Work> {
+pub async fn warm_up(reading: Reading, started: Instant) -> Warm<Work> {
+    for warning in settings::host_json_warnings(&reading.host.app_root) {
+        tracing::warn!(warning, "host.json");
+    }
     for variable in &reading.unknown {
         tracing::warn!(variable, "this setting is not known; is it misspelt?");
     }
     match reading.settings {
-        Ok(settings) => build(settings).await,
+        Ok(settings) => {
+            let (requests, runs) = wiring::wire(&settings, started)?;
+            Ok(Arc::new(Work { requests, runs }))
+        }
         Err(problems) => Err(misconfigured(&problems)),
     }
 }
@@ -97,9 +104,4 @@ fn misconfigured(problems: &[SettingProblem]) -> Failure {
         problems.iter().map(|problem| format!("{}: {}", problem.variable, problem.problem)).collect();
     Failure::new(Code::Misconfigured, format!("Settings are missing or wrong: {}.", names.join(", ")))
         .caused_by(each.join("; "))
-}
-
-/// Clients, then the engine, then the requests.
-async fn build(_settings: Settings) -> Warm<Work> {
-    Ok(Arc::new(Work { requests: Requests {}, runs: Runs {} }))
 }

@@ -1,5 +1,7 @@
 //! The commands around the server: serve, check, schema, run, explain. No rule of the product lives here.
 
+pub mod check;
+pub mod schema;
 mod serve;
 
 use std::io::Write as _;
@@ -7,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::settings::ProcessEnvironment;
+use crate::settings::{self, ProcessEnvironment, Reading};
 use crate::triggers;
 
 /// Exit code for a command line that makes no sense (`EX_USAGE` of BSD's sysexits).
@@ -28,6 +30,13 @@ struct Arguments {
 enum Command {
     /// Serve the Functions host (what no command does, too).
     Serve,
+    /// Check settings, host.json and operations, and tell everything that is wrong.
+    Check {
+        /// The operations to check; default the folder of the settings.
+        folder: Option<std::path::PathBuf>,
+    },
+    /// Print the JSON Schema of operation files, for completion in an editor.
+    Schema,
     /// Print docs/error-codes.md, which is generated.
     ErrorCodes,
 }
@@ -44,6 +53,14 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     };
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => ExitCode::from(serve::serve(&ProcessEnvironment).await),
+        Command::Check { folder } => {
+            let reading = Reading::from(&ProcessEnvironment);
+            let warnings = settings::host_json_warnings(&reading.host.app_root);
+            let report = check::run(&reading, folder.as_deref(), &warnings);
+            let _ = print(&report.text);
+            ExitCode::from(report.exit_code)
+        }
+        Command::Schema => print(&schema::run()),
         Command::ErrorCodes => print(&triggers::error_codes_page()),
     }
 }

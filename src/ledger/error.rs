@@ -1,6 +1,8 @@
 //! How the ledger fails. Always before the effect it was to record.
 
-use crate::failure::{Code, Failure};
+use std::time::Duration;
+
+use crate::failure::{Code, Failure, Upstream};
 
 /// The ledger did not answer, or not in time.
 #[derive(Debug, thiserror::Error)]
@@ -12,10 +14,24 @@ pub struct LedgerError {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+impl LedgerError {
+    pub(super) fn new(
+        action: &'static str,
+        path: &str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { action, path: path.to_owned(), source: Some(source.into()) }
+    }
+}
+
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        Self::new(Code::LedgerUnavailable, "Causeway cannot reach its ledger, so it did nothing. Try again shortly.")
-            .retry_after(std::time::Duration::from_secs(10))
-            .caused_by(error)
+        Self::new(
+            Code::LedgerUnavailable,
+            "Causeway cannot reach its ledger, so it did nothing. Try again shortly.",
+        )
+        .retry_after(Duration::from_secs(10))
+        .from_upstream(Upstream { service: "ledger".to_owned(), status: None, code: None, request_id: None })
+        .caused_by(error)
     }
 }

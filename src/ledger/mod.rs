@@ -1,23 +1,32 @@
 //! What must survive: append-only logs, one object an entry, written create-if-absent. The only user of object_store.
 //!
 //! Nothing shared is overwritten, or deleted to release it. A put is known only by reading: see [`Ledger::put`].
+//! What an entry means is no business of this room, slots and watermarks aside.
 
 mod error;
+mod open;
+mod paths;
+mod put;
+mod slots;
+#[cfg(test)]
+mod tests;
 
-pub use error::LedgerError;
+use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{Error, ObjectStore, ObjectStoreExt};
 
 use crate::http::Deadline;
+use open::Tokens;
 
-/// What became of a put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Put {
-    /// Our entry stands, perhaps since an earlier try.
-    Written,
-    /// Another writer's entry stands there: its bytes.
-    Lost(Bytes),
-}
+pub use error::LedgerError;
+pub use open::STORAGE_AUDIENCE;
+pub use paths::{entry_path, segment};
+pub use put::Put;
+pub use slots::{Held, LONGEST_HOLD, Slot, Watermark};
 
 /// A name found by listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,46 +38,111 @@ pub struct Listed {
 
 /// Azure Blob, a folder, or memory; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Ledger {}
+pub struct Ledger {
+    store: Arc<dyn ObjectStore>,
+    tokens: Option<Arc<Tokens>>,
+}
 
 impl Ledger {
-    /// A ledger that forgets everything with the process: for the engine's tests.
-    pub fn in_memory() -> Self {
-        unimplemented!()
+    fn over(store: Arc<dyn ObjectStore>, tokens: Option<Arc<Tokens>>) -> Self {
+        Self { store, tokens }
     }
 
-    /// Writes `entry` at `path` if nothing stands there. `entry` is a JSON object with a member `writer`, a string
-    /// drawn once per worker and entry and kept over every try; it tells our entry from another's.
-    pub async fn put(&self, _path: &str, _entry: Bytes, _deadline: Deadline) -> Result<Put, LedgerError> {
-        unimplemented!()
-    }
-
-    pub async fn get(&self, _path: &str, _deadline: Deadline) -> Result<Option<Bytes>, LedgerError> {
-        unimplemented!()
+    /// The entry at `path`, or `None` when nothing stands there.
+    pub async fn get(&self, path: &str, deadline: Deadline) -> Result<Option<Bytes>, LedgerError> {
+        let location = location("read", path)?;
+        let read = || async { self.store.get(&location).await?.bytes().await };
+        match self.twice_if_refused("read", path, deadline, read).await? {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(LedgerError::new("read", path, error)),
+        }
     }
 
     /// All names under `prefix` (a folder, without a trailing slash), in no order, all pages.
-    pub async fn list(&self, _prefix: &str, _deadline: Deadline) -> Result<Vec<Listed>, LedgerError> {
-        unimplemented!()
+    pub async fn list(&self, prefix: &str, deadline: Deadline) -> Result<Vec<Listed>, LedgerError> {
+        let location = location("list", prefix)?;
+        let list = || self.store.list(Some(&location)).try_collect::<Vec<_>>();
+        let found = self
+            .twice_if_refused("list", prefix, deadline, list)
+            .await?
+            .map_err(|error| LedgerError::new("list", prefix, error))?;
+        Ok(found.into_iter().map(listed).collect())
     }
 
     /// Deleting what is gone is success.
-    pub async fn delete(&self, _path: &str, _deadline: Deadline) -> Result<(), LedgerError> {
-        unimplemented!()
+    pub async fn delete(&self, path: &str, deadline: Deadline) -> Result<(), LedgerError> {
+        let location = location("delete", path)?;
+        match self.twice_if_refused("delete", path, deadline, || self.store.delete(&location)).await? {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(LedgerError::new("delete", path, error)),
+        }
     }
 
     /// The highest-numbered entry under `log` (names are 8 digits), by LIST, and its bytes.
-    pub async fn newest(&self, _log: &str, _deadline: Deadline) -> Result<Option<(u64, Bytes)>, LedgerError> {
-        unimplemented!()
+    pub async fn newest(&self, log: &str, deadline: Deadline) -> Result<Option<(u64, Bytes)>, LedgerError> {
+        // The entry may be deleted between LIST and GET, when a log is forgotten; then LIST tells what is left.
+        for _ in 0..3 {
+            let Some(seq) = self.newest_number(log, deadline).await? else { return Ok(None) };
+            if let Some(bytes) = self.get(&entry_path(log, seq), deadline).await? {
+                return Ok(Some((seq, bytes)));
+            }
+        }
+        Err(LedgerError::new("read the newest entry of", log, "each one listed was gone when it was read"))
+    }
+
+    /// The highest number under `log`, by LIST. The last name listed proves nothing: folders list in any order.
+    async fn newest_number(&self, log: &str, deadline: Deadline) -> Result<Option<u64>, LedgerError> {
+        let names = self.list(log, deadline).await?;
+        let number = |listed: &Listed| paths::entry_number(listed.path.strip_prefix(log)?.strip_prefix('/')?);
+        Ok(names.iter().filter_map(number).max())
     }
 
     /// Whether the ledger can be reached and its container exists.
-    pub async fn ready(&self, _deadline: Deadline) -> Result<(), LedgerError> {
-        unimplemented!()
+    pub async fn ready(&self, deadline: Deadline) -> Result<(), LedgerError> {
+        let nowhere = location("list", "ready")?;
+        let first = || async { self.store.list(Some(&nowhere)).next().await.transpose() };
+        match self.twice_if_refused("reach", "its container", deadline, first).await? {
+            Ok(_) => Ok(()),
+            Err(error @ Error::NotFound { .. }) => Err(LedgerError::new("find", "its container", error)),
+            Err(error) => Err(LedgerError::new("reach", "its container", error)),
+        }
+    }
+
+    /// Runs `call` before the deadline, and once more with a new token when the store refused ours.
+    async fn twice_if_refused<T, F>(
+        &self,
+        action: &'static str,
+        path: &str,
+        deadline: Deadline,
+        call: impl Fn() -> F,
+    ) -> Result<object_store::Result<T>, LedgerError>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let late = |_| LedgerError::new(action, path, "no answer before the deadline");
+        let first = tokio::time::timeout_at(deadline.instant(), call()).await.map_err(late)?;
+        let refused = matches!(first, Err(Error::Unauthenticated { .. } | Error::PermissionDenied { .. }));
+        if refused && self.tokens.as_ref().is_some_and(|tokens| tokens.reject_last()) {
+            return tokio::time::timeout_at(deadline.instant(), call()).await.map_err(late);
+        }
+        Ok(first)
     }
 }
 
-/// `{log}/{seq:08}`.
-pub fn entry_path(log: &str, seq: u64) -> String {
-    format!("{log}/{seq:08}")
+/// The path as the store wants it; what could climb or surprise is refused before any call.
+fn location(action: &'static str, path: &str) -> Result<Path, LedgerError> {
+    if let Some(fault) = paths::fault(path) {
+        return Err(LedgerError::new(action, path, fault));
+    }
+    Path::parse(path).map_err(|error| LedgerError::new(action, path, error))
+}
+
+fn listed(meta: object_store::ObjectMeta) -> Listed {
+    let modified = meta.last_modified;
+    let nanoseconds = i32::try_from(modified.timestamp_subsec_nanos()).unwrap_or(0);
+    Listed {
+        path: meta.location.to_string(),
+        last_modified: jiff::Timestamp::new(modified.timestamp(), nanoseconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+    }
 }

@@ -1,11 +1,12 @@
 //! The text of an operation and what it means.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
+use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{Diagnostic, Parameter, Step, Template};
+use super::{Diagnostic, Parameter, Schedule, Step, Template, reading};
 
 /// An operation's text, whole: what a run pins in its first record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,14 +19,35 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// SHA-256 over name, text and files, in hex.
+    /// SHA-256 over name, text and files, in hex. Each part is preceded by its length, so that no two definitions
+    /// give the same bytes.
     pub fn content_hash(&self) -> String {
-        unimplemented!()
+        let mut context = digest::Context::new(&digest::SHA256);
+        let mut part = |text: &str| {
+            context.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(text.as_bytes());
+        };
+        part(&self.name);
+        part(&self.yaml);
+        for (name, text) in &self.files {
+            part(name);
+            part(text);
+        }
+        let mut hex = String::with_capacity(64);
+        for byte in context.finish().as_ref() {
+            let _ = write!(hex, "{byte:02x}");
+        }
+        hex
     }
 
-    /// Reads the text strictly.
-    pub fn parse(&self, _variables: &BTreeMap<String, String>) -> Result<Operation, Vec<Diagnostic>> {
-        unimplemented!()
+    /// Reads the text strictly, from what is pinned alone. `variables` are what expressions see as `variables.*`.
+    pub fn parse(&self, variables: &BTreeMap<String, String>) -> Result<Operation, Vec<Diagnostic>> {
+        reading::read(self, variables)
+    }
+
+    /// The SQL files that the text names, as far as it can be read.
+    pub(super) fn named_files(&self) -> Vec<String> {
+        reading::named_files(&self.yaml)
     }
 }
 
@@ -44,55 +66,4 @@ pub struct Operation {
     pub output: Option<Template>,
     /// `CAUSEWAY_VAR_*`, as expressions see them.
     pub variables: BTreeMap<String, String>,
-}
-
-impl Operation {
-    /// JSON Schema of the body that starts it.
-    pub fn parameters_schema(&self) -> Value {
-        unimplemented!()
-    }
-
-    /// JSON Schema of its output: every member nullable, none required.
-    pub fn output_schema(&self) -> Value {
-        unimplemented!()
-    }
-}
-
-/// When an operation starts by itself.
-#[derive(Clone, Debug)]
-pub struct Schedule {
-    /// Five fields, or six with seconds first.
-    pub cron: String,
-    /// IANA name; default `UTC`.
-    pub time_zone: String,
-    pub parameters: Option<Template>,
-    pub overlap: Overlap,
-    pub missed: MissedTicks,
-}
-
-impl Schedule {
-    /// Due times in `(after, until]`, oldest first.
-    pub fn due(&self, _after: jiff::Timestamp, _until: jiff::Timestamp) -> Vec<jiff::Timestamp> {
-        unimplemented!()
-    }
-
-    /// The next due time after `after`.
-    pub fn next(&self, _after: jiff::Timestamp) -> Option<jiff::Timestamp> {
-        unimplemented!()
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overlap {
-    #[default]
-    Skip,
-    Queue,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MissedTicks {
-    #[default]
-    Last,
-    All,
-    None,
 }

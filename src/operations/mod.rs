@@ -4,11 +4,24 @@
 mod catalog;
 mod definition;
 mod expression;
+mod format;
 mod parameters;
+mod reading;
+mod schedule;
+mod schemas;
 mod steps;
+mod template;
+mod typed;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
 
 pub use catalog::{Catalog, Diagnostic, Entry};
-pub use definition::{Definition, MissedTicks, Operation, Overlap, Schedule};
-pub use expression::{Expression, ExpressionError, Scope, Template};
-pub use parameters::{FieldProblem, Parameter};
+pub use definition::{Definition, Operation};
+pub use expression::{Expression, ExpressionError, Scope};
+pub use format::format_schema;
+pub use parameters::{Bounds, FieldProblem, Parameter};
+pub use schedule::{MissedTicks, Overlap, Schedule};
 pub use steps::{AssertStep, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind};
+pub use template::Template;

@@ -22,7 +22,6 @@ pub use limits::Limits;
 pub use problem::page as error_codes_page;
 pub use warm::{Warm, Work};
 
-pub(crate) use layers::log_panics;
 pub(crate) use shell::{Shell, enter};
 pub(crate) use warm::WarmUp;
 

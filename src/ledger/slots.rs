@@ -1,0 +1,207 @@
+//! Who may act: slots that are held for a while, and watermarks that only move on. Both are logs, newest wins.
+//!
+//! A slot saves work; it is no proof. Whoever needs exactly one effect also needs a key the neighbour knows.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::{Ledger, LedgerError, Put, entry_path, segment};
+use crate::http::Deadline;
+
+/// No hold is longer; who needs more renews.
+pub const LONGEST_HOLD: Duration = Duration::from_mins(5);
+/// How far the clocks of two instances may lie apart: a hold ends for others this much later than for its holder.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
+/// Older entries are swept behind the newest, so that LIST stays one page. A writer so late that its number was swept
+/// away finds by [`Held::still_held`] that it has nothing.
+const KEPT: u64 = 64;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum Entry {
+    Held { writer: String, by: String, until: Timestamp },
+    Released { writer: String, by: String },
+}
+
+/// The slots `slots/{name}/{seq}`.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot;
+
+impl Slot {
+    /// Takes the slot for `hold` (at most [`LONGEST_HOLD`]), or `None` while somebody else has it.
+    ///
+    /// `by` names the holder. Who already holds it takes it anew, and what it held before counts no more.
+    pub async fn take(
+        ledger: &Ledger,
+        name: &str,
+        by: &str,
+        hold: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Held>, LedgerError> {
+        Self::take_at(ledger, name, by, hold, Timestamp::now(), deadline).await
+    }
+
+    pub(super) async fn take_at(
+        ledger: &Ledger,
+        name: &str,
+        by: &str,
+        hold: Duration,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Option<Held>, LedgerError> {
+        let log = format!("slots/{}", segment(name));
+        let seq = match ledger.newest(&log, deadline).await? {
+            None => 0,
+            Some((seq, bytes)) => match read::<Entry>(&log, &bytes)? {
+                Entry::Held { by: holder, until, .. } if holder != by && now < until + CLOCKS_APART => return Ok(None),
+                Entry::Held { .. } | Entry::Released { .. } => seq + 1,
+            },
+        };
+        let held = Held { ledger: ledger.clone(), log, by: by.to_owned(), seq, until: now, ends: Instant::now() };
+        held.append(seq, hold, now, deadline).await
+    }
+}
+
+/// A slot that is ours until it ends, is released, or is lost.
+#[derive(Debug)]
+pub struct Held {
+    ledger: Ledger,
+    log: String,
+    by: String,
+    seq: u64,
+    until: Timestamp,
+    /// The same moment on the monotonic clock: the hold has ended when either clock says so.
+    ends: Instant,
+}
+
+impl Held {
+    /// When the hold ends unless it is renewed.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// Holds it for `hold` from now; `None` when it was lost meanwhile.
+    pub async fn renew(self, hold: Duration, deadline: Deadline) -> Result<Option<Self>, LedgerError> {
+        if self.has_ended(Timestamp::now()) {
+            return Ok(None);
+        }
+        self.append(self.seq + 1, hold, Timestamp::now(), deadline).await
+    }
+
+    /// Whether it is still ours: to be asked before each use.
+    pub async fn still_held(&self, deadline: Deadline) -> Result<bool, LedgerError> {
+        if self.has_ended(Timestamp::now()) {
+            return Ok(false);
+        }
+        let newest = self.ledger.newest_number(&self.log, deadline).await?;
+        // Asking took time, too.
+        Ok(newest == Some(self.seq) && !self.has_ended(Timestamp::now()))
+    }
+
+    /// Lets go at once. That somebody else has it already is no failure.
+    pub async fn release(self, deadline: Deadline) -> Result<(), LedgerError> {
+        let entry = Entry::Released { writer: draw_writer(), by: self.by.clone() };
+        append(&self.ledger, &self.log, self.seq + 1, &entry, deadline).await?;
+        Ok(())
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        Instant::now() >= self.ends || now >= self.until
+    }
+
+    async fn append(
+        &self,
+        seq: u64,
+        hold: Duration,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Option<Self>, LedgerError> {
+        let hold = hold.min(LONGEST_HOLD);
+        // Before the put, so that its duration shortens our hold and never lengthens it.
+        let ends = Instant::now() + hold;
+        let until = now + hold;
+        let entry = Entry::Held { writer: draw_writer(), by: self.by.clone(), until };
+        let written = append(&self.ledger, &self.log, seq, &entry, deadline).await?;
+        Ok(written.then(|| Self {
+            ledger: self.ledger.clone(),
+            log: self.log.clone(),
+            by: self.by.clone(),
+            seq,
+            until,
+            ends,
+        }))
+    }
+}
+
+/// A moment up to which work is known to be done: `watermarks/{name}/{seq}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    pub at: Timestamp,
+    seq: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    writer: String,
+    at: Timestamp,
+}
+
+impl Watermark {
+    /// The newest, or `None` before the first.
+    pub async fn read(ledger: &Ledger, name: &str, deadline: Deadline) -> Result<Option<Self>, LedgerError> {
+        let log = format!("watermarks/{}", segment(name));
+        let Some((seq, bytes)) = ledger.newest(&log, deadline).await? else { return Ok(None) };
+        Ok(Some(Self { at: read::<Mark>(&log, &bytes)?.at, seq }))
+    }
+
+    /// Moves it on to `at`. `seen` is what [`Watermark::read`] gave; `None` when another moved it meanwhile.
+    /// It never goes back: an earlier `at` leaves it where it is.
+    pub async fn advance(
+        ledger: &Ledger,
+        name: &str,
+        seen: Option<Self>,
+        at: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Option<Self>, LedgerError> {
+        if let Some(seen) = seen
+            && at <= seen.at
+        {
+            return Ok(Some(seen));
+        }
+        let log = format!("watermarks/{}", segment(name));
+        let seq = seen.map_or(0, |seen| seen.seq + 1);
+        let written = append(ledger, &log, seq, &Mark { writer: draw_writer(), at }, deadline).await?;
+        Ok(written.then_some(Self { at, seq }))
+    }
+}
+
+async fn append(
+    ledger: &Ledger,
+    log: &str,
+    seq: u64,
+    entry: &impl Serialize,
+    deadline: Deadline,
+) -> Result<bool, LedgerError> {
+    let bytes = serde_json::to_vec(entry).map_err(|error| LedgerError::new("write", log, error))?;
+    let put = ledger.put(&entry_path(log, seq), Bytes::from(bytes), deadline).await?;
+    if put == Put::Written
+        && let Some(old) = seq.checked_sub(KEPT)
+        && let Err(error) = ledger.delete(&entry_path(log, old), deadline).await
+    {
+        // Left behind, it costs a few bytes and nothing else.
+        tracing::debug!(log, old, error = %error, "an old entry could not be swept");
+    }
+    Ok(put == Put::Written)
+}
+
+fn read<T: for<'a> Deserialize<'a>>(log: &str, bytes: &[u8]) -> Result<T, LedgerError> {
+    serde_json::from_slice(bytes).map_err(|error| LedgerError::new("understand the newest entry of", log, error))
+}
+
+fn draw_writer() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

@@ -1,0 +1,202 @@
+//! Which names an expression may use at its place, checked when the file is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cel::Context;
+use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
+
+use super::compile::ENVIRONMENT;
+use super::functions;
+
+/// What an expression at some place of the file may name.
+#[derive(Clone, Debug, Default)]
+pub(in crate::operations) struct Names {
+    pub(in crate::operations) parameters: BTreeSet<String>,
+    /// Parameters that become timestamps.
+    pub(in crate::operations) dates: Arc<BTreeSet<String>>,
+    /// Steps that are done by then.
+    pub(in crate::operations) steps: BTreeSet<String>,
+    /// Steps that exist and are not.
+    pub(in crate::operations) later: BTreeSet<String>,
+    pub(in crate::operations) variables: BTreeSet<String>,
+    /// Whether a parameter or step may be named at all: a schedule sees neither.
+    pub(in crate::operations) schedule: bool,
+    /// Whether `run.error` is there: only in `on_failure`.
+    pub(in crate::operations) failed: bool,
+}
+
+/// CEL's own words, which cannot be names of parameters or steps.
+pub(in crate::operations) const RESERVED: &[&str] = &[
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
+];
+
+const RUN: &[&str] = &["id", "operation", "startTime", "dueTime"];
+
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Offset in characters, and what is wrong.
+    pub(super) problems: Vec<(usize, String)>,
+    pub(super) needs: BTreeMap<String, Option<BTreeSet<String>>>,
+}
+
+struct Walk<'a> {
+    places: &'a SourceInfo,
+    names: &'a Names,
+    bound: Vec<String>,
+    found: Found,
+}
+
+pub(super) fn check(tree: &IdedExpr, places: &SourceInfo, names: &Names) -> Found {
+    let mut walk = Walk { places, names, bound: Vec::new(), found: Found::default() };
+    walk.expression(tree);
+    walk.found
+}
+
+impl Walk<'_> {
+    fn problem(&mut self, id: u64, message: String) {
+        let offset = self.places.offset_for(id).map_or(0, |(start, _)| usize::try_from(start).unwrap_or(0));
+        self.found.problems.push((offset, message));
+    }
+
+    fn expression(&mut self, tree: &IdedExpr) {
+        match &tree.expr {
+            Expr::Ident(name) => self.root(tree.id, name, None),
+            Expr::Select(select) => self.member(&select.operand, &select.field),
+            Expr::Call(call) => {
+                if call.target.is_none() {
+                    self.function(tree.id, &call.func_name);
+                }
+                if call.func_name == operators::INDEX
+                    && let [of, index] = call.args.as_slice()
+                    && let Expr::Literal(LiteralValue::String(name)) = &index.expr
+                {
+                    self.member(of, name.inner());
+                    return;
+                }
+                if let Some(target) = &call.target {
+                    self.expression(target);
+                }
+                call.args.iter().for_each(|argument| self.expression(argument));
+            }
+            Expr::Comprehension(comprehension) => self.comprehension(comprehension),
+            Expr::List(list) => list.elements.iter().for_each(|element| self.expression(element)),
+            Expr::Map(map) => map.entries.iter().for_each(|entry| self.entry(&entry.expr)),
+            Expr::Struct(fields) => {
+                self.problem(tree.id, format!("there is no type `{}`", fields.type_name));
+            }
+            Expr::Literal(_) | Expr::Unspecified => {}
+        }
+    }
+
+    fn entry(&mut self, entry: &EntryExpr) {
+        match entry {
+            EntryExpr::StructField(field) => self.expression(&field.value),
+            EntryExpr::MapEntry(entry) => {
+                self.expression(&entry.key);
+                self.expression(&entry.value);
+            }
+        }
+    }
+
+    fn comprehension(&mut self, comprehension: &ComprehensionExpr) {
+        self.expression(&comprehension.iter_range);
+        self.expression(&comprehension.accu_init);
+        let before = self.bound.len();
+        self.bound.push(comprehension.iter_var.clone());
+        self.bound.extend(comprehension.iter_var2.clone());
+        self.bound.push(comprehension.accu_var.clone());
+        self.expression(&comprehension.loop_cond);
+        self.expression(&comprehension.loop_step);
+        self.expression(&comprehension.result);
+        self.bound.truncate(before);
+    }
+
+    fn member(&mut self, of: &IdedExpr, member: &str) {
+        match &of.expr {
+            Expr::Ident(root) => self.root(of.id, root, Some(member)),
+            _ => self.expression(of),
+        }
+    }
+
+    fn function(&mut self, id: u64, name: &str) {
+        if !name.starts_with(|first: char| first.is_ascii_alphabetic()) || functions::FILTERS.contains(&name) {
+            return;
+        }
+        // A name that cannot be added is one that CEL has already.
+        let free = Context::with_env(Arc::clone(&ENVIRONMENT)).add_function(name, || true).is_ok();
+        if free {
+            self.problem(id, format!("there is no function `{name}`"));
+        }
+    }
+
+    fn root(&mut self, id: u64, root: &str, member: Option<&str>) {
+        if root.starts_with('@') || self.bound.iter().any(|bound| bound == root) {
+            return;
+        }
+        let root = root.trim_start_matches('.');
+        let names = self.names;
+        let problem = match (root, member) {
+            ("parameters" | "steps", _) if names.schedule => {
+                Some(format!("a schedule sees `run` and `variables`, not `{root}`"))
+            }
+            ("parameters", Some(name)) => unknown("parameter", name, &names.parameters),
+            ("variables", Some(name)) => unknown("variable", name, &names.variables)
+                .map(|message| format!("{message}; set CAUSEWAY_VAR_{}", name.to_ascii_uppercase())),
+            ("steps", Some(name)) if names.later.contains(name) => {
+                Some(format!("step `{name}` comes later, or is this one"))
+            }
+            ("steps", Some(name)) => unknown("step", name, &names.steps),
+            ("run", Some("error")) if !names.failed => Some("`run.error` exists only in on_failure".to_owned()),
+            ("run", Some(name)) if !RUN.contains(&name) && name != "error" => {
+                Some(format!("`run` has no `{name}`; it has {}, error", RUN.join(", ")))
+            }
+            ("parameters" | "variables" | "steps" | "run", _) => None,
+            ("item", _) => Some("`item` exists only in for_each, which this version does not support".to_owned()),
+            (type_name, None) if ENVIRONMENT.types().find_type(type_name).is_some() => None,
+            _ => Some(format!("`{root}` is not declared; there are parameters, steps, run and variables")),
+        };
+        if let Some(message) = problem {
+            self.problem(id, message);
+            return;
+        }
+        let entry = self.found.needs.entry(root.to_owned()).or_insert_with(|| Some(BTreeSet::new()));
+        match (entry.as_mut(), member) {
+            (Some(members), Some(member)) => {
+                members.insert(member.to_owned());
+            }
+            (_, None) => *entry = None,
+            (None, Some(_)) => {}
+        }
+    }
+}
+
+fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> Option<String> {
+    if known.contains(name) {
+        return None;
+    }
+    let known: Vec<_> = known.iter().map(String::as_str).collect();
+    let known =
+        if known.is_empty() { "there are none here".to_owned() } else { format!("known here: {}", known.join(", ")) };
+    Some(format!("there is no {what} `{name}`; {known}"))
+}

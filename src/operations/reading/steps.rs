@@ -1,0 +1,253 @@
+//! The steps, one after the other: each sees the ones before it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::super::expression::RESERVED;
+use super::super::yaml::{Node, Place, Tree};
+use super::super::{AssertStep, Diagnostic, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind};
+use super::{Reader, is_file_name};
+use crate::failure::Code;
+use crate::rows::ValueOptions;
+
+const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "assert"];
+/// Kinds of later versions, which the structure has told already.
+const LATER: &[&str] = &["http", "message", "operation"];
+
+const IN_SQL: &str = "{{ }} has no place inside SQL; templates fill `parameters`, which are bound: write :name here";
+
+impl Reader<'_> {
+    /// `None` when one of them is wrong.
+    pub(super) fn steps(&mut self, nodes: &[Node], seen: &mut BTreeSet<String>) -> Option<Vec<Step>> {
+        let mut steps = Some(Vec::new());
+        for node in nodes {
+            let id = node.text_of("id").unwrap_or_default().to_owned();
+            if let Some(at) = node.get("id") {
+                if RESERVED.contains(&id.as_str()) {
+                    self.problem(at.place, format!("`{id}` is a word of the expression language; choose another id"));
+                }
+                if !seen.insert(id.clone()) {
+                    self.problem(at.place, format!("two steps have the id `{id}`"));
+                }
+            }
+            let step = self.step(&id, node);
+            match (&mut steps, step) {
+                (Some(steps), Some(step)) => steps.push(step),
+                _ => steps = None,
+            }
+            self.names.later.remove(&id);
+            self.names.steps.insert(id);
+        }
+        steps
+    }
+
+    fn step(&mut self, id: &str, node: &Node) -> Option<Step> {
+        let step: Arc<str> = Arc::from(id);
+        let when = match node.get("when") {
+            Some(when) => Some(self.templates(Some(&step), |templates| templates.expression(when))),
+            None => None,
+        };
+        let retry = node.get("retry").map(|retry| self.retry(retry));
+        let timeout = node.get("timeout").map(|timeout| self.duration(timeout));
+        let kinds: Vec<_> = node.members().iter().filter(|(key, _)| KINDS.contains(&key.name.as_str())).collect();
+        let mut read = None;
+        for (index, (key, body)) in kinds.iter().enumerate() {
+            if index > 0 {
+                let message = format!("a step does one thing: `{}` stands beside `{}`", key.name, kinds[0].0.name);
+                self.problem(key.place, message);
+            }
+            read = match key.name.as_str() {
+                "sql" => self.sql(&step, body).map(StepKind::Sql),
+                "job" => self.job(&step, body).map(StepKind::Job),
+                "refresh" => self.refresh(&step, body).map(StepKind::Refresh),
+                "push_rows" => self.push_rows(&step, body).map(StepKind::PushRows),
+                _ => self.assert(&step, body).map(StepKind::Assert),
+            };
+        }
+        let later = node.members().iter().any(|(key, _)| LATER.contains(&key.name.as_str()));
+        if kinds.is_empty() && !later && matches!(node.tree, Tree::Mapping(_)) {
+            self.problem(node.place, format!("the step does nothing: it wants one of {}", KINDS.join(", ")));
+        }
+        Some(Step {
+            id: id.to_owned(),
+            kind: read?,
+            when: flatten(when)?,
+            retry: flatten(retry)?,
+            timeout: flatten(timeout)?,
+        })
+    }
+
+    fn retry(&mut self, node: &Node) -> Option<Retry> {
+        let on = node.get("on").map(Node::items).unwrap_or_default();
+        for code in on {
+            if let Some(text) = code.text()
+                && !Code::ALL.iter().any(|known| known.as_str() == text)
+            {
+                self.problem(code.place, format!("there is no error code `{text}`"));
+            }
+        }
+        let attempts = node.get("attempts").and_then(|attempts| attempts.to_json().as_u64());
+        let backoff = match node.get("backoff") {
+            Some(backoff) => self.duration(backoff)?,
+            None => Duration::from_secs(30),
+        };
+        Some(Retry { attempts: u32::try_from(attempts?).ok()?, backoff, on: texts(on) })
+    }
+
+    fn sql(&mut self, step: &Arc<str>, node: &Node) -> Option<SqlStep> {
+        let statement = self.statement(node);
+        let parameters = self.optional(step, node, "parameters");
+        self.sql_parameters(node.get("parameters"));
+        let complete = node.get("parameters").is_none() || parameters.is_some();
+        let decimals_as_number = match node.text_of("decimals") {
+            Some("number") => Some(true),
+            Some("string") => Some(false),
+            _ => None,
+        };
+        Some(SqlStep {
+            statement: statement.filter(|_| complete)?,
+            parameters,
+            warehouse: self.optional(step, node, "warehouse"),
+            catalog: self.optional(step, node, "catalog"),
+            schema: self.optional(step, node, "schema"),
+            idempotent: node.boolean_of("idempotent").unwrap_or(false),
+            expect_one_row: node.text_of("expect").is_some(),
+            values: ValueOptions { decimals_as_number, bigints_as_string: node.text_of("bigints") == Some("string") },
+        })
+    }
+
+    /// A mapping as a parameter's value can only be `{value, type}`.
+    fn sql_parameters(&mut self, node: Option<&Node>) {
+        for (key, value) in node.map(Node::members).unwrap_or_default() {
+            match &value.tree {
+                Tree::Mapping(members) => {
+                    for (member, _) in members.iter().filter(|(key, _)| !["value", "type"].contains(&key.name.as_str()))
+                    {
+                        self.problem(
+                            member.place,
+                            format!("unknown key `{}`; a parameter has value and type", member.name),
+                        );
+                    }
+                    if value.get("value").is_none() {
+                        self.problem(value.place, format!("parameter `{}` lacks `value`", key.name));
+                    }
+                    if let Some(kind) = value.get("type").filter(|kind| kind.text().is_none()) {
+                        self.problem(kind.place, "`type` must be a SQL type, such as DECIMAL(12,2)");
+                    }
+                }
+                Tree::List(_) => self.problem(value.place, "a list cannot be bound to a parameter"),
+                _ => {}
+            }
+        }
+    }
+
+    fn statement(&mut self, node: &Node) -> Option<String> {
+        match (node.get("statement"), node.get("file")) {
+            (Some(_), Some(file)) => {
+                self.problem(file.place, "`file` stands beside `statement`; only one may");
+                None
+            }
+            (None, None) => {
+                if matches!(node.tree, Tree::Mapping(_)) {
+                    self.problem(node.place, "sql lacks `statement` or `file`");
+                }
+                None
+            }
+            (Some(statement), None) => {
+                let text = statement.text()?;
+                if !text.contains("{{") {
+                    return Some(text.to_owned());
+                }
+                let raw = statement.bytes.clone();
+                let raw = raw.and_then(|range| Some((range.start, self.definition.yaml.get(range)?.find("{{")?)));
+                let place = raw.map(|(start, at)| Place::of(&self.definition.yaml, start + at));
+                self.problem(place.unwrap_or(statement.place), IN_SQL);
+                None
+            }
+            (None, Some(file)) => self.sql_file(file),
+        }
+    }
+
+    fn sql_file(&mut self, file: &Node) -> Option<String> {
+        let name = file.text()?;
+        if !is_file_name(name) {
+            self.problem(file.place, "`file` must be the plain name of a .sql file in this folder");
+            return None;
+        }
+        let Some(text) = self.definition.files.get(name) else {
+            self.problem(file.place, format!("there is no file {name} beside this one that is readable as UTF-8 text"));
+            return None;
+        };
+        if text.trim().is_empty() {
+            self.problem(file.place, format!("{name} is empty"));
+        }
+        if let Some(at) = text.find("{{") {
+            let place = Place::of(text, at);
+            let (line, column) = (place.line, place.column);
+            self.elsewhere.push(Diagnostic { file: name.to_owned(), line, column, message: IN_SQL.to_owned() });
+        }
+        Some(text.clone())
+    }
+
+    fn job(&mut self, step: &Arc<str>, node: &Node) -> Option<JobStep> {
+        let job = self.optional(step, node, "job");
+        let parameters = self.optional(step, node, "parameters");
+        Some(JobStep { job: job?, parameters, only: texts(node.get("only").map(Node::items).unwrap_or_default()) })
+    }
+
+    fn refresh(&mut self, step: &Arc<str>, node: &Node) -> Option<RefreshStep> {
+        let workspace = self.optional(step, node, "workspace");
+        let dataset = self.optional(step, node, "dataset");
+        let tables = self.optional(step, node, "tables");
+        // The API's own names: learn.microsoft.com, Power BI REST, Datasets - Refresh Dataset In Group.
+        let names = [
+            ("type", "type"),
+            ("commit_mode", "commitMode"),
+            ("max_parallelism", "maxParallelism"),
+            ("retry_count", "retryCount"),
+            ("timeout", "timeout"),
+            ("apply_refresh_policy", "applyRefreshPolicy"),
+        ];
+        let options: Map<String, Value> = names
+            .into_iter()
+            .filter_map(|(ours, theirs)| Some((theirs.to_owned(), node.get(ours)?.to_json())))
+            .collect();
+        Some(RefreshStep { workspace: workspace?, dataset: dataset?, tables, options })
+    }
+
+    fn push_rows(&mut self, step: &Arc<str>, node: &Node) -> Option<PushRowsStep> {
+        let workspace = self.optional(step, node, "workspace");
+        let dataset = self.optional(step, node, "dataset");
+        let table = self.optional(step, node, "table");
+        let rows = node.get("rows");
+        if let Some(rows) = rows
+            .filter(|rows| !matches!(rows.tree, Tree::List(_)) && !rows.text().is_some_and(|text| text.contains("{{")))
+        {
+            self.problem(rows.place, "`rows` must be a list of objects, or an expression for one in {{ }}");
+        }
+        let rows = self.optional(step, node, "rows");
+        Some(PushRowsStep { workspace: workspace?, dataset: dataset?, table: table?, rows: rows? })
+    }
+
+    fn assert(&mut self, step: &Arc<str>, node: &Node) -> Option<AssertStep> {
+        let that = node.get("that").and_then(|that| self.templates(Some(step), |templates| templates.expression(that)));
+        let message = self.optional(step, node, "message");
+        Some(AssertStep { that: that?, message: message? })
+    }
+}
+
+fn texts(nodes: &[Node]) -> Vec<String> {
+    nodes.iter().filter_map(|node| node.text().map(ToOwned::to_owned)).collect()
+}
+
+/// What was not declared is fine; what was, and could not be read, is not.
+fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+    match read {
+        Some(None) => None,
+        Some(value) => Some(value),
+        None => Some(None),
+    }
+}

@@ -1,0 +1,52 @@
+//! The example operations are good, and an editor with the schema agrees.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::variables;
+use crate::operations::{Catalog, format_schema};
+
+fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/operations"))
+}
+
+#[test]
+fn every_example_is_good() {
+    let catalog = Catalog::load(folder(), &variables()).expect("the folder is readable");
+    assert_eq!(catalog.diagnostics(), Vec::<&crate::operations::Diagnostic>::new());
+    assert!(catalog.get("refresh-sales").is_some() && catalog.get("push-daily-sales").is_some());
+}
+
+#[test]
+fn every_example_fits_the_schema_of_the_format() {
+    let validator = jsonschema::draft202012::new(format_schema()).expect("a schema");
+    for file in std::fs::read_dir(folder()).expect("the folder is readable") {
+        let path = file.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let yaml = std::fs::read_to_string(&path).expect("readable");
+            let value: Value = serde_saphyr::from_str(&yaml).expect("YAML");
+            let problems: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert!(problems.is_empty(), "{}: {problems:?}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_the_loader_refuses() {
+    let validator = jsonschema::draft202012::new(format_schema()).expect("a schema");
+    for yaml in [
+        "summary: s\nsteps: []\n",
+        "summary: s\nsteps: [{id: a}]\n",
+        "summary: s\nsteps: [{id: a, job: {job: j}, assert: {that: 'true', message: m}}]\n",
+        "summary: s\nsteps: [{id: A, job: {job: j}}]\n",
+        "summary: s\nsteps: [{id: a, job: {job: j}, x: 1}]\n",
+        "summary: s\ndescription:\nsteps: [{id: a, job: {job: j}}]\n",
+        "summary: s\nsteps: [{id: a, sql: {statement: S, file: a.sql}}]\n",
+        "summary: s\nparameters: {p: {type: text}}\nsteps: [{id: a, job: {job: j}}]\n",
+    ] {
+        let value: Value = serde_saphyr::from_str(yaml).expect("YAML");
+        assert!(!validator.is_valid(&value), "the schema accepts {yaml}");
+        assert!(super::parse(yaml).is_err(), "the loader accepts {yaml}");
+    }
+}
