@@ -46,19 +46,20 @@ pub enum RequestKind {
 
 /// How often and how long a kind may be tried.
 #[derive(Clone, Copy, Debug)]
-pub struct Allowance {
-    pub category: Category,
+pub(super) struct Allowance {
+    pub(super) category: Category,
     /// Tries in all, the first included.
-    pub tries: u32,
+    pub(super) tries: u32,
     /// Longest wait for one answer.
-    pub per_try: Duration,
+    pub(super) per_try: Duration,
     /// Longest time over all tries, waits included; the caller's deadline may be sooner.
-    pub in_all: Duration,
+    pub(super) in_all: Duration,
 }
 
 impl RequestKind {
     /// The row of the table.
-    pub const fn allowance(self) -> Allowance {
+    #[allow(clippy::match_same_arms)] // a row a kind reads as the table that it is
+    pub(super) const fn allowance(self) -> Allowance {
         use Category::{Execute, Read, Repeatable};
         match self {
             Self::StatementRead => row(Read, 4, 65, 110),
@@ -82,10 +83,5 @@ impl RequestKind {
 }
 
 const fn row(category: Category, tries: u32, per_try: u64, in_all: u64) -> Allowance {
-    Allowance {
-        category,
-        tries,
-        per_try: Duration::from_secs(per_try),
-        in_all: Duration::from_secs(in_all),
-    }
+    Allowance { category, tries, per_try: Duration::from_secs(per_try), in_all: Duration::from_secs(in_all) }
 }

@@ -131,7 +131,7 @@ fn next(allowance: &Allowance, outcome: &Result<Answer, Broken>, tries: u32, lef
 }
 
 /// What was asked for, and at most a quarter second more, so that not all come back at once.
-fn politely(asked: Duration) -> Duration {
+pub(super) fn politely(asked: Duration) -> Duration {
     asked + (asked / 10).clamp(Duration::from_millis(20), Duration::from_millis(250)).mul_f64(chance())
 }
 
@@ -164,7 +164,11 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
 
 /// Host and path for errors and logs: never the query, and nothing of a URL that is itself a secret.
 fn shown(request: &Outbound) -> (&str, &str) {
-    if request.sensitive { ("REDACTED", "REDACTED") } else { (request.url.host_str().unwrap_or(""), request.url.path()) }
+    if request.sensitive {
+        ("REDACTED", "REDACTED")
+    } else {
+        (request.url.host_str().unwrap_or(""), request.url.path())
+    }
 }
 
 fn target(request: &Outbound) -> String {
