@@ -46,20 +46,20 @@ pub enum RequestKind {
 
 /// How often and how long a kind may be tried.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Allowance {
-    pub(super) category: Category,
+pub struct Allowance {
+    pub category: Category,
     /// Tries in all, the first included.
-    pub(super) tries: u32,
+    pub tries: u32,
     /// Longest wait for one answer.
-    pub(super) per_try: Duration,
+    pub per_try: Duration,
     /// Longest time over all tries, waits included; the caller's deadline may be sooner.
-    pub(super) in_all: Duration,
+    pub in_all: Duration,
 }
 
 impl RequestKind {
     /// The row of the table.
     #[allow(clippy::match_same_arms)] // a row a kind reads as the table that it is
-    pub(super) const fn allowance(self) -> Allowance {
+    pub const fn allowance(self) -> Allowance {
         use Category::{Execute, Read, Repeatable};
         match self {
             Self::StatementRead => row(Read, 4, 65, 110),

@@ -40,7 +40,7 @@ fn the_least_is_enough_and_the_rest_has_its_default() {
     assert_eq!(settings.entra.authority.as_str(), "https://login.microsoftonline.com/");
     assert_eq!(settings.service_bus.url.as_str(), "https://bus.servicebus.windows.net/");
     assert_eq!(settings.runs.send_window, Duration::from_secs(30));
-    assert_eq!(settings.requests.claim_life, Duration::from_secs(86_400));
+    assert_eq!(settings.requests.claim_life, Duration::from_hours(24));
     assert_eq!(settings.databricks.authentication, DatabricksAuthentication::ManagedIdentity);
     assert_eq!(settings.operations.folder, Path::new("./operations"));
     assert!(!settings.entra.has_managed_identity);
