@@ -45,7 +45,7 @@ pub trait FetchToken: Send + Sync + fmt::Debug {
 /// A [`TokenSource`] over any way to get a token.
 #[derive(Debug)]
 pub struct TokenCache<F> {
-    pub(super) fetch: F,
+    pub(in crate::entra) fetch: F,
     state: Mutex<State>,
     /// Held by the one who asks the issuer.
     asking: tokio::sync::Mutex<()>,

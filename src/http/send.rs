@@ -82,13 +82,21 @@ impl Http {
         let method = request.method;
         match &outcome {
             Ok(answer) => {
-                tracing::debug!(method, host, path, status = answer.status, number, duration_ms, "neighbour answered");
+                tracing::debug!(
+                    method,
+                    host,
+                    path,
+                    status = answer.status,
+                    tries = number,
+                    duration_ms,
+                    "neighbour answered"
+                );
             }
             Err(broken) => tracing::debug!(
                 method,
                 host,
                 path,
-                number,
+                tries = number,
                 duration_ms,
                 never_sent = broken.known == Known::NeverSent,
                 error = &*broken.source as &(dyn std::error::Error + 'static),

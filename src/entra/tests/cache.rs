@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::advance;
 
-use super::{FetchToken, FetchedToken, TokenCache, TokenSource};
+use super::super::{FetchToken, FetchedToken, TokenCache, TokenSource};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 
