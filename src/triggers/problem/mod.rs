@@ -20,35 +20,43 @@ pub(super) struct Problem {
     pub(super) retry_after_seconds: Option<u64>,
 }
 
+/// The status of work that has ended for good with a code that would invite its caller again.
+const SETTLED: u16 = 422;
+
 /// Seconds that a caller is asked to wait when nobody knows better.
 const RETRY_AFTER_SECONDS: u64 = 10;
 
 /// The code that the caller gets. Flows, and the host's proxy, send a POST again after 408, 429 and 5xx; once an
 /// effect may have happened none of these may be answered.
 pub(super) fn effective(failure: &Failure) -> Code {
-    let status = row(failure.code).status;
-    let invites_again = status == 408 || status == 429 || status >= 500;
-    if failure.effect == Effect::Possible && invites_again { Code::OutcomeUnknown } else { failure.code }
+    if failure.effect == Effect::Possible && invites_again(row(failure.code).status) { Code::OutcomeUnknown } else { failure.code }
+}
+
+/// What flows, and the host's proxy, send a POST again on.
+fn invites_again(status: u16) -> bool {
+    status == 408 || status == 429 || status >= 500
 }
 
 /// Members of RFC 9457, then ours. `message` repeats `detail` because flows show `message`.
 pub(super) fn problem(failure: &Failure, request_id: &str) -> Problem {
     let code = effective(failure);
     let row = row(code);
+    // Work that has ended for good is no passing trouble of ours, whatever ended it.
+    let status = if failure.settled && invites_again(row.status) { SETTLED } else { row.status };
     let detail = if code == failure.code {
         failure.detail.clone()
     } else {
         format!("{} It may have happened or not: look before you send it again.", failure.detail)
     };
-    let retry_after_seconds = match row.status {
+    let retry_after_seconds = match status {
         429 | 503 => Some(failure.retry_after_seconds.unwrap_or(RETRY_AFTER_SECONDS)),
-        408 | 409 | 422 if code == Code::OutcomeUnknown => None,
+        _ if failure.settled || code == Code::OutcomeUnknown => None,
         _ => failure.retry_after_seconds,
     };
     let mut body = Map::new();
     body.insert("type".into(), format!("urn:causeway:error:{code}").into());
     body.insert("title".into(), row.title.into());
-    body.insert("status".into(), row.status.into());
+    body.insert("status".into(), status.into());
     body.insert("detail".into(), detail.clone().into());
     body.insert("message".into(), detail.into());
     body.insert("code".into(), code.as_str().into());
@@ -65,7 +73,7 @@ pub(super) fn problem(failure: &Failure, request_id: &str) -> Problem {
     put("errorClass", failure.error_class.clone().map(Value::from));
     put("retryAfterSeconds", retry_after_seconds.map(Value::from));
     put("place", failure.place.clone().map(Value::from));
-    Problem { status: row.status, body: Value::Object(body).to_string().into_bytes(), retry_after_seconds }
+    Problem { status, body: Value::Object(body).to_string().into_bytes(), retry_after_seconds }
 }
 
 /// The media type of a problem: flows cannot read any but `application/json`, so the registered one is sent only to
@@ -102,6 +110,15 @@ mod tests {
             }
             assert!(!row.title.ends_with('.'), "{code}: a title is no sentence");
             assert!(row.maker.ends_with('.') && row.operator.ends_with('.'), "{code}: advice is sentences");
+        }
+    }
+
+    #[test]
+    fn work_that_failed_for_good_never_invites_its_caller_to_send_it_again() {
+        for code in Code::ALL {
+            let problem = problem(&Failure::new(*code, "d").settled(), "r-1");
+            assert!(!invites_again(problem.status), "{code}: {}", problem.status);
+            assert_eq!(problem.retry_after_seconds, None, "{code}");
         }
     }
 
