@@ -8,12 +8,13 @@
 //! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`] and [`blob`] are the neighbours.
 //! - [`certificates`] is the throw-away authority that they are trusted by.
 //! - [`python`] makes the Python environments that the SQL engine and the tests need.
-//! - [`stack`] starts them together.
+//! - [`stack`] starts them together; [`demo`] drives the main job through them.
 
 pub mod blob;
 pub mod certificates;
 pub mod core;
 pub mod databricks;
+pub mod demo;
 pub mod entra;
 pub mod host;
 pub mod key_vault;

@@ -13,8 +13,8 @@ use axum::routing::{get, post};
 
 use crate::core::{History, Served, Tls};
 
-pub(crate) use tokens::random_hex;
 pub use tokens::{Claims, Refusal, Tokens};
+pub(crate) use tokens::{random_bytes, random_hex};
 
 /// A service principal that may ask for tokens with a client secret.
 #[derive(Clone, Debug)]

@@ -28,8 +28,9 @@ pub fn workspaces() -> Vec<Workspace> {
             DAILY_SALES,
             &[
                 ("day", DataType::DateTime),
-                ("region", DataType::String),
+                ("category", DataType::String),
                 ("orders", DataType::Int64),
+                ("quantity", DataType::Int64),
                 ("amount", DataType::Double),
             ],
         )
