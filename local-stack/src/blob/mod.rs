@@ -112,6 +112,14 @@ impl Blob {
         self.service.store.get(container, name).map(|blob| blob.bytes)
     }
 
+    /// Puts a blob there, as a person with a storage browser does; whatever stood there is replaced.
+    pub fn write(&self, container: &str, name: &str, bytes: impl Into<Bytes>) -> anyhow::Result<()> {
+        let blob = store::Stored::new(bytes.into(), "application/octet-stream".into(), BTreeMap::default());
+        let put = self.service.store.put(container, name, blob, |_| true)?;
+        anyhow::ensure!(matches!(put, store::Put::Done(_)), "there is no container {container}");
+        Ok(())
+    }
+
     pub fn set_page_size(&self, names: usize) {
         self.service.page_size.store(names.max(1), std::sync::atomic::Ordering::Relaxed);
     }

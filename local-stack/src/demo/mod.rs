@@ -1,9 +1,46 @@
-//! The main job from end to end, printed as it happens. One file for each part; each part asks the running stack over
-//! the wire and in its history, and fails loudly.
+//! The main job from end to end, printed as it happens. Each part asks the running stack over the wire and in its
+//! history, and fails loudly. What a part does is `calls.rs` and `messages.rs`; how it is printed is `teller.rs`.
+
+mod calls;
+mod client;
+mod messages;
+mod teller;
+
+use anyhow::Context;
 
 use crate::stack::Stack;
+use client::Client;
+use teller::Teller;
 
-/// Runs every part over a stack whose handler is ready; an error names the part that did not do what it should.
+/// Runs every part over a stack that is starting; an error names the part that did not do what it should.
 pub async fn run(stack: &Stack) -> anyhow::Result<()> {
-    stack.ready().await
+    let mut tell = Teller::new();
+    tell.part("The stack starts, and the handler inside it");
+    stack.ready().await.context("the handler did not become ready")?;
+    let host = stack.host.as_ref().context("the demo needs the host")?;
+    let endpoints = stack.endpoints();
+    let base = endpoints.host.clone().unwrap_or_default();
+    for (name, url) in [
+        ("host", base.as_str()),
+        ("databricks", &endpoints.databricks),
+        ("power bi", &endpoints.power_bi),
+        ("key vault", &endpoints.key_vault),
+        ("entra", &endpoints.entra),
+        ("bus", &endpoints.service_bus),
+        ("ledger", &endpoints.blob),
+    ] {
+        tell.line(name, url);
+    }
+    tell.line("functions", host.functions().join(", "));
+    let client = Client::new(base, stack.credentials().host_key.unwrap_or_default());
+
+    calls::secret(stack, &client, &mut tell).await.context("reading a secret")?;
+    calls::statement(&client, &mut tell).await.context("SQL over HTTP")?;
+    calls::long_statement(stack, &client, &mut tell).await.context("a statement that outlasts its wait")?;
+    calls::job(&client, &mut tell).await.context("a job run")?;
+    messages::operation(stack, &client, &mut tell).await.context("a message that runs an operation")?;
+    messages::schedule(stack, &client, &mut tell).await.context("the scheduled operation")?;
+    messages::poison(stack, &mut tell).await.context("a poison message")?;
+    tell.summary();
+    Ok(())
 }
