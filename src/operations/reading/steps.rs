@@ -177,7 +177,10 @@ impl Reader<'_> {
             return None;
         }
         let Some(text) = self.definition.files.get(name) else {
-            self.problem(file.place, format!("there is no file {name} beside this one that is readable as UTF-8 text"));
+            self.problem(
+                file.place,
+                format!("there is no file {name} beside this one, or it is not UTF-8 text of at most 256 KiB"),
+            );
             return None;
         };
         if text.trim().is_empty() {

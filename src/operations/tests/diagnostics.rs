@@ -195,6 +195,9 @@ fn yaml_that_explodes_or_nests_without_end_is_refused() {
         bomb = format!("{bomb}a{level}: &a{level} [{aliases}]\n");
     }
     assert!(parse(&bomb).is_err());
+    // A reader on a worker's stack must come back too.
+    assert!(definition(&"{a: ".repeat(30_000)).named_files().is_empty());
+    assert!(definition(&"- ".repeat(30_000)).named_files().is_empty());
     assert!(parse(&format!("summary: {}\n", "[".repeat(100_000))).is_err());
     assert!(parse(&"#".repeat(300_000)).is_err());
     assert!(parse("").is_err());
