@@ -87,6 +87,7 @@ fn the_file(#[case] marked: &str, #[case] expected: &str) {
     "- id: a\n  sql:\n    statement: S\n    parameters:\n      p: >-\n        one\n        {{ «nope }}",
     "`nope` is not declared"
 )]
+#[case("- id: a\n  job: {job: \"nope {{ «nope }}\"}", "`nope` is not declared")]
 #[case("- id: a\n  job: {job: \"a «{{ parameters.x1\"}", "is never closed")]
 #[case("- id: a\n  push_rows: {workspace: w, dataset: d, table: t, rows: «x}", "a list of objects, or an expression")]
 #[case("- id: a\n  refresh: {workspace: w, dataset: d, type: «all}", "must be one of: full")]

@@ -50,3 +50,16 @@ fn the_schema_refuses_what_the_loader_refuses() {
         assert!(super::parse(yaml).is_err(), "the loader accepts {yaml}");
     }
 }
+
+#[test]
+fn the_example_of_the_guide_is_good() {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md")).expect("readable");
+    let yaml = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let mut definition = super::definition(yaml);
+    definition.files.insert("rebuild.sql".to_owned(), "SELECT 1".to_owned());
+    assert!(definition.parse(&variables()).is_ok(), "{:?}", definition.parse(&variables()));
+    // The words that the guide calls words of later versions are refused as such.
+    for word in ["http", "message", "operation", "for_each", "wait_for", "concurrency", "run_as"] {
+        assert!(guide.contains(&format!("`{word}`")), "{word}");
+    }
+}
