@@ -63,3 +63,15 @@ fn the_example_of_the_guide_is_good() {
         assert!(guide.contains(&format!("`{word}`")), "{word}");
     }
 }
+
+#[test]
+fn a_scheduled_run_gives_parameters_that_are_accepted() {
+    let catalog = Catalog::load(folder(), &variables()).expect("the folder is readable");
+    let operation = catalog.get("refresh-sales").and_then(|entry| entry.operation.clone().ok()).expect("good");
+    let schedule = operation.schedule.as_ref().expect("a schedule");
+    let mut scope = crate::operations::Scope::default();
+    scope.run.insert("dueTime".to_owned(), Value::from("2026-11-21T06:00:00Z"));
+    let given = schedule.parameters.as_ref().expect("parameters").render(&scope).expect("rendered");
+    let accepted = operation.accept(given.as_object().expect("an object")).expect("accepted");
+    assert_eq!(Value::Object(accepted), serde_json::json!({"day": "2026-11-21"}));
+}
