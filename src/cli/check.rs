@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::operations::{Catalog, Diagnostic};
-use crate::settings::Reading;
+use crate::settings::{Operations, Reading, Variables};
 
 /// What was found, ready to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,22 +15,23 @@ pub struct Report {
     pub exit_code: u8,
 }
 
-/// Checks `folder`, or the folder of the settings. `warnings` are told and do not fail: those about `host.json`.
+/// Checks `folder`, or the folder of the settings. `reading` comes from `environment`; `warnings` are told and do not
+/// fail: those about `host.json`.
 ///
-/// With settings that cannot be read, operations are still checked, from `operations` in the app's root and without
-/// variables; expressions that name one are then told too.
-pub fn run(reading: &Reading, folder: Option<&Path>, warnings: &[String]) -> Report {
+/// With settings that cannot be read operations are checked all the same, with what the environment says of them.
+pub fn run(reading: &Reading, environment: &dyn Variables, folder: Option<&Path>, warnings: &[String]) -> Report {
     let mut errors = settings_problems(reading);
-    let default = reading.host.app_root.join("operations");
-    let settings = reading.settings.as_ref().ok();
-    let folder = folder.or(settings.map(|settings| settings.operations.folder.as_path())).unwrap_or(&default);
-    let variables = settings.map(|settings| settings.operations.variables.clone()).unwrap_or_default();
+    let operations = match &reading.settings {
+        Ok(settings) => settings.operations.clone(),
+        Err(_) => operations_of(reading, environment),
+    };
+    let folder = folder.unwrap_or(&operations.folder);
     let shown = folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
 
     let mut text = String::new();
     let mut good = 0_usize;
     let mut all = 0_usize;
-    match Catalog::load(folder, &variables) {
+    match Catalog::load(folder, &operations.variables) {
         Ok(catalog) => {
             all = catalog.entries.len();
             good = catalog.entries.values().filter(|entry| entry.operation.is_ok()).count();
@@ -52,6 +53,15 @@ pub fn run(reading: &Reading, folder: Option<&Path>, warnings: &[String]) -> Rep
         counted(warnings.len(), "warning")
     );
     Report { text, exit_code: u8::from(!errors.is_empty()) }
+}
+
+fn operations_of(reading: &Reading, environment: &dyn Variables) -> Operations {
+    let named = environment
+        .names()
+        .into_iter()
+        .filter_map(|name| Some((name.strip_prefix("CAUSEWAY_VAR_")?.to_ascii_lowercase(), environment.get(&name)?)));
+    let folder = environment.get("CAUSEWAY_OPERATIONS_FOLDER").unwrap_or_else(|| "operations".to_owned());
+    Operations { folder: reading.host.app_root.join(folder), variables: named.collect() }
 }
 
 fn settings_problems(reading: &Reading) -> Vec<(String, String)> {

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::yaml::MAX_FILE;
 use super::{Definition, Operation};
 
 /// Something wrong in a file, at its place.
@@ -94,11 +95,12 @@ fn load_file(folder: &Path, path: &Path, name: &str, variables: &BTreeMap<String
     Entry { definition, operation }
 }
 
-/// A file in the folder itself; a link that leads out of it is not read.
+/// A file in the folder itself. A link that leads out of it is not read, nor is more than a run could pin.
 fn read_beside(folder: &Path, file: &str) -> Option<String> {
     let folder = folder.canonicalize().ok()?;
     let path = folder.join(file).canonicalize().ok()?;
-    if !path.starts_with(&folder) {
+    let length = path.metadata().ok()?.len();
+    if !path.starts_with(&folder) || usize::try_from(length).ok()? > MAX_FILE {
         return None;
     }
     std::fs::read_to_string(path).ok()

@@ -203,7 +203,8 @@ enum Bigints {
 #[schemars(deny_unknown_fields)]
 struct Job {
     /// Its id or unique name.
-    job: NumberOrText,
+    #[schemars(rename = "job")]
+    id: NumberOrText,
     parameters: Option<BTreeMap<String, Value>>,
     /// Task keys; default all.
     only: Option<Vec<String>>,

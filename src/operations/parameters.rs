@@ -89,11 +89,9 @@ impl Parameter {
             ("integer", Value::Number(number)) if number.is_i64() => self.check_number(number.as_f64()),
             ("number", Value::Number(number)) => self.check_number(number.as_f64()),
             ("boolean", Value::Bool(_)) | ("object", Value::Object(_)) => Ok(()),
-            ("date", Value::String(text)) if is_date(text) => {
-                self.check_time(text, |text| text.parse::<jiff::civil::Date>())
-            }
+            ("date", Value::String(text)) if is_date(text) => self.check_time(text, str::parse::<jiff::civil::Date>),
             ("datetime", Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => {
-                self.check_time(text, |text| text.parse::<jiff::Timestamp>())
+                self.check_time(text, str::parse::<jiff::Timestamp>)
             }
             ("array", Value::Array(items)) => self.check_items(items.len()),
             (kind, _) => Err(format!("must be {}", wanted(kind))),

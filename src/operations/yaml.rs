@@ -5,10 +5,16 @@ use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, Options, Spanned};
+use serde_saphyr::{Budget, DuplicateKeyPolicy, Location, MergeKeyPolicy, Options, Spanned};
 
 /// Larger files are refused before they are parsed, in bytes.
 pub(super) const MAX_FILE: usize = 256 * 1024;
+
+/// Deeper documents are refused: reading descends on the stack.
+const MAX_DEPTH: usize = 32;
+
+/// Documents of more texts, lists and mappings are refused, aliases counted as often as they are used.
+const MAX_NODES: usize = 20_000;
 
 /// Line and column, both from 1, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +72,12 @@ impl Node {
         if yaml.len() > MAX_FILE {
             return Err((Place::START, format!("the file has {} bytes; at most {MAX_FILE} are read", yaml.len())));
         }
+        let mut budget = Budget::default();
+        budget.max_depth = MAX_DEPTH;
+        budget.max_nodes = MAX_NODES;
         let mut options = Options::default();
+        options.budget = Some(budget);
+        options.alias_limits.max_total_replayed_events = MAX_NODES;
         options.duplicate_keys = DuplicateKeyPolicy::Error;
         options.merge_keys = MergeKeyPolicy::Error;
         options.strict_booleans = true;

@@ -1,5 +1,6 @@
 //! What `causeway check` prints and how it ends.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Report, run};
@@ -14,6 +15,10 @@ fn reading(unknown: &[&str]) -> Reading {
     }
 }
 
+fn environment() -> BTreeMap<String, String> {
+    BTreeMap::from([("CAUSEWAY_VAR_JOB".to_owned(), "j".to_owned())])
+}
+
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in files {
@@ -22,15 +27,15 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn named(report: Report, folder: &Path) -> Report {
+fn named(report: &Report, folder: &Path) -> Report {
     let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
-    Report { text: report.text.replace(&name, "operations"), ..report }
+    Report { text: report.text.replace(&name, "operations"), exit_code: report.exit_code }
 }
 
 #[test]
 fn a_good_folder_ends_with_0() {
     let folder = folder(&[("a.yaml", "summary: s\nsteps: [{id: a, job: {job: j}}]\n")]);
-    let report = run(&reading(&[]), Some(folder.path()), &["host.json: prefetchCount is 5".to_owned()]);
+    let report = run(&reading(&[]), &environment(), Some(folder.path()), &["host.json: prefetchCount is 5".to_owned()]);
     let text = "warning: host.json: prefetchCount is 5\n1 of 1 operations are good; 0 problems, 1 warning\n";
     assert_eq!(report, Report { text: text.to_owned(), exit_code: 0 });
 }
@@ -44,7 +49,7 @@ fn problems_stand_in_line_and_end_with_1() {
     let mut reading = reading(&["CAUSEWAY_TYPO"]);
     reading.settings =
         Err(vec![SettingProblem { variable: "CAUSEWAY_KEY_VAULT_URL".to_owned(), problem: "is missing".to_owned() }]);
-    let report = named(run(&reading, Some(folder.path()), &[]), folder.path());
+    let report = named(&run(&reading, &environment(), Some(folder.path()), &[]), folder.path());
     let text = "\
 CAUSEWAY_KEY_VAULT_URL:         is missing
 CAUSEWAY_TYPO:                  is not a setting; a slip?
@@ -62,5 +67,12 @@ operations/long-name.yaml:1:10: `summary` must be a text, not a number; put quot
 #[test]
 fn an_unknown_variable_alone_is_an_error_here() {
     let folder = folder(&[]);
-    assert_eq!(run(&reading(&["CAUSEWAY_TYPO"]), Some(folder.path()), &[]).exit_code, 1);
+    assert_eq!(run(&reading(&["CAUSEWAY_TYPO"]), &environment(), Some(folder.path()), &[]).exit_code, 1);
+}
+
+#[test]
+fn variables_are_known_even_when_other_settings_are_wrong() {
+    let folder = folder(&[("a.yaml", "summary: s\nsteps: [{id: a, job: {job: \"{{ variables.job }}\"}}]\n")]);
+    let report = run(&reading(&[]), &environment(), Some(folder.path()), &[]);
+    assert_eq!(report.text, "1 of 1 operations are good; 0 problems, 0 warnings\n");
 }

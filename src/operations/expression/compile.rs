@@ -21,6 +21,9 @@ const MAX_HEIGHT: usize = 32;
 
 pub(super) static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
+/// Offsets in characters, and what is wrong there.
+type Slips = Vec<(usize, String)>;
+
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) origin: Origin,
@@ -40,11 +43,7 @@ enum Segment {
 }
 
 /// Compiles `text`, which begins at `origin`. Problems come as the offset in characters and a message.
-pub(in crate::operations) fn compile(
-    text: &str,
-    origin: Origin,
-    names: &Names,
-) -> Result<Expression, Vec<(usize, String)>> {
+pub(in crate::operations) fn compile(text: &str, origin: Origin, names: &Names) -> Result<Expression, Slips> {
     if text.trim().is_empty() {
         return Err(vec![(0, "an expression is missing".to_owned())]);
     }
@@ -133,7 +132,7 @@ fn parse_problem(source: &str, error: &cel::ParseError) -> (usize, String) {
 }
 
 /// `x | date` is another way to write `date(x)`. CEL itself has no single `|`.
-fn split_filters(text: &str) -> Result<(&str, Vec<String>), Vec<(usize, String)>> {
+fn split_filters(text: &str) -> Result<(&str, Vec<String>), Slips> {
     let mut cuts = Vec::new();
     let mut quote = None;
     let mut depth = 0_usize;
@@ -144,7 +143,6 @@ fn split_filters(text: &str) -> Result<(&str, Vec<String>), Vec<(usize, String)>
                 characters.next();
             }
             (Some(open), close) if open == close => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(character),
             (None, '(' | '[' | '{') => depth += 1,
             (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
@@ -152,7 +150,7 @@ fn split_filters(text: &str) -> Result<(&str, Vec<String>), Vec<(usize, String)>
                 characters.next();
             }
             (None, '|') if depth == 0 => cuts.push(at),
-            (None, _) => {}
+            _ => {}
         }
     }
     let Some(first) = cuts.first() else { return Ok((text, Vec::new())) };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -78,6 +79,12 @@ fn value(text: &str) -> Result<Value, String> {
 #[case("true || false", json!(true))]
 #[case("parameters.text.startsWith('0.')", json!(true))]
 #[case("type(1) == int", json!(true))]
+#[case("timestamp(parameters.day) == parameters.day", json!(true))]
+#[case("string(parameters.count) + 'x'", json!("3x"))]
+#[case("int('5') == 5", json!(true))]
+#[case("size(parameters.list)", json!(2))]
+#[case("parameters.nothing == null ? 'none' : 'some'", json!("none"))]
+#[case("false && '0' == 0", json!(false))]
 #[case("parameters['count']", json!(3))]
 #[case("parameters.list[1]", json!("a"))]
 fn an_expression_has_its_value(#[case] text: &str, #[case] expected: Value) {
@@ -195,4 +202,25 @@ fn deep_nesting_is_refused_instead_of_overflowing_the_stack(#[case] deep: String
 fn long_expressions_do_not_overflow_the_stack(#[case] long: String) {
     let expression = compiled(&long).expect("within the limits");
     assert!(expression.evaluate(&scope()).is_ok());
+}
+
+proptest! {
+    /// The parser is generated code behind a library: whatever a maker types must come back as a message.
+    #[test]
+    fn no_text_makes_the_compiler_or_the_evaluation_panic(
+        words in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "parameters", ".", "count", "day", "text", "list", "steps.s.row", "bad", "(", ")", "[", "]", "{", "}", "'",
+                "\"", "\\", "|", "||", "&&", "date", "==", "!=", "<", "in", "?", ":", "1", "0", "2.5", "-", "+", "!", "has",
+                "map", "all", "r", ",", "null", "true", "é", "u'", "r'", "b'", "\n", "//", "timestamp", "0x", "1e", "`",
+            ]),
+            0..14,
+        ),
+        spaced: bool,
+    ) {
+        let text = words.join(if spaced { " " } else { "" });
+        if let Ok(expression) = compiled(&text) {
+            let _ = expression.evaluate(&scope());
+        }
+    }
 }

@@ -46,10 +46,7 @@ impl Reader<'_> {
 
     fn step(&mut self, id: &str, node: &Node) -> Option<Step> {
         let step: Arc<str> = Arc::from(id);
-        let when = match node.get("when") {
-            Some(when) => Some(self.templates(Some(&step), |templates| templates.expression(when))),
-            None => None,
-        };
+        let when = node.get("when").map(|when| self.templates(Some(&step), |templates| templates.expression(when)));
         let retry = node.get("retry").map(|retry| self.retry(retry));
         let timeout = node.get("timeout").map(|timeout| self.duration(timeout));
         let kinds: Vec<_> = node.members().iter().filter(|(key, _)| KINDS.contains(&key.name.as_str())).collect();
@@ -71,12 +68,14 @@ impl Reader<'_> {
         if kinds.is_empty() && !later && matches!(node.tree, Tree::Mapping(_)) {
             self.problem(node.place, format!("the step does nothing: it wants one of {}", KINDS.join(", ")));
         }
+        // What was not declared is fine; what was, and could not be read, is not.
+        let complete = !matches!(when, Some(None)) && !matches!(retry, Some(None)) && !matches!(timeout, Some(None));
         Some(Step {
             id: id.to_owned(),
-            kind: read?,
-            when: flatten(when)?,
-            retry: flatten(retry)?,
-            timeout: flatten(timeout)?,
+            kind: read.filter(|_| complete)?,
+            when: when.flatten(),
+            retry: retry.flatten(),
+            timeout: timeout.flatten(),
         })
     }
 
@@ -178,7 +177,10 @@ impl Reader<'_> {
             return None;
         }
         let Some(text) = self.definition.files.get(name) else {
-            self.problem(file.place, format!("there is no file {name} beside this one that is readable as UTF-8 text"));
+            self.problem(
+                file.place,
+                format!("there is no file {name} beside this one, or it is not UTF-8 text of at most 256 KiB"),
+            );
             return None;
         };
         if text.trim().is_empty() {
@@ -202,20 +204,12 @@ impl Reader<'_> {
         let workspace = self.optional(step, node, "workspace");
         let dataset = self.optional(step, node, "dataset");
         let tables = self.optional(step, node, "tables");
-        // The API's own names: learn.microsoft.com, Power BI REST, Datasets - Refresh Dataset In Group.
-        let names = [
-            ("type", "type"),
-            ("commit_mode", "commitMode"),
-            ("max_parallelism", "maxParallelism"),
-            ("retry_count", "retryCount"),
-            ("timeout", "timeout"),
-            ("apply_refresh_policy", "applyRefreshPolicy"),
-        ];
-        let options: Map<String, Value> = names
-            .into_iter()
-            .filter_map(|(ours, theirs)| Some((theirs.to_owned(), node.get(ours)?.to_json())))
-            .collect();
-        Some(RefreshStep { workspace: workspace?, dataset: dataset?, tables, options })
+        let batches = node.text_of("commit_mode") == Some("partialBatch");
+        if batches && node.boolean_of("apply_refresh_policy") != Some(false) {
+            // learn.microsoft.com, Enhanced refresh with the Power BI REST API: applyRefreshPolicy.
+            self.problem(node.place, "`commit_mode: partialBatch` needs `apply_refresh_policy: false`");
+        }
+        Some(RefreshStep { workspace: workspace?, dataset: dataset?, tables, options: refresh_options(node) })
     }
 
     fn push_rows(&mut self, step: &Arc<str>, node: &Node) -> Option<PushRowsStep> {
@@ -243,11 +237,27 @@ fn texts(nodes: &[Node]) -> Vec<String> {
     nodes.iter().filter_map(|node| node.text().map(ToOwned::to_owned)).collect()
 }
 
-/// What was not declared is fine; what was, and could not be read, is not.
-fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
-    match read {
-        Some(None) => None,
-        Some(value) => Some(value),
-        None => Some(None),
-    }
+/// The API's own names and words (Power BI REST, Datasets - Refresh Dataset In Group): camelCase names, PascalCase words.
+fn refresh_options(node: &Node) -> Map<String, Value> {
+    let names = [
+        ("type", "type"),
+        ("commit_mode", "commitMode"),
+        ("max_parallelism", "maxParallelism"),
+        ("retry_count", "retryCount"),
+        ("timeout", "timeout"),
+        ("apply_refresh_policy", "applyRefreshPolicy"),
+    ];
+    let options = names.into_iter().filter_map(|(ours, theirs)| {
+        let value = match node.get(ours)?.to_json() {
+            Value::String(word) => Value::String(capitalised(&word)),
+            other => other,
+        };
+        Some((theirs.to_owned(), value))
+    });
+    options.collect()
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }

@@ -31,12 +31,11 @@ fn node(value: &Node, schema: &Value, name: &str, problems: &mut Problems) {
     let schema = resolve(schema);
     if let Some(choices) = schema.get("anyOf").and_then(Value::as_array) {
         let fits = choices.iter().find(|choice| fits_type(value, resolve(choice)));
-        match fits {
-            Some(choice) => node(value, choice, name, problems),
-            None => {
-                let wanted: Vec<_> = choices.iter().map(|choice| wanted(resolve(choice))).collect();
-                problems.push((value.place, format!("`{name}` must be {}, not {}", wanted.join(" or "), value.kind())));
-            }
+        if let Some(choice) = fits {
+            node(value, choice, name, problems);
+        } else {
+            let wanted: Vec<_> = choices.iter().map(|choice| wanted(resolve(choice))).collect();
+            problems.push((value.place, format!("`{name}` must be {}, not {}", wanted.join(" or "), value.kind())));
         }
         return;
     }
@@ -107,7 +106,9 @@ fn list(value: &Node, items: &[Node], schema: &Value, name: &str, problems: &mut
             "steps" | "on_failure" => "step",
             other => other,
         };
-        items.iter().for_each(|each| node(each, item, name, problems));
+        for each in items {
+            node(each, item, name, problems);
+        }
     }
 }
 

@@ -87,9 +87,14 @@ fn the_file(#[case] marked: &str, #[case] expected: &str) {
     "- id: a\n  sql:\n    statement: S\n    parameters:\n      p: >-\n        one\n        {{ «nope }}",
     "`nope` is not declared"
 )]
+#[case("- id: a\n  job: {job: \"nope {{ «nope }}\"}", "`nope` is not declared")]
 #[case("- id: a\n  job: {job: \"a «{{ parameters.x1\"}", "is never closed")]
 #[case("- id: a\n  push_rows: {workspace: w, dataset: d, table: t, rows: «x}", "a list of objects, or an expression")]
 #[case("- id: a\n  refresh: {workspace: w, dataset: d, type: «all}", "must be one of: full")]
+#[case(
+    "- id: a\n  refresh: «{workspace: w, dataset: d, commit_mode: partialBatch}",
+    "needs `apply_refresh_policy: false`"
+)]
 #[case("- id: a\n  refresh: {workspace: w, dataset: d, timeout: «2h}", "`timeout` must match")]
 #[case("- id: a\n  refresh: {workspace: w, dataset: d, tables: [{«tabel: x, table: y}]}", "unknown key `tabel`")]
 #[case("- id: a\n  assert: {that: «run.error == null, message: m}", "only in on_failure")]
@@ -188,9 +193,12 @@ fn yaml_that_explodes_or_nests_without_end_is_refused() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        bomb = format!("{bomb}a{level}: &a{level} [{aliases}]\n");
     }
     assert!(parse(&bomb).is_err());
+    // A reader on a worker's stack must come back too.
+    assert!(definition(&"{a: ".repeat(30_000)).named_files().is_empty());
+    assert!(definition(&"- ".repeat(30_000)).named_files().is_empty());
     assert!(parse(&format!("summary: {}\n", "[".repeat(100_000))).is_err());
     assert!(parse(&"#".repeat(300_000)).is_err());
     assert!(parse("").is_err());

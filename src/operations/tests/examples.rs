@@ -50,3 +50,28 @@ fn the_schema_refuses_what_the_loader_refuses() {
         assert!(super::parse(yaml).is_err(), "the loader accepts {yaml}");
     }
 }
+
+#[test]
+fn the_example_of_the_guide_is_good() {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md")).expect("readable");
+    let yaml = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let mut definition = super::definition(yaml);
+    definition.files.insert("rebuild.sql".to_owned(), "SELECT 1".to_owned());
+    assert!(definition.parse(&variables()).is_ok(), "{:?}", definition.parse(&variables()));
+    // The words that the guide calls words of later versions are refused as such.
+    for word in ["http", "message", "operation", "for_each", "wait_for", "concurrency", "run_as"] {
+        assert!(guide.contains(&format!("`{word}`")), "{word}");
+    }
+}
+
+#[test]
+fn a_scheduled_run_gives_parameters_that_are_accepted() {
+    let catalog = Catalog::load(folder(), &variables()).expect("the folder is readable");
+    let operation = catalog.get("refresh-sales").and_then(|entry| entry.operation.clone().ok()).expect("good");
+    let schedule = operation.schedule.as_ref().expect("a schedule");
+    let mut scope = crate::operations::Scope::default();
+    scope.run.insert("dueTime".to_owned(), Value::from("2026-11-21T06:00:00Z"));
+    let given = schedule.parameters.as_ref().expect("parameters").render(&scope).expect("rendered");
+    let accepted = operation.accept(given.as_object().expect("an object")).expect("accepted");
+    assert_eq!(Value::Object(accepted), serde_json::json!({"day": "2026-11-21"}));
+}

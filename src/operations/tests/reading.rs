@@ -8,18 +8,18 @@ use serde_json::{Map, Value, json};
 use super::{definition, good, variables};
 use crate::operations::{Catalog, MissedTicks, Overlap, Scope, StepKind, Template};
 
-fn object(value: Value) -> Map<String, Value> {
+fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
 fn scope() -> Scope {
     Scope {
-        parameters: object(json!({"day": "2026-01-31", "n": 3, "flag": true, "none": null})),
-        steps: object(json!({"a": {
+        parameters: object(&json!({"day": "2026-01-31", "n": 3, "flag": true, "none": null})),
+        steps: object(&json!({"a": {
             "row": {"n": 5, "amount": "12.50", "long": "0.123456789012345678", "half": 0.5, "text": "x"},
             "rows": [{"n": 5}],
         }})),
-        variables: object(json!({"workspace": "w1"})),
+        variables: object(&json!({"workspace": "w1"})),
         ..Scope::default()
     }
 }
@@ -113,17 +113,17 @@ steps:
     sql: {file: one.sql, warehouse: abc, catalog: c, schema: d, idempotent: true, expect: one_row, decimals: string, bigints: string}
   - {id: two, job: {job: 12, only: [t]}}
   - id: three
-    refresh: {workspace: me, dataset: d, tables: [A, {table: B, partition: p}], type: full, commit_mode: partialBatch, retry_count: 2, timeout: 02:00:00}
+    refresh: {workspace: me, dataset: d, tables: [A, {table: B, partition: p}], type: full, commit_mode: partialBatch, apply_refresh_policy: false, retry_count: 2, timeout: 02:00:00}
 on_failure:
   - {id: tell, assert: {that: run.error.code != 'x', message: 'failed: {{ run.error.detail }}'}}
 ",
     );
     let one = &operation.steps[0];
-    assert_eq!(one.timeout, Some(Duration::from_secs(5400)));
+    assert_eq!(one.timeout, Some(Duration::from_mins(90)));
     let retry = one.retry.as_ref().expect("retry");
     assert_eq!(
         (retry.attempts, retry.backoff, retry.on.as_slice()),
-        (3, Duration::from_secs(60), &["warehouse-unavailable".to_owned()][..])
+        (3, Duration::from_mins(1), &["warehouse-unavailable".to_owned()][..])
     );
     let StepKind::Sql(sql) = &one.kind else { panic!("not SQL") };
     assert_eq!(sql.statement, "SELECT 1");
@@ -132,7 +132,10 @@ on_failure:
     let StepKind::Job(job) = &operation.steps[1].kind else { panic!("not a job") };
     assert_eq!(job.job.render_text(&Scope::default()).as_deref(), Ok("12"));
     let StepKind::Refresh(refresh) = &operation.steps[2].kind else { panic!("not a refresh") };
-    let options = json!({"type": "full", "commitMode": "partialBatch", "retryCount": 2, "timeout": "02:00:00"});
+    let options = json!({
+        "type": "Full", "commitMode": "PartialBatch", "retryCount": 2, "timeout": "02:00:00",
+        "applyRefreshPolicy": false,
+    });
     assert_eq!(Value::Object(refresh.options.clone()), options);
     assert_eq!(operation.on_failure.len(), 1);
 }
