@@ -51,9 +51,8 @@ pub fn client_secret(
 
 /// The same identity as [`managed_identity`], for the SDK's own clients, which choose the audience themselves.
 pub fn credential(entra: &settings::Entra, http: &Http) -> Result<Arc<dyn TokenCredential>, Failure> {
-    own(entra.has_managed_identity, entra.managed_identity_client_id.as_deref(), options(entra, http)).map_err(|error| {
-        failure(entra.has_managed_identity, "Azure", SdkFailure::Sdk(error))
-    })
+    own(entra.has_managed_identity, entra.managed_identity_client_id.as_deref(), options(entra, http))
+        .map_err(|error| failure(entra.has_managed_identity, "Azure", SdkFailure::Sdk(error)))
 }
 
 fn own(managed: bool, client_id: Option<&str>, options: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
@@ -120,8 +119,7 @@ impl fmt::Debug for OwnIdentity {
 impl FetchToken for OwnIdentity {
     async fn fetch(&self, deadline: Deadline) -> Result<FetchedToken, Failure> {
         // The SDK renews what it keeps only in the last five minutes, which is when we ask.
-        let credential =
-            self.made().map_err(|error| failure(self.managed, &self.scope, SdkFailure::Sdk(error)))?;
+        let credential = self.made().map_err(|error| failure(self.managed, &self.scope, SdkFailure::Sdk(error)))?;
         get(&*credential, &self.scope, deadline).await.map_err(|error| {
             self.renew();
             failure(self.managed, &self.scope, error)

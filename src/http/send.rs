@@ -164,7 +164,11 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
 
 /// Host and path for errors and logs: never the query, and nothing of a URL that is itself a secret.
 fn shown(request: &Outbound) -> (&str, &str) {
-    if request.sensitive { ("REDACTED", "REDACTED") } else { (request.url.host_str().unwrap_or(""), request.url.path()) }
+    if request.sensitive {
+        ("REDACTED", "REDACTED")
+    } else {
+        (request.url.host_str().unwrap_or(""), request.url.path())
+    }
 }
 
 fn target(request: &Outbound) -> String {

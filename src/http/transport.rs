@@ -124,12 +124,9 @@ pub(super) async fn exchange(
 ) -> Result<Answer, Broken> {
     match tokio::time::timeout(limit, read(client, request)).await {
         Ok(result) => result,
-        Err(_) => Err(Broken {
-            known: Known::Ambiguous,
-            transient: true,
-            timed_out: true,
-            source: Arc::new(TooSlow(limit)),
-        }),
+        Err(_) => {
+            Err(Broken { known: Known::Ambiguous, transient: true, timed_out: true, source: Arc::new(TooSlow(limit)) })
+        }
     }
 }
 
@@ -159,10 +156,20 @@ async fn read(client: &reqwest::Client, request: reqwest::Request) -> Result<Ans
 /// The library prints the URL in its errors; ours never do.
 fn broken(error: reqwest::Error) -> Broken {
     let known = if error.is_connect() || error.is_builder() { Known::NeverSent } else { Known::Ambiguous };
-    Broken { known, transient: !error.is_builder(), timed_out: error.is_timeout(), source: Arc::new(error.without_url()) }
+    Broken {
+        known,
+        transient: !error.is_builder(),
+        timed_out: error.is_timeout(),
+        source: Arc::new(error.without_url()),
+    }
 }
 
 /// Whatever the library calls a failure while the body is read (a cut shows up as "decode"), the request had arrived.
 fn cut(error: reqwest::Error) -> Broken {
-    Broken { known: Known::Ambiguous, transient: true, timed_out: error.is_timeout(), source: Arc::new(error.without_url()) }
+    Broken {
+        known: Known::Ambiguous,
+        transient: true,
+        timed_out: error.is_timeout(),
+        source: Arc::new(error.without_url()),
+    }
 }

@@ -5,7 +5,8 @@ use crate::failure::{Code, Failure};
 
 /// 1 to 127 letters, digits and hyphens (learn.microsoft.com, "Key Vault keys, secrets and certificates overview").
 pub(super) fn check_name(name: &str) -> Result<(), Failure> {
-    let valid = (1..=127).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let valid =
+        (1..=127).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if valid {
         return Ok(());
     }

@@ -98,12 +98,8 @@ impl fmt::Debug for KeyVault {
 impl Secrets for KeyVault {
     async fn current(&self, name: &str, deadline: Deadline) -> Result<Secret, Failure> {
         check_name(name)?;
-        let secret = within(
-            deadline,
-            name,
-            self.current.try_get_with(name.to_owned(), self.read(name, None, deadline)),
-        )
-        .await?;
+        let secret =
+            within(deadline, name, self.current.try_get_with(name.to_owned(), self.read(name, None, deadline))).await?;
         Ok(secret)
     }
 
@@ -157,7 +153,9 @@ fn refused(name: &str, error: SdkFailure) -> Failure {
         ),
         _ => (
             Code::SecretUnavailable,
-            format!("Key Vault could not be reached for the secret {name}, or Causeway could not sign in to it. Try again."),
+            format!(
+                "Key Vault could not be reached for the secret {name}, or Causeway could not sign in to it. Try again."
+            ),
         ),
     };
     let upstream = Upstream {

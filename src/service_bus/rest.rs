@@ -60,7 +60,12 @@ impl ServiceBus {
         Ok(request)
     }
 
-    async fn post(&self, entity: &str, message: &Message, deadline: Deadline) -> Result<(Reply, SecretString), Failure> {
+    async fn post(
+        &self,
+        entity: &str,
+        message: &Message,
+        deadline: Deadline,
+    ) -> Result<(Reply, SecretString), Failure> {
         let token = self.tokens.token(deadline).await?;
         let request = self.request(entity, message, &token)?;
         let reply = self.http.send(RequestKind::MessageSend, request, deadline).await.map_err(|e| lost(entity, e))?;
@@ -155,9 +160,11 @@ fn refused(entity: &str, reply: &Reply) -> Failure {
         ),
         429 => Failure::new(Code::UpstreamThrottled, "Service Bus is limiting how much it takes. Try again.")
             .retry_after(after),
-        500.. => Failure::new(Code::UpstreamUnavailable, format!("Service Bus could not take the message for {entity}."))
-            .effect_possible()
-            .retry_after(after),
+        500.. => {
+            Failure::new(Code::UpstreamUnavailable, format!("Service Bus could not take the message for {entity}."))
+                .effect_possible()
+                .retry_after(after)
+        }
         _ => Failure::new(Code::Internal, format!("Service Bus refused the form of the message for {entity}.")),
     };
     // The body says why, in words or XML; it holds nothing of ours but ids.

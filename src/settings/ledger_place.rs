@@ -41,7 +41,8 @@ fn told_place(text: &str) -> Result<LedgerPlace, &'static str> {
     let url = base_url(text).map_err(|problem| if url.query().is_some() { problem } else { FORMS })?;
     let segments = url.path().split('/').filter(|segment| !segment.is_empty()).count();
     // An emulator has the account in the path, the service in the host name.
-    let emulated = url.scheme() == "http" || url.host_str().is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok());
+    let emulated =
+        url.scheme() == "http" || url.host_str().is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok());
     if segments == 1 || (emulated && segments == 2) { Ok(LedgerPlace::Blob { url }) } else { Err(FORMS) }
 }
 

@@ -155,7 +155,10 @@ fn databricks(reader: &mut Reader<'_>) -> Databricks {
 fn entra(reader: &mut Reader<'_>, cloud: &Cloud, uses_client_secret: bool) -> Entra {
     let authority = reader.origin("AZURE_AUTHORITY_HOST").unwrap_or_else(|| preset(cloud.authority));
     if authority.scheme() != "https" {
-        reader.problem("AZURE_AUTHORITY_HOST", "must begin with https://: the Azure SDK takes no other, loopback included");
+        reader.problem(
+            "AZURE_AUTHORITY_HOST",
+            "must begin with https://: the Azure SDK takes no other, loopback included",
+        );
     }
     let tenant_id = reader.checked("CAUSEWAY_ENTRA_TENANT_ID", is_id, "a tenant's id or domain");
     let client_id = reader.checked("CAUSEWAY_ENTRA_CLIENT_ID", is_id, "the client id of an Entra application");
@@ -229,7 +232,8 @@ fn operations(reader: &mut Reader<'_>, variables: &dyn Variables, app_root: &Pat
         let Some(suffix) = name.strip_prefix(VARIABLE_PREFIX) else { continue };
         let Some(value) = variables.get(&name) else { continue };
         if !is_identifier(suffix) {
-            reader.problem(&name, "must go on, after CAUSEWAY_VAR_, with a letter, then letters, digits and underscores");
+            reader
+                .problem(&name, "must go on, after CAUSEWAY_VAR_, with a letter, then letters, digits and underscores");
         }
         if values.insert(suffix.to_ascii_lowercase(), value).is_some() {
             reader.problem(&name, "is set twice, in names that differ only in capitals");

@@ -34,12 +34,12 @@ pub fn init(settings: &settings::Telemetry) {
 }
 
 /// Libraries whose debug lines show headers and whole URLs; theirs are kept at `info` whatever the filter says.
-const SPEAK_OF_SECRETS: &[&str] = &["azure", "typespec", "reqwest", "hyper", "h2", "rustls", "object_store", "actix_http"];
+const SPEAK_OF_SECRETS: &[&str] =
+    &["azure", "typespec", "reqwest", "hyper", "h2", "rustls", "object_store", "actix_http"];
 
 /// A plain level is meant for us; of the libraries only what needs attention is shown with it.
 fn filter(text: &str) -> (EnvFilter, Option<String>) {
-    let directives =
-        if text.contains(['=', ',']) { text.to_owned() } else { format!("warn,causeway={}", text.trim()) };
+    let directives = if text.contains(['=', ',']) { text.to_owned() } else { format!("warn,causeway={}", text.trim()) };
     match EnvFilter::try_new(directives) {
         Ok(filter) => (filter, None),
         Err(error) => (

@@ -24,9 +24,8 @@ impl io::Write for Kept {
 fn lines(filter_text: &str, log: impl FnOnce()) -> Vec<Value> {
     let kept = Kept::default();
     let writer = kept.clone();
-    let subscriber = tracing_subscriber::registry()
-        .with(filter(filter_text).0)
-        .with(JsonLines::new(move || writer.clone()));
+    let subscriber =
+        tracing_subscriber::registry().with(filter(filter_text).0).with(JsonLines::new(move || writer.clone()));
     tracing::subscriber::with_default(subscriber, log);
     let bytes = kept.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -35,7 +34,8 @@ fn lines(filter_text: &str, log: impl FnOnce()) -> Vec<Value> {
 #[test]
 fn span_fields_stand_at_the_top_of_each_line_in_camel_case() {
     let lines = lines("info", || {
-        let span = tracing::info_span!("invocation", invocation_id = "i-1", function = "sql", run_id = tracing::field::Empty);
+        let span =
+            tracing::info_span!("invocation", invocation_id = "i-1", function = "sql", run_id = tracing::field::Empty);
         let _entered = span.enter();
         span.record("run_id", "r-1");
         tracing::info!(duration_ms = 12_u64, "said\nwith a line break");
