@@ -162,6 +162,14 @@ fn values_in_memory_never_lose_digits_of_a_decimal() {
 }
 
 #[test]
+fn a_double_stays_a_double_in_memory() {
+    let rows = vec![vec![Some("1".to_owned())], vec![Some("1.0E2".to_owned())], vec![Some("NaN".to_owned())]];
+    let values = to_values(&[column("d", "DOUBLE", "DOUBLE")], &rows, ValueOptions::default()).expect("sound");
+    assert!(values[0]["d"].is_f64());
+    assert_eq!((&values[1]["d"], &values[2]["d"]), (&json!(100.0), &json!("NaN")));
+}
+
+#[test]
 fn no_columns_make_empty_objects() {
     let mut out = Vec::new();
     write_rows(&mut out, &[], &[vec![], vec![]], Shape::Objects, ValueOptions::default()).expect("sound");

@@ -77,6 +77,15 @@ fn the_limits_stop_the_reading_and_say_so(
 }
 
 #[test]
+fn a_result_that_databricks_cut_is_not_counted() {
+    let statement = Statement { truncated: true, ..statement(9) };
+    let mut gathered =
+        Gathered { statement: &statement, rows: Vec::new(), bytes: 0, max_rows: MANY, max_bytes: MANY, stopped: false };
+    assert_eq!(gathered.take(chunk(0, 0, 2, None), 0).expect("sound"), None);
+    assert_eq!(gathered.finish().expect("sound").0.len(), 2);
+}
+
+#[test]
 fn an_incomplete_result_becomes_its_own_code() {
     let error = DatabricksError::Incomplete { statement_id: "s-1".to_owned(), what: "x".to_owned() };
     assert_eq!(Failure::from(error).code, Code::ResultIncomplete);

@@ -157,6 +157,9 @@ async fn waiting_polls_until_the_end_and_rows_follow_the_chunks() {
     assert_eq!(rows[2][0].as_deref(), Some("3"));
     let (rows, left_out) = client.rows(&ended, 2, 1_000, soon()).await.expect("the first rows");
     assert_eq!((rows.len(), left_out), (2, true));
+    let mut ended = ended;
+    let (rows, _) = client.take_rows(&mut ended, 100, 1_000, soon()).await.expect("every row");
+    assert_eq!((rows.len(), ended.chunk.is_none()), (3, true));
 }
 
 #[tokio::test]
@@ -180,13 +183,20 @@ async fn a_chunk_that_is_gone_is_an_expired_result() {
     assert_eq!(Failure::from(error).code, Code::ResultExpired);
 }
 
+#[rstest::rstest]
+#[case("../../token/list?x=")]
+#[case("..")]
+#[case("")]
 #[tokio::test]
-async fn an_id_never_leads_to_another_path() {
+async fn what_is_no_id_is_not_found_and_not_sent(#[case] id: &str) {
     let server = MockServer::start().await;
-    let error = client(&server).statement("../../token/list?x=", soon()).await.expect_err("no such statement");
+    let client = client(&server);
+    let error = client.statement(id, soon()).await.expect_err("no id");
     assert_eq!(Failure::from(error).code, Code::StatementNotFound);
-    let sent = &server.received_requests().await.expect("recorded")[0];
-    assert_eq!(sent.url.path(), "/api/2.0/sql/statements/..%2F..%2Ftoken%2Flist%3Fx=");
+    let error = client.cancel_statement(id, soon()).await.expect_err("no id");
+    assert_eq!(Failure::from(error).code, Code::StatementNotFound);
+    assert_eq!(client.probe(Some(id), soon()).await.expect_err("no id").code, Code::WarehouseNotFound);
+    assert!(server.received_requests().await.expect("recorded").is_empty());
 }
 
 #[tokio::test]

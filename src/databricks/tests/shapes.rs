@@ -169,6 +169,13 @@ fn more_than_inline_holds_is_a_result_too_large() {
 }
 
 #[test]
+fn a_service_that_is_down_is_not_the_statement_s_fault() {
+    let error = json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "Come back."});
+    let statement = sound(&json!({"statement_id": "s-1", "status": {"state": "FAILED", "error": error}}));
+    assert_eq!(statement.outcome().expect_err("it failed").code, Code::WarehouseUnavailable);
+}
+
+#[test]
 fn closed_with_a_result_is_success_and_without_it_the_result_is_gone() {
     let mut body = rows_reply(&json!([["1", null]]), 1, None);
     body["status"]["state"] = json!("CLOSED");
