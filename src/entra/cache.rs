@@ -16,7 +16,7 @@ use crate::http::Deadline;
 const LEAST_LEFT: Duration = Duration::from_secs(40);
 
 /// From this much before its end on, a token is replaced while it still serves.
-const AHEAD: Duration = Duration::from_secs(300);
+const AHEAD: Duration = Duration::from_mins(5);
 
 /// How long a refresh ahead may hold up the caller who happens to make it.
 const PATIENCE_AHEAD: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ pub trait FetchToken: Send + Sync + fmt::Debug {
 /// A [`TokenSource`] over any way to get a token.
 #[derive(Debug)]
 pub struct TokenCache<F> {
-    fetch: F,
+    pub(in crate::entra) fetch: F,
     state: Mutex<State>,
     /// Held by the one who asks the issuer.
     asking: tokio::sync::Mutex<()>,
@@ -71,7 +71,7 @@ enum Look {
     /// Still good, but due for a new one.
     Serving(SecretString),
     /// A fetch has just failed.
-    Failed(Failure),
+    Failed(Box<Failure>),
     Nothing,
 }
 
@@ -89,7 +89,7 @@ impl<F: FetchToken> TokenCache<F> {
             // Not asked again so soon: what is kept serves.
             (Some(kept), Some(_)) if now < kept.end => Look::Fresh(kept.token.clone()),
             (Some(kept), None) if now < kept.end => Look::Serving(kept.token.clone()),
-            (_, Some(failure)) => Look::Failed(failure.clone()),
+            (_, Some(failure)) => Look::Failed(Box::new(failure.clone())),
             _ => Look::Nothing,
         }
     }
@@ -105,7 +105,7 @@ impl<F: FetchToken> TokenCache<F> {
                 let ahead = AHEAD.min(life / 2);
                 state.kept = Some(Kept {
                     token: token.clone(),
-                    refresh: now + (life - ahead),
+                    refresh: now + life.saturating_sub(ahead),
                     end: now + life.saturating_sub(LEAST_LEFT),
                 });
                 state.failed = None;
@@ -144,7 +144,7 @@ impl<F: FetchToken> TokenSource for TokenCache<F> {
         match self.look() {
             Look::Fresh(token) => return Ok(token),
             Look::Serving(token) => return Ok(self.ask_ahead(token, deadline).await),
-            Look::Failed(failure) => return Err(failure),
+            Look::Failed(failure) => return Err(*failure),
             Look::Nothing => {}
         }
         let _asking = tokio::time::timeout_at(deadline.instant(), self.asking.lock()).await.map_err(|_| {
@@ -153,7 +153,7 @@ impl<F: FetchToken> TokenSource for TokenCache<F> {
         })?;
         match self.look() {
             Look::Fresh(token) | Look::Serving(token) => Ok(token),
-            Look::Failed(failure) => Err(failure),
+            Look::Failed(failure) => Err(*failure),
             Look::Nothing => self.ask(deadline).await,
         }
     }

@@ -39,14 +39,23 @@ pub fn client_secret(
     secret: Arc<dyn SecretValue>,
     http: &Http,
 ) -> Arc<dyn TokenSource> {
-    Arc::new(TokenCache::new(Application {
+    Arc::new(TokenCache::new(application(entra, audience, secret, options(entra, http))))
+}
+
+pub(super) fn application(
+    entra: &settings::Entra,
+    audience: &str,
+    secret: Arc<dyn SecretValue>,
+    options: ClientOptions,
+) -> Application {
+    Application {
         scope: scope(audience),
         tenant_id: entra.tenant_id.clone().unwrap_or_default(),
         client_id: entra.client_id.clone().unwrap_or_default(),
-        options: options(entra, http),
+        options,
         secret,
         made: Mutex::default(),
-    }))
+    }
 }
 
 /// The same identity as [`managed_identity`], for the SDK's own clients, which choose the audience themselves.
@@ -67,7 +76,7 @@ fn own(managed: bool, client_id: Option<&str>, options: ClientOptions) -> azure_
     }
 }
 
-fn options(entra: &settings::Entra, http: &Http) -> ClientOptions {
+pub(super) fn options(entra: &settings::Entra, http: &Http) -> ClientOptions {
     let mut cloud = CustomConfiguration::default();
     cloud.authority_host = entra.authority.to_string();
     ClientOptions { cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))), ..client_options(http) }
@@ -132,7 +141,7 @@ impl FetchToken for OwnIdentity {
 }
 
 /// An application with a secret.
-struct Application {
+pub(super) struct Application {
     scope: String,
     tenant_id: String,
     client_id: String,

@@ -58,6 +58,7 @@ pub struct Allowance {
 
 impl RequestKind {
     /// The row of the table.
+    #[allow(clippy::match_same_arms)] // a row a kind reads as the table that it is
     pub const fn allowance(self) -> Allowance {
         use Category::{Execute, Read, Repeatable};
         match self {

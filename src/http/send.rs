@@ -82,13 +82,21 @@ impl Http {
         let method = request.method;
         match &outcome {
             Ok(answer) => {
-                tracing::debug!(method, host, path, status = answer.status, number, duration_ms, "neighbour answered");
+                tracing::debug!(
+                    method,
+                    host,
+                    path,
+                    status = answer.status,
+                    tries = number,
+                    duration_ms,
+                    "neighbour answered"
+                );
             }
             Err(broken) => tracing::debug!(
                 method,
                 host,
                 path,
-                number,
+                tries = number,
                 duration_ms,
                 never_sent = broken.known == Known::NeverSent,
                 error = &*broken.source as &(dyn std::error::Error + 'static),
@@ -131,7 +139,7 @@ fn next(allowance: &Allowance, outcome: &Result<Answer, Broken>, tries: u32, lef
 }
 
 /// What was asked for, and at most a quarter second more, so that not all come back at once.
-fn politely(asked: Duration) -> Duration {
+pub(super) fn politely(asked: Duration) -> Duration {
     asked + (asked / 10).clamp(Duration::from_millis(20), Duration::from_millis(250)).mul_f64(chance())
 }
 

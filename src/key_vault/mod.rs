@@ -1,6 +1,8 @@
 //! Secrets by name, read with the Azure SDK behind our own timeout, cached, dropped when refused.
 
 mod names;
+#[cfg(test)]
+mod tests;
 mod vault;
 
 use std::sync::Arc;

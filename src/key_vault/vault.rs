@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
+use azure_core::http::ClientOptions;
 use azure_security_keyvault_secrets::models::SecretClientGetSecretOptions;
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use futures_util::FutureExt;
@@ -26,7 +27,7 @@ const PER_TRY: Duration = Duration::from_secs(10);
 const IN_ALL: Duration = Duration::from_secs(30);
 
 /// A version never changes; it is kept this long only so that one deleted for good is forgotten some day.
-const VERSION_LIFE: Duration = Duration::from_secs(24 * 3600);
+const VERSION_LIFE: Duration = Duration::from_hours(24);
 
 /// One vault; cheap to clone.
 #[derive(Clone)]
@@ -43,8 +44,17 @@ impl KeyVault {
         credential: Arc<dyn TokenCredential>,
         http: &Http,
     ) -> Result<Self, Failure> {
+        Self::over(settings, credential, client_options(http))
+    }
+
+    /// Over any transport, for tests.
+    pub(super) fn over(
+        settings: &settings::KeyVault,
+        credential: Arc<dyn TokenCredential>,
+        client_options: ClientOptions,
+    ) -> Result<Self, Failure> {
         let options = SecretClientOptions {
-            client_options: client_options(http),
+            client_options,
             verify_challenge_resource: Some(settings.verify_challenge),
             ..SecretClientOptions::default()
         };

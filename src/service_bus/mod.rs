@@ -16,9 +16,9 @@ pub use rest::ServiceBus;
 /// The Entra resource of Service Bus, the same in every cloud.
 pub const AUDIENCE: &str = "https://servicebus.azure.net";
 
-/// The largest body that is sent, in bytes: a message of the Standard tier is at most 256 KiB with its properties
-/// (learn.microsoft.com, "Service Bus quotas"), of which 64 KiB at most are properties.
-pub const MAX_MESSAGE_BYTES: usize = 192 * 1024;
+/// The largest body that can be sent, in bytes: a message of the Standard tier is at most 256 KiB, its properties included
+/// (learn.microsoft.com, "Service Bus quotas"). Who adds properties leaves room for them.
+pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// One message to send.
 #[derive(Clone, Debug, Default)]

@@ -1,5 +1,6 @@
 //! The REST call that sends one message (learn.microsoft.com/rest/api/servicebus/send-message-to-queue).
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,7 +126,8 @@ fn ascii(json: &str) -> String {
         } else {
             let mut units = [0_u16; 2];
             for unit in letter.encode_utf16(&mut units) {
-                text.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a String cannot fail.
+                let _ = write!(text, "\\u{unit:04x}");
             }
         }
     }

@@ -103,7 +103,8 @@ impl<'a> Reader<'a> {
                     name,
                     format!("must be a whole number of {unit} from {least} to {most}, not {}", shown(&value)),
                 );
-                least
+                // The default, so that checks between settings don't blame another variable for this one.
+                default_of(name).and_then(|default| default.parse().ok()).unwrap_or(least)
             }
         }
     }

@@ -13,7 +13,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Layer};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// Writes each event as a line: `timestamp`, `level`, `message`, `target`, then span fields, outermost first, then its own.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ where
         line.insert("level".to_owned(), event.metadata().level().as_str().into());
         line.insert("message".to_owned(), own.0.remove("message").unwrap_or_else(|| "".into()));
         line.insert("target".to_owned(), event.metadata().target().into());
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(fields) = span.extensions().get::<Fields>() {
                 line.extend(fields.0.clone());
             }

@@ -8,8 +8,10 @@ mod tests;
 
 use std::panic::PanicHookInfo;
 
+use tracing::{Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -20,17 +22,24 @@ pub use lines::JsonLines;
 /// Starts logging for the whole process, panics included. Called once, by `main`; a second call changes nothing.
 pub fn init(settings: &settings::Telemetry) {
     let (filter, problem) = filter(&settings.filter);
-    let lines = JsonLines::new(std::io::stdout).with_filter(filter_fn(|metadata| {
-        !SPEAK_OF_SECRETS.iter().any(|library| metadata.target().starts_with(library))
-            || *metadata.level() <= tracing::Level::INFO
-    }));
-    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_err() {
+    if subscriber(filter, std::io::stdout).try_init().is_err() {
         return;
     }
     std::panic::set_hook(Box::new(log_panic));
     if let Some(problem) = problem {
         tracing::warn!(variable = "CAUSEWAY_LOG", "{problem}");
     }
+}
+
+fn subscriber<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = JsonLines::new(writer).with_filter(filter_fn(|metadata| {
+        *metadata.level() <= Level::INFO
+            || !SPEAK_OF_SECRETS.iter().any(|library| metadata.target().starts_with(library))
+    }));
+    tracing_subscriber::registry().with(filter).with(lines)
 }
 
 /// Libraries whose debug lines show headers and whole URLs; theirs are kept at `info` whatever the filter says.

@@ -4,9 +4,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tracing_subscriber::layer::SubscriberExt;
 
-use super::{JsonLines, filter};
+use super::{filter, subscriber};
 
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
@@ -24,8 +23,7 @@ impl io::Write for Kept {
 fn lines(filter_text: &str, log: impl FnOnce()) -> Vec<Value> {
     let kept = Kept::default();
     let writer = kept.clone();
-    let subscriber =
-        tracing_subscriber::registry().with(filter(filter_text).0).with(JsonLines::new(move || writer.clone()));
+    let subscriber = subscriber(filter(filter_text).0, move || writer.clone());
     tracing::subscriber::with_default(subscriber, log);
     let bytes = kept.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -67,4 +65,18 @@ fn a_wrong_filter_is_told_and_info_is_used() {
     let (filter, problem) = filter("causeway=loud");
     assert!(problem.unwrap().contains("CAUSEWAY_LOG"));
     assert!(filter.to_string().contains("causeway=info"));
+}
+
+#[test]
+fn a_library_that_speaks_of_secrets_is_kept_at_info_whatever_the_filter_says() {
+    let lines = lines("trace", || {
+        tracing::trace!(target: "causeway::http", "ours");
+    });
+    assert_eq!(lines.len(), 1);
+    let lines = self::lines("trace,h2=trace", || {
+        tracing::debug!(target: "h2::codec", "authorization: Bearer x");
+        tracing::info!(target: "h2::codec", "harmless");
+    });
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["message"], "harmless");
 }

@@ -1,0 +1,4 @@
+//! The token cache, and the identities over a scripted transport.
+
+mod application;
+mod cache;

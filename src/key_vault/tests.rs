@@ -1,0 +1,156 @@
+//! The vault over a transport that answers from a script: the SDK itself is not replaced.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::http::headers::Headers;
+use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, StatusCode, Transport};
+use azure_core::time::OffsetDateTime;
+use secrecy::ExposeSecret;
+
+use super::{KeyVault, Secrets};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::settings;
+
+const VERSION: &str = "0123456789abcdef0123456789abcdef";
+
+/// Challenges what comes without a token, then answers from the script, and `200` with a counted value after it.
+#[derive(Debug, Default)]
+struct Vault {
+    script: Mutex<VecDeque<(u16, Option<&'static str>)>>,
+    paths: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl HttpClient for Vault {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let mut headers = Headers::new();
+        if !request.headers().iter().any(|(name, _)| name.as_str().eq_ignore_ascii_case("authorization")) {
+            let challenge = r#"Bearer authorization="https://login.example/t", resource="https://vault.azure.net""#;
+            headers.insert("www-authenticate", challenge);
+            return Ok(AsyncRawResponse::from_bytes(StatusCode::Unauthorized, headers, ""));
+        }
+        let read = {
+            let mut paths = self.paths.lock().unwrap();
+            paths.push(request.url().path().to_owned());
+            paths.len()
+        };
+        if let Some((status, retry_after)) = self.script.lock().unwrap().pop_front() {
+            if let Some(seconds) = retry_after {
+                headers.insert("retry-after", seconds);
+            }
+            let body = r#"{"error":{"code":"Said","message":"by the vault"}}"#;
+            return Ok(AsyncRawResponse::from_bytes(StatusCode::from(status), headers, body));
+        }
+        let id = format!("https://my-vault.vault.azure.net/secrets/name/{VERSION}");
+        let body = serde_json::json!({ "value": format!("value-{read}"), "id": id }).to_string();
+        Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, headers, body))
+    }
+}
+
+#[derive(Debug)]
+struct Identity;
+
+#[async_trait]
+impl TokenCredential for Identity {
+    async fn get_token(
+        &self,
+        _scopes: &[&str],
+        _options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        Ok(AccessToken::new("token", OffsetDateTime::now_utc() + Duration::from_hours(1)))
+    }
+}
+
+fn vault(script: &[(u16, Option<&'static str>)]) -> (KeyVault, Arc<Vault>) {
+    let transport = Arc::new(Vault { script: Mutex::new(script.iter().copied().collect()), ..Vault::default() });
+    let options = ClientOptions {
+        transport: Some(Transport::new(transport.clone())),
+        retry: RetryOptions::none(),
+        ..ClientOptions::default()
+    };
+    let settings = settings::KeyVault {
+        url: "https://my-vault.vault.azure.net".parse().unwrap(),
+        verify_challenge: true,
+        cache: Duration::from_mins(10),
+    };
+    (KeyVault::over(&settings, Arc::new(Identity), options).unwrap(), transport)
+}
+
+fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(30))
+}
+
+async fn refused(script: &[(u16, Option<&'static str>)]) -> Failure {
+    vault(script).0.current("my-secret", soon()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_secret_is_read_once_and_kept() {
+    let (secrets, transport) = vault(&[]);
+    let (first, second) = tokio::join!(secrets.current("my-secret", soon()), secrets.current("my-secret", soon()));
+    assert_eq!(first.unwrap().value.expose_secret(), "value-1");
+    let second = second.unwrap();
+    assert_eq!(second.value.expose_secret(), "value-1");
+    assert_eq!(second.version, VERSION);
+    assert_eq!(*transport.paths.lock().unwrap(), ["/secrets/my-secret/"]);
+}
+
+#[tokio::test]
+async fn a_forgotten_secret_is_read_again_unless_it_changed_meanwhile() {
+    let (secrets, _) = vault(&[]);
+    let old = secrets.current("my-secret", soon()).await.unwrap().value;
+    secrets.forget("my-secret", &old);
+    assert_eq!(secrets.current("my-secret", soon()).await.unwrap().value.expose_secret(), "value-2");
+    secrets.forget("my-secret", &old);
+    assert_eq!(secrets.current("my-secret", soon()).await.unwrap().value.expose_secret(), "value-2");
+}
+
+#[tokio::test]
+async fn a_version_is_asked_for_by_its_path_and_outlives_forgetting() {
+    let (secrets, transport) = vault(&[]);
+    let value = secrets.version("my-secret", VERSION, soon()).await.unwrap().value;
+    secrets.forget("my-secret", &value);
+    secrets.version("my-secret", VERSION, soon()).await.unwrap();
+    assert_eq!(*transport.paths.lock().unwrap(), [format!("/secrets/my-secret/{VERSION}")]);
+}
+
+#[tokio::test]
+async fn a_name_that_reaches_elsewhere_is_never_sent() {
+    let (secrets, transport) = vault(&[]);
+    assert_eq!(secrets.current("../keys/evil?x=1", soon()).await.unwrap_err().code, Code::SecretNotFound);
+    assert_eq!(secrets.version("my-secret", "..", soon()).await.unwrap_err().code, Code::SecretNotFound);
+    assert!(transport.paths.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_named() {
+    let failure = refused(&[(404, None)]).await;
+    assert_eq!(failure.code, Code::SecretNotFound);
+    assert!(failure.detail.contains("my-secret"));
+    assert_eq!(failure.upstream.unwrap().status, Some(404));
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_role_that_is_missing() {
+    let failure = refused(&[(403, None)]).await;
+    assert_eq!(failure.code, Code::SecretUnavailable);
+    assert!(failure.detail.contains("Key Vault Secrets User"));
+    assert_eq!(failure.upstream.unwrap().code.as_deref(), Some("Said"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_vault_is_asked_again_when_it_says_so_and_a_failure_is_not_kept() {
+    let (secrets, _) = vault(&[(429, Some("2")), (503, None)]);
+    assert!(secrets.current("my-secret", soon()).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_beyond_the_deadline_is_handed_to_the_caller() {
+    let failure = refused(&[(429, Some("600"))]).await;
+    assert_eq!((failure.code, failure.retry_after_seconds), (Code::SecretUnavailable, Some(600)));
+}
