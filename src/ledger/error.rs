@@ -14,8 +14,11 @@ pub struct LedgerError {
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        Self::new(Code::LedgerUnavailable, "Causeway cannot reach its ledger, so it did nothing. Try again shortly.")
-            .retry_after(std::time::Duration::from_secs(10))
-            .caused_by(error)
+        Self::new(
+            Code::LedgerUnavailable,
+            "Causeway cannot reach its ledger, so it did nothing. Try again shortly.",
+        )
+        .retry_after(std::time::Duration::from_secs(10))
+        .caused_by(error)
     }
 }

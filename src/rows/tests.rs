@@ -192,6 +192,16 @@ proptest! {
     }
 
     #[test]
+    fn every_decimal_keeps_its_digits(whole in "-?(0|[1-9][0-9]{0,19})", fraction in "[0-9]{1,18}", options in 0..3_u8) {
+        let text = format!("{whole}.{fraction}");
+        let decimals_as_number = [None, Some(true), Some(false)][usize::from(options)];
+        let options = ValueOptions { decimals_as_number, bigints_as_string: false };
+        let written = write_with(&[column("d", "DECIMAL", "DECIMAL(38,18)")], &[vec![Some(text.as_str())]], options).unwrap();
+        let expected = if decimals_as_number == Some(true) { format!("[{text}]") } else { format!("[\"{text}\"]") };
+        prop_assert_eq!(written, expected);
+    }
+
+    #[test]
     fn every_text_comes_back(text in ".*") {
         let written = cell("STRING", "STRING", &text).unwrap();
         prop_assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);

@@ -102,7 +102,10 @@ impl Fault {
     fn matches(&self, method: &str, target: &str, body: &[u8]) -> bool {
         self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && self.path_contains.as_deref().is_none_or(|part| target.contains(part))
-            && self.body_contains.as_deref().is_none_or(|part| String::from_utf8_lossy(body).contains(part))
+            && self
+                .body_contains
+                .as_deref()
+                .is_none_or(|part| String::from_utf8_lossy(body).contains(part))
     }
 }
 

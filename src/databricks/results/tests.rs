@@ -1,5 +1,7 @@
 //! Rows gathered from chunks: whole, cut by the limits, or an error.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::databricks::statements::ColumnInfo;
 
@@ -89,4 +91,24 @@ fn a_result_that_databricks_cut_is_not_counted() {
 fn an_incomplete_result_becomes_its_own_code() {
     let error = DatabricksError::Incomplete { statement_id: "s-1".to_owned(), what: "x".to_owned() };
     assert_eq!(Failure::from(error).code, Code::ResultIncomplete);
+}
+
+proptest! {
+    #[test]
+    fn however_rows_are_cut_into_chunks_they_all_come_or_the_flag_says_so(
+        sizes in prop::collection::vec(1..6_usize, 1..8), max_rows in 1..40_usize, max_bytes in 1..80_usize,
+    ) {
+        let total: usize = sizes.iter().sum();
+        let mut offset = 0;
+        let mut chunks = Vec::new();
+        for (index, size) in (0_u64..).zip(&sizes) {
+            let next = (chunks.len() + 1 < sizes.len()).then_some(index + 1);
+            chunks.push(chunk(index, offset, *size, next));
+            offset += u64::try_from(*size).unwrap();
+        }
+        let (count, left_out) = gather(offset, chunks, max_rows, max_bytes).unwrap();
+        let room = max_rows.min(1.max(max_bytes / 2));
+        prop_assert_eq!(count, total.min(room));
+        prop_assert_eq!(left_out, count < total);
+    }
 }
