@@ -47,8 +47,11 @@ pub(super) fn wire(settings: &Settings, started: Instant) -> Result<(Requests, R
             Arc::new(PersonalAccessToken::new(secrets.clone(), secret_name))
         }
     };
-    let power_bi_tokens =
-        if settings.power_bi.client_secret { application(&settings.power_bi.audience) } else { identity(&settings.power_bi.audience) };
+    let power_bi_tokens = if settings.power_bi.client_secret {
+        application(&settings.power_bi.audience)
+    } else {
+        identity(&settings.power_bi.audience)
+    };
     let neighbours = Neighbours {
         databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens),
         power_bi: PowerBi::new(http.clone(), settings.power_bi.url.clone(), power_bi_tokens),

@@ -56,7 +56,7 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Check { folder } => {
             let reading = Reading::from(&ProcessEnvironment);
             let warnings = settings::host_json_warnings(&reading.host.app_root);
-            let report = check::run(&reading, folder.as_deref(), &warnings);
+            let report = check::run(&reading, &ProcessEnvironment, folder.as_deref(), &warnings);
             let _ = print(&report.text);
             ExitCode::from(report.exit_code)
         }
