@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
 use actix_web::web::{self, Data};
@@ -15,17 +15,14 @@ use crate::failure::{Code, Failure};
 use crate::requests::Requests;
 use crate::runs::Runs;
 use crate::settings::{Reading, SettingProblem, Settings};
-use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter};
+use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter, host_file_problems};
 
 /// Connections that may wait to be accepted. The host opens one for each invocation in flight.
 const BACKLOG: i32 = 1024;
 
 /// An idle connection stays open longer than the host's client keeps it (.NET closes idle ones after one minute), so
 /// that it is the host that closes. Otherwise it could send into a connection that we are just closing.
-const KEEP_ALIVE: Duration = Duration::from_secs(300);
-
-/// How long a request's head may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+const KEEP_ALIVE: Duration = Duration::from_mins(5);
 
 /// The server, listening.
 #[derive(Debug)]
@@ -62,14 +59,20 @@ impl App {
         warm_up: impl Future<Output = Warm<W>> + Send + 'static,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Server> {
-        let grace = limits.grace.as_secs();
-        let shell = Data::new(Shell { functions, limits, runtime: Handle::current(), warm_up: WarmUp::start(warm_up) });
+        let (grace, head_timeout) = (limits.grace.as_secs(), limits.head);
+        let shell = Data::new(Shell {
+            functions,
+            limits,
+            runtime: Handle::current(),
+            started: Instant::now(),
+            warm_up: WarmUp::start(warm_up),
+        });
         let server = actix_web::HttpServer::new(move || {
             actix_web::App::new().app_data(shell.clone()).default_service(web::to(enter::<W>))
         });
         Ok(server
             .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(HEAD_TIMEOUT)
+            .client_request_timeout(head_timeout)
             .shutdown_timeout(grace)
             .shutdown_signal(stop)
             .listen(self.listener)?
@@ -83,8 +86,11 @@ pub async fn warm_up(reading: Reading) -> Warm<Work> {
     for variable in &reading.unknown {
         tracing::warn!(variable, "this setting is not known; is it misspelt?");
     }
+    for problem in host_file_problems(&reading.host.app_root) {
+        tracing::error!(problem, "host.json does not fit our deadlines; invocations may be killed half-way");
+    }
     match reading.settings {
-        Ok(settings) => build(settings).await,
+        Ok(settings) => build(settings),
         Err(problems) => Err(misconfigured(&problems)),
     }
 }
@@ -100,6 +106,6 @@ fn misconfigured(problems: &[SettingProblem]) -> Failure {
 }
 
 /// Clients, then the engine, then the requests.
-async fn build(_settings: Settings) -> Warm<Work> {
+fn build(_settings: Settings) -> Warm<Work> {
     Ok(Arc::new(Work { requests: Requests {}, runs: Runs {} }))
 }

@@ -43,9 +43,9 @@ impl<W: Send + Sync + 'static> WarmUp<W> {
     /// Its end, or a failure when that does not come before the deadline.
     pub(crate) async fn wait(&self, deadline: Deadline) -> Warm<W> {
         let mut receiver = self.0.clone();
-        let known = match tokio::time::timeout_at(deadline.instant(), receiver.wait_for(Option::is_some)).await {
-            Err(_) => return Err(Failure::new(Code::DeadlineExceeded, "Causeway is still starting. Try again.")),
-            Ok(known) => known,
+        let ended = tokio::time::timeout_at(deadline.instant(), receiver.wait_for(Option::is_some)).await;
+        let Ok(known) = ended else {
+            return Err(Failure::new(Code::DeadlineExceeded, "Causeway is still starting. Try again."));
         };
         match known.as_deref() {
             Ok(Some(warm)) => warm.clone(),

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::super::Limits;
-use super::probe::{PATIENCE, Probe, ask, post, reaches, serve, serve_warm};
+use super::probe::{PATIENCE, Probe, ask, post, reaches, send, serve, serve_warm};
 use crate::app::App;
 use crate::failure::{Code, Failure};
 
@@ -111,4 +111,12 @@ async fn a_caller_that_hangs_up_does_not_stop_the_work() {
     assert_eq!(ask(serving.port, "GET", "/", "").await.status, 200);
     probe.gate.send_replace(true);
     reaches(&probe.ended, 1).await;
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_does_not_hold_its_connection() {
+    let limits = Limits { head: Duration::from_millis(30), ..Limits::default() };
+    let serving = serve(limits, pending());
+    let reply = send(serving.port, "GET / HTTP/1.1\r\nhost: ").await;
+    assert_eq!(reply.status, 408);
 }
