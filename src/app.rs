@@ -15,7 +15,7 @@ use crate::failure::{Code, Failure};
 use crate::requests::Requests;
 use crate::runs::Runs;
 use crate::settings::{Reading, SettingProblem, Settings};
-use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter, host_file_problems};
+use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter};
 
 /// Connections that may wait to be accepted. The host opens one for each invocation in flight.
 const BACKLOG: i32 = 1024;
@@ -85,9 +85,6 @@ impl App {
 pub async fn warm_up(reading: Reading) -> Warm<Work> {
     for variable in &reading.unknown {
         tracing::warn!(variable, "this setting is not known; is it misspelt?");
-    }
-    for problem in host_file_problems(&reading.host.app_root) {
-        tracing::error!(problem, "host.json does not fit our deadlines; invocations may be killed half-way");
     }
     match reading.settings {
         Ok(settings) => build(settings),

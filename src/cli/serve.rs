@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::FAILED;
 use crate::app::{self, App};
 use crate::settings::{Reading, Variables};
-use crate::triggers::{FUNCTIONS, Limits, log_panics};
+use crate::triggers::{FUNCTIONS, Limits};
 
 /// 128 + the signal's number, as shells say it.
 const INTERRUPTED: u8 = 130;
@@ -24,7 +24,6 @@ pub(super) async fn serve(variables: &dyn Variables) -> u8 {
         Ok(app) => app,
         Err(error) => return failed("could not listen", &error),
     };
-    log_panics();
     tracing::info!(port = app.port(), version = env!("CARGO_PKG_VERSION"), "listening");
     match until_signal(app, reading).await {
         Ok(code) => code,

@@ -50,7 +50,8 @@ pub(super) async fn invoke<T: Send + 'static>(
     let handler = tokio::time::timeout_at(cut_off, handler)
         .map(move |ended| ended.unwrap_or_else(|_| Err(unfinished(Code::DeadlineExceeded, TOO_LONG, may_have_effect))));
 
-    // A panic ends this invocation and harms no other. The hook of `log_panics` has written where it happened.
+    // A panic ends this invocation and harms no other. The panic hook of `telemetry` has written where it
+    // happened, with the invocation's id.
     let handler = AssertUnwindSafe(handler)
         .catch_unwind()
         .map(move |ended| ended.unwrap_or_else(|_| Err(unfinished(Code::Internal, PANICKED, may_have_effect))));
@@ -71,18 +72,6 @@ const PANICKED: &str = "Something went wrong inside Causeway. Its operator finds
 fn unfinished(code: Code, detail: &str, may_have_effect: bool) -> Failure {
     let failure = Failure::new(code, detail);
     if may_have_effect { failure.effect_possible() } else { failure }
-}
-
-/// Writes panics to the log, inside the span of the invocation they end, instead of bare text on stderr, which the
-/// host would show as an error that belongs to nothing.
-pub(crate) fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let payload = panic.payload();
-        let message = payload.downcast_ref::<&str>().copied();
-        let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(panic = message, place, "panicked");
-    }));
 }
 
 /// The one line about how an invocation ended; a failure is logged here and nowhere else.

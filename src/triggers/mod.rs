@@ -4,7 +4,6 @@
 
 mod envelope;
 mod function;
-mod host_file;
 mod http;
 mod invocation;
 mod layers;
@@ -23,8 +22,6 @@ pub use limits::Limits;
 pub use problem::page as error_codes_page;
 pub use warm::{Warm, Work};
 
-pub(crate) use host_file::problems as host_file_problems;
-pub(crate) use layers::log_panics;
 pub(crate) use shell::{Shell, enter};
 pub(crate) use warm::WarmUp;
 
