@@ -34,6 +34,8 @@ impl<W: Send + Sync + 'static> WarmUp<W> {
                 Ok(_) => tracing::info!("warmed up"),
                 Err(failure) => tracing::error!(code = %failure.code, error = failure.chain(), "warm-up failed"),
             }
+            // The causes are in the log now; every invocation would repeat them.
+            let warm = warm.map_err(|failure| Failure { source: None, ..failure });
             // Nobody listens only when the server is already gone.
             let _ = sender.send(Some(warm));
         });

@@ -42,7 +42,8 @@ pub(super) fn problem(failure: &Failure, request_id: &str) -> Problem {
     };
     let retry_after_seconds = match row.status {
         429 | 503 => Some(failure.retry_after_seconds.unwrap_or(RETRY_AFTER_SECONDS)),
-        408 | 409 | 422 if code == Code::OutcomeUnknown => None,
+        // Waiting does not make it known.
+        _ if code == Code::OutcomeUnknown => None,
         _ => failure.retry_after_seconds,
     };
     let mut body = Map::new();
