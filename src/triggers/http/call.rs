@@ -116,8 +116,8 @@ fn forwarded_base(headers: &HeaderMap) -> Option<Url> {
         Host::Ipv6(address) => address.is_loopback(),
         Host::Domain(name) => name == "localhost",
     };
-    // Azure serves nothing without TLS, whatever the hops behind its front end say.
-    if secure || !local {
+    // Azure serves nothing without TLS, whatever the hops behind its front end say; its names carry no port.
+    if secure || (!local && base.port().is_none()) {
         base.set_scheme("https").ok()?;
     }
     Some(base)
@@ -184,6 +184,7 @@ mod tests {
     #[case::behind_the_front_end(&[("x-forwarded-host", "app.azurewebsites.net"), ("x-forwarded-proto", "http")], "https://app.azurewebsites.net/")]
     #[case::local(&[("x-forwarded-host", "127.0.0.1:7071"), ("x-forwarded-proto", "http")], "http://127.0.0.1:7071/")]
     #[case::forwarded(&[("host", "app.azurewebsites.net"), ("x-arr-ssl", "2048|256")], "https://app.azurewebsites.net/")]
+    #[case::a_container(&[("x-forwarded-host", "stack:7071"), ("x-forwarded-proto", "http")], "http://stack:7071/")]
     #[case::a_chain(&[("x-forwarded-host", "front.example.com, app.azurewebsites.net")], "https://front.example.com/")]
     fn the_base_is_the_address_that_the_caller_used(#[case] headers: &[(&str, &str)], #[case] expected: &str) {
         let mut request = TestRequest::default();
