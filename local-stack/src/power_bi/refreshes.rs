@@ -18,7 +18,7 @@ use super::Service;
 use super::refresh::{Enhanced, FailedRefresh, Refresh, RefreshState, begin};
 use super::reply::{Reply, entity_error, error, marked, new_id, ok};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 const TYPES: [&str; 6] = ["Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment"];
 const COMMIT_MODES: [&str; 2] = ["Transactional", "PartialBatch"];
 
@@ -200,7 +200,7 @@ fn entry(refresh: &Refresh) -> Value {
     let mut body = json!({
         "requestId": refresh.request_id,
         "id": refresh.id,
-        "refreshType": refresh.refresh_type,
+        "refreshType": refresh.kind,
         "startTime": format!("{}Z", time(refresh.start)),
         "status": refresh.state.status(),
     });
