@@ -1,6 +1,8 @@
 //! The host stand-in is no kinder than the real host. Each test runs `scripted-handler` as the child and looks at what
 //! the host does about it. The stage that the tests share is here; what they show is in the modules.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 mod lifecycle;
 mod messages;
 mod proxying;
