@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Long enough for any machine; nothing waits this long unless it is broken.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_mins(1);
 
 /// What a host is started on; the defaults fit most tests.
 struct Stage {

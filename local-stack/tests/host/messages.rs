@@ -165,3 +165,13 @@ async fn a_host_that_stops_leaves_its_messages_locked() {
     assert_eq!((&records[0]["deliveryCount"], &records[0]["outcome"]), (&json!(2), &json!("succeeded")));
     assert_eq!(played.host.processes()[0].hosts, 2);
 }
+
+#[tokio::test]
+async fn without_auto_completion_a_success_comes_again_when_its_lock_ends() {
+    let stage =
+        Stage::new(json!({})).messages(Some("binary")).with("/extensions/serviceBus/autoCompleteMessages", false);
+    let played = stage.queue(|queue| queue.lock_duration(Duration::from_millis(200))).ready().await;
+    played.queue.send(NewMessage::new("work"));
+    let records = played.wait_for_records("invocation", 2).await;
+    assert_eq!((&records[0]["outcome"], &records[1]["deliveryCount"]), (&json!("succeeded"), &json!(2)));
+}
