@@ -180,8 +180,7 @@ fn router(workspace: Shared) -> Router {
     Router::new()
         .route("/oidc/.well-known/oauth-authorization-server", get(auth::discovery))
         .route("/oidc/v1/token", post(auth::token))
-        // The SDK asks and carries on without it.
-        .route("/.well-known/databricks-config", get(unknown))
+        .route("/.well-known/databricks-config", get(auth::host_metadata))
         .merge(control::routes())
         .merge(guarded)
         .layer(DefaultBodyLimit::max(64 << 20))
