@@ -71,6 +71,10 @@ class Job:
             raise failures.Canceled()
         return session
 
+    def release(self):
+        with _state:
+            self.session = None
+
 
 def execute(job, request):
     lakehouse = lakehouse_of(request["lakehouse"])
@@ -78,8 +82,7 @@ def execute(job, request):
     try:
         result = run(lakehouse, job.use(session), request)
     finally:
-        with _state:
-            job.session = None
+        job.release()
         session.close()
     # Chunks are JSON text already: they go into the line as they are.
     chunks = ",".join(f'{{"rows":{rows},"data":{data}}}' for rows, data in result.chunks)
