@@ -1,0 +1,201 @@
+"""Drives the Databricks stand-in with Databricks' own SDK, unmodified. Prints a line for each check that ran."""
+
+import os
+import sys
+import time
+from datetime import timedelta
+
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.core import Config
+from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied
+from databricks.sdk.service.sql import (
+    ExecuteStatementRequestOnWaitTimeout,
+    QueryFilter,
+    QueryTag,
+    StatementParameterListItem,
+    StatementState,
+)
+
+HOST = os.environ["CAUSEWAY_LOCAL_HOST"]
+WAREHOUSE = os.environ["CAUSEWAY_LOCAL_WAREHOUSE"]
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def client(**more):
+    return WorkspaceClient(config=Config(host=HOST, http_timeout_seconds=30, retry_timeout_seconds=5, **more))
+
+
+M2M = client(
+    client_id=os.environ["CAUSEWAY_LOCAL_CLIENT_ID"],
+    client_secret=os.environ["CAUSEWAY_LOCAL_CLIENT_SECRET"],
+    auth_type="oauth-m2m",
+)
+STATEMENTS = M2M.statement_execution
+
+
+def execute(statement, **more):
+    more.setdefault("wait_timeout", "30s")
+    return STATEMENTS.execute_statement(statement=statement, warehouse_id=WAREHOUSE, **more)
+
+
+def until_ended(reply):
+    deadline = time.monotonic() + 30
+    while reply.status.state in (StatementState.PENDING, StatementState.RUNNING):
+        assert time.monotonic() < deadline, "the statement does not end"
+        time.sleep(0.05)
+        reply = STATEMENTS.get_statement(reply.statement_id)
+    return reply
+
+
+@check
+def a_personal_access_token_and_a_service_principal_are_the_same_workspace():
+    pat = client(token=os.environ["CAUSEWAY_LOCAL_TOKEN"], auth_type="pat")
+    assert pat.current_user.me().id == M2M.current_user.me().id
+
+
+@check
+def a_wrong_token_is_permission_denied():
+    try:
+        list(client(token="dapiwrong", auth_type="pat").warehouses.list())
+    except PermissionDenied as error:
+        assert "Invalid access token" in str(error)
+    else:
+        raise AssertionError("a wrong token was let in")
+
+
+@check
+def execute_with_parameters():
+    reply = execute(
+        "SELECT :n + 1 AS n, :day AS day, :nothing AS nothing, :text AS text",
+        parameters=[
+            StatementParameterListItem(name="n", value="41", type="INT"),
+            StatementParameterListItem(name="day", value="2026-01-05", type="DATE"),
+            StatementParameterListItem(name="nothing", type="DOUBLE"),
+            StatementParameterListItem(name="text", value="it's"),
+        ],
+    )
+    assert reply.status.state == StatementState.SUCCEEDED, reply
+    assert [c.type_name.value for c in reply.manifest.schema.columns] == ["INT", "DATE", "DOUBLE", "STRING"]
+    assert reply.result.data_array == [["42", "2026-01-05", None, "it's"]], reply.result
+
+
+@check
+def execute_asynchronously():
+    reply = execute("SELECT count(*) FROM main.sales.orders", wait_timeout="0s")
+    assert reply.status.state == StatementState.PENDING and reply.manifest is None and reply.result is None
+    assert until_ended(reply).result.data_array == [["40000"]]
+
+
+@check
+def every_chunk_can_be_read():
+    reply = execute("SELECT order_id FROM main.sales.orders ORDER BY order_id")
+    assert reply.manifest.total_chunk_count > 1 and not reply.manifest.truncated
+    part, rows = reply.result, list(reply.result.data_array)
+    while part.next_chunk_index is not None:
+        part = STATEMENTS.get_statement_result_chunk_n(reply.statement_id, part.next_chunk_index)
+        rows += part.data_array
+    assert [int(row[0]) for row in rows] == list(range(1, reply.manifest.total_row_count + 1))
+
+
+@check
+def a_running_statement_can_be_canceled():
+    reply = execute("SELECT count(*) FROM range(100000000) a, range(100000000) b", wait_timeout="0s")
+    STATEMENTS.cancel_execution(reply.statement_id)
+    assert until_ended(reply).status.state == StatementState.CANCELED
+
+
+@check
+def a_wait_can_cancel():
+    reply = execute(
+        "SELECT count(*) FROM range(100000000) a, range(100000000) b",
+        wait_timeout="5s",
+        on_wait_timeout=ExecuteStatementRequestOnWaitTimeout.CANCEL,
+    )
+    assert reply.status.state == StatementState.CANCELED, reply.status
+
+
+@check
+def a_bad_statement_fails_and_a_bad_wait_is_a_bad_request():
+    reply = execute("SELEC 1")
+    assert reply.status.state == StatementState.FAILED and "PARSE_SYNTAX_ERROR" in reply.status.error.message
+    try:
+        execute("SELECT 1", wait_timeout="300s")
+    except BadRequest:
+        pass
+    else:
+        raise AssertionError("300s was taken")
+    try:
+        STATEMENTS.get_statement("01f00000-0000-1000-8000-000000000000")
+    except NotFound:
+        pass
+    else:
+        raise AssertionError("an unknown statement was found")
+
+
+@check
+def warehouses_are_listed():
+    found = {warehouse.id: warehouse for warehouse in M2M.warehouses.list()}
+    assert found[WAREHOUSE].state.value == "RUNNING"
+    assert M2M.warehouses.get(WAREHOUSE).name == found[WAREHOUSE].name
+
+
+@check
+def the_history_can_be_filtered():
+    tagged = execute("SELECT 1 AS tagged", query_tags=[QueryTag(key="causeway-key", value="k")])
+    page = M2M.query_history.list(
+        filter_by=QueryFilter(statement_ids=[tagged.statement_id], warehouse_ids=[WAREHOUSE]), max_results=10
+    )
+    assert not page.res, "a statement is in the history before its lag"
+
+
+@check
+def jobs_are_listed_and_run_to_their_result():
+    job = next(job for job in M2M.jobs.list() if job.settings.name == "rebuild-daily-sales")
+    assert M2M.jobs.get(job.job_id).settings.tasks[0].task_key == "main"
+    waiting = M2M.jobs.run_now(job.job_id, job_parameters={"day": "2026-11-07"}, idempotency_token="sdk-1")
+    again = M2M.jobs.run_now(job.job_id, job_parameters={"day": "2026-11-07"}, idempotency_token="sdk-1")
+    assert waiting.run_id == again.run_id
+    run = waiting.result(timeout=timedelta(seconds=60))
+    assert run.state.result_state.value == "SUCCESS", run.state
+    output = M2M.jobs.get_run_output(run.tasks[0].run_id)
+    assert '"2026-11-07"' in output.notebook_output.result, output
+    assert run.run_id in [found.run_id for found in M2M.jobs.list_runs(job_id=job.job_id)]
+
+
+@check
+def a_failing_job_is_a_failure_for_the_waiter():
+    job = next(M2M.jobs.list(name="always-fails"))
+    try:
+        M2M.jobs.run_now(job.job_id).result(timeout=timedelta(seconds=60))
+    except Exception as error:
+        assert "failed to reach" in str(error) and "INTERNAL_ERROR" in str(error), error
+    else:
+        raise AssertionError("the run did not fail")
+
+
+@check
+def a_run_can_be_canceled():
+    job = next(M2M.jobs.list(name="slow"))
+    run = M2M.jobs.run_now(job.job_id)
+    ended = M2M.jobs.cancel_run(run.run_id).result(timeout=timedelta(seconds=60))
+    assert ended.state.result_state.value == "CANCELED", ended.state
+
+
+def main():
+    failed = 0
+    for function in CHECKS:
+        try:
+            function()
+            print("ok", function.__name__, flush=True)
+        except Exception as error:
+            failed += 1
+            print("FAILED", function.__name__, type(error).__name__, error, flush=True)
+    sys.exit(1 if failed else 0)
+
+
+main()
