@@ -60,7 +60,7 @@ struct Inner {
 impl Tokens {
     /// Tokens of one tenant, good for an hour.
     pub fn new(tenant: &str) -> Self {
-        let inner = Inner { key: random_key(), life: Duration::from_secs(3600) };
+        let inner = Inner { key: random_key(), life: Duration::from_hours(1) };
         Self { tenant: tenant.into(), inner: Arc::new(Mutex::new(inner)) }
     }
 

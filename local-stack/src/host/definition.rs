@@ -149,8 +149,7 @@ impl HostJson {
         Ok(Self {
             function_timeout,
             route_prefix: json.text(&["extensions", "http", "routePrefix"]).unwrap_or_else(|| "api".into()),
-            proxying: json.flag(&["customHandler", "enableProxyingHttpRequest"], false)?
-                || json.flag(&["customHandler", "enableForwardingHttpRequest"], false)?,
+            proxying: json.flag(&["customHandler", "enableProxyingHttpRequest"], false)?,
             initialization_timeout: json
                 .time_span(&["customHandler", "initializationTimeout"], Duration::from_secs(30))?,
             arguments,
@@ -228,7 +227,10 @@ fn read_function(
     let kind = kind(trigger);
     if kind == "httptrigger" {
         if others != ["http"] || !host.proxying {
-            bail!("this stand-in serves HTTP functions only as one httpTrigger and one http output, proxied");
+            bail!(
+                "this stand-in serves HTTP functions only with one httpTrigger, one http output and \
+                 customHandler.enableProxyingHttpRequest"
+            );
         }
     } else if !others.is_empty() {
         bail!("this stand-in has no output bindings");

@@ -113,7 +113,12 @@ impl Host {
     /// Reads the definitions, starts the front and the handlers, and returns at once; see [`Host::ready`].
     /// An error when `host.json` is wrong or the port is taken; a wrong function is only left out, with a line in the
     /// logs.
-    pub async fn start(options: HostOptions, history: History) -> anyhow::Result<Self> {
+    pub async fn start(mut options: HostOptions, history: History) -> anyhow::Result<Self> {
+        // The handler runs in another directory than this process.
+        options.root = std::path::absolute(&options.root)?;
+        if options.handler.components().count() > 1 {
+            options.handler = std::path::absolute(&options.handler)?;
+        }
         let host_json = HostJson::read(&options.root, &options.environment).await?;
         let (functions, problems) =
             definition::read_functions(&options.functions_folder, &host_json, &options.environment).await?;

@@ -74,6 +74,9 @@ pub struct HostOptions {
     /// Where Service Bus triggers listen; without it they are indexed and never fire.
     pub service_bus: Option<Broker>,
     pub groups: Groups,
+    /// The handler inherits this process's environment, as it does the real host's; true. Tests that must not depend
+    /// on the machine say false.
+    pub inherit_environment: bool,
     pub keys: Keys,
     pub resend: Resend,
     pub timers: Timers,
@@ -81,6 +84,11 @@ pub struct HostOptions {
     pub print: bool,
     /// How long the platform takes to bring up a new host after one has stopped itself; 1 s.
     pub platform_restart: Duration,
+    /// The platform's front end gives up on a silent host with 504 after this long; 230 s
+    /// (learn.microsoft.com/azure/azure-functions/functions-scale, function app timeout duration).
+    pub front_end_timeout: Duration,
+    /// A proxied answer is cut when nothing has moved for this long; 240 s (YARP's ActivityTimeout as the host sets it).
+    pub idle_timeout: Duration,
     /// Error events older than this do not count towards the third; 30 minutes as in the real host.
     pub error_window: Duration,
 }
@@ -95,11 +103,14 @@ impl HostOptions {
             port: 0,
             service_bus: None,
             groups: Groups::default(),
+            inherit_environment: true,
             keys: Keys::default(),
             resend: Resend::default(),
             timers: Timers::default(),
             print: false,
             platform_restart: Duration::from_secs(1),
+            front_end_timeout: Duration::from_secs(230),
+            idle_timeout: Duration::from_mins(4),
             error_window: Duration::from_mins(30),
         }
     }

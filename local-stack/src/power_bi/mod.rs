@@ -1,6 +1,7 @@
 //! The stand-in for the Power BI REST API: workspaces, datasets, push rows with their limits, refreshes with their
 //! states. What is there is `model.rs` (the sample `sample.rs`); who may ask and how errors look is `reply.rs`.
 
+mod asked;
 mod lists;
 mod model;
 mod refresh;

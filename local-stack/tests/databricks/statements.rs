@@ -182,6 +182,18 @@ async fn a_statement_whose_reply_was_cut_has_run_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_failure_that_was_asked_for_comes_as_often_as_asked_and_nothing_is_done() {
+    let caller = start().await;
+    let message = "[DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES] Transaction conflict detected. SQLSTATE: 2D521";
+    caller.stand_in.fail("DELETE", message, Some("2D521"), 1);
+    let delete = "DELETE FROM sales.orders WHERE order_id = 1";
+    let failed = caller.execute(delete, json!({})).await.body;
+    let error = json!({"error_code": "BAD_REQUEST", "message": message});
+    assert_eq!(failed["status"], json!({"state": "FAILED", "error": error, "sql_state": "2D521"}));
+    assert_eq!(caller.rows(delete).await, json!([["1"]]));
+}
+
+#[tokio::test]
 async fn the_controls_work_over_http_too() {
     let caller = with(without_engine()).await;
     let control = async |what: &str, body: Value| {

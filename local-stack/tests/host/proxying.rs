@@ -180,3 +180,18 @@ async fn a_client_that_goes_away_is_noticed_by_the_handler() {
         assert_eq!(records[0]["outcome"], "cancelled");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_stands_still_is_cut_and_one_that_never_comes_is_504() {
+    let short = std::time::Duration::from_millis(300);
+    let stage = Stage::new(json!({})).http();
+    let stage = stage.options(|options| (options.idle_timeout, options.front_end_timeout) = (short, short));
+    let played = stage.ready().await;
+    assert_eq!(played.post("/api/echo?do=hang", "").await.0, StatusCode::GATEWAY_TIMEOUT);
+    // `call` makes an empty body of one that breaks off.
+    let (status, _, body) = played.post("/api/echo?do=stream", "").await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, ""));
+    let records = played.wait_for_records("invocation", 2).await;
+    assert!(records.iter().all(|record| record["outcome"] == "failed"), "{records:?}");
+    assert_eq!(played.host.restarts(), 0);
+}
