@@ -69,7 +69,7 @@ impl Requests {
         runs: Runs,
         settings: settings::Requests,
         runs_settings: settings::Runs,
-        ) -> Self {
+    ) -> Self {
         let seen = Mutex::new(None);
         Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, runs_settings, seen }))
     }
