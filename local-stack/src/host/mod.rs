@@ -41,6 +41,7 @@ use group::{Command, Group};
 
 pub use logs::{Line, Logs, Source};
 pub use options::{Groups, HostOptions, Keys, Resend, Timers};
+pub use timer::TimerStatus;
 
 /// What the host says it is.
 const HOST_VERSION: &str = "4.1041.200.0";
@@ -54,7 +55,8 @@ struct Context {
     logs: Logs,
     history: History,
     client: Client<HttpConnector, bodies::AnyBody>,
-    timers: BTreeMap<String, timer::Memory>,
+    /// The lock of each timer function: timers are singletons.
+    timers: BTreeMap<String, tokio::sync::Mutex<()>>,
 }
 
 impl Context {
@@ -142,7 +144,7 @@ impl Host {
             timers: functions
                 .iter()
                 .filter(is_timer)
-                .map(|timer| (timer.name.clone(), timer::Memory::default()))
+                .map(|timer| (timer.name.clone(), tokio::sync::Mutex::default()))
                 .collect(),
             options,
         });

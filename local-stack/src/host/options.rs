@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::timer::TimerStatus;
 use crate::service_bus::Broker;
 
 /// How functions share handler processes.
@@ -80,6 +81,8 @@ pub struct HostOptions {
     pub keys: Keys,
     pub resend: Resend,
     pub timers: Timers,
+    /// What is known of the timers' last runs; nothing. Give the same to the next host and it knows what it missed.
+    pub timer_status: TimerStatus,
     /// Prints the handlers' lines and the host's own to standard error.
     pub print: bool,
     /// How long the platform takes to bring up a new host after one has stopped itself; 1 s.
@@ -107,6 +110,7 @@ impl HostOptions {
             keys: Keys::default(),
             resend: Resend::default(),
             timers: Timers::default(),
+            timer_status: TimerStatus::default(),
             print: false,
             platform_restart: Duration::from_secs(1),
             front_end_timeout: Duration::from_secs(230),

@@ -46,7 +46,8 @@ async fn only_keys_open_a_function_and_only_routes_lead_to_it() {
         })
         .function(
             "open",
-            &json!([{"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous"},
+            &json!([{"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous",
+                     "route": "echo/open"},
                     {"type": "http", "direction": "out", "name": "res"}]),
         )
         .ready()
@@ -64,7 +65,7 @@ async fn only_keys_open_a_function_and_only_routes_lead_to_it() {
     assert_eq!(status("GET", "/api/echo", "").await, 401);
     assert_eq!(status("GET", "/api/echo", &other).await, 401);
     assert_eq!(status("GET", &format!("/api/echo?code={own}"), "wrong").await, 401, "the header goes first");
-    assert_eq!(status("GET", "/api/open", "").await, 200);
+    assert_eq!(status("GET", "/api/echo/open", "").await, 200, "text goes before a catch-all");
     assert_eq!(status("DELETE", "/api/echo", &own).await, 404, "no 405 from this host");
     assert_eq!(status("GET", "/api/nothing", &own).await, 404);
     assert_eq!(status("GET", "/echo", &own).await, 404);

@@ -38,6 +38,23 @@ async fn a_timer_within_the_minute_fires_by_itself_and_has_no_status() {
 }
 
 #[tokio::test]
+async fn occurrences_missed_while_no_host_ran_come_as_one_that_is_past_due() {
+    let stage = Stage::new(json!({})).timer("0 0 0 1 * *");
+    let at = |text: &str| text.parse().unwrap();
+    let stage = stage.options(|options| {
+        options.timer_status.set("tick", at("2024-01-01T00:00:00Z"), at("2024-02-01T00:00:00Z"));
+    });
+    let played = stage.ready().await;
+    let status = async |count| timer(&played.wait_for_seen(count).await[count - 1]);
+    let first = status(1).await;
+    assert_eq!((&first["IsPastDue"], &first["ScheduleStatus"]["Next"]), (&json!(true), &json!("2024-02-01T00:00:00Z")));
+    within(played.host.fire_timer("tick", false)).await.unwrap();
+    let second = status(2).await;
+    assert_ne!(second["ScheduleStatus"]["Last"], first["ScheduleStatus"]["Last"]);
+    assert_eq!(played.seen().len(), 2, "many months, one run");
+}
+
+#[tokio::test]
 async fn a_timer_runs_once_at_a_time() {
     let stage = Stage::new(json!({"tick": ["wait:go", "status:500"]})).http().timer("0 0 0 1 1 *");
     let played = stage.ready().await;
