@@ -76,7 +76,7 @@ async fn a_locked_message_is_nobody_elses_until_it_is_abandoned() {
 
 #[tokio::test]
 async fn a_lock_runs_out_unless_it_is_renewed() {
-    let (_bus, queue) = queue(QueueOptions::new("q").lock_duration(Duration::from_millis(200))).await;
+    let (_bus, queue) = queue(QueueOptions::new("q").lock_duration(Duration::from_secs(1))).await;
     queue.send(NewMessage::new("one"));
     let first = within(queue.receive()).await;
     assert!(queue.renew(first.lock_token).unwrap() > first.locked_until);
@@ -116,7 +116,7 @@ async fn duplicates_are_dropped_silently_within_the_window_and_only_by_message_i
 #[tokio::test]
 async fn a_scheduled_message_waits_for_its_time() {
     let (_bus, queue) = queue(QueueOptions::new("q")).await;
-    let due = Timestamp::now() + Duration::from_millis(300);
+    let due = Timestamp::now() + Duration::from_secs(1);
     let scheduled = queue.send(NewMessage::new("later").scheduled(due)).unwrap();
     queue.send(NewMessage::new("now"));
     assert_eq!(within(queue.receive()).await.message.body, "now");

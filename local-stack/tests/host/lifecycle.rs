@@ -76,7 +76,7 @@ async fn a_handler_that_is_not_ready_in_time_is_killed_and_started_again() {
     let stage = Stage::new(json!({"start": ["never-listens", "serve"]})).http();
     let played = stage.with("/customHandler/initializationTimeout", "00:00:02").start().await;
     played.wait_for_line("error 1 of 3").await;
-    within(played.host.wait_until(|process| process.starts == 2 && process.state == State::Running)).await;
+    within(played.host.wait_until(|process| process.starts > 1 && process.state == State::Running)).await;
 }
 
 #[tokio::test]
@@ -90,13 +90,13 @@ async fn a_handler_that_cannot_be_started_is_not_tried_again() {
 #[tokio::test]
 async fn a_function_timeout_kills_the_process_and_everything_in_flight() {
     let stage = Stage::new(json!({"onRequest": ["hang", "ok"]})).http().messages(Some("binary"));
-    let played = stage.with("/functionTimeout", "00:00:03").ready().await;
+    let played = stage.with("/functionTimeout", "00:00:05").ready().await;
     let others = async {
         played.wait_for_seen(1).await;
         // Its pauses put time between the first call's limit and the message's.
-        assert_eq!(played.post("/api/echo?do=drop,drop,ok", "").await.0, StatusCode::OK);
+        played.post("/api/echo?do=drop", "").await;
         played.queue.send(local_stack::service_bus::NewMessage::new("work"));
-        played.wait_for_seen(5).await;
+        played.wait_for_seen(12).await;
         played.post("/api/echo?do=hang,ok", "").await.0
     };
     let ((first, _, _), second) = tokio::join!(played.post("/api/echo?do=hang,ok", ""), others);
@@ -125,11 +125,19 @@ async fn in_flex_every_function_but_http_has_a_process_for_itself() {
 #[tokio::test]
 async fn a_function_that_is_wrong_is_left_out_and_the_others_go_on() {
     let stage = Stage::new(json!({})).http().timer("0 0 25 * * *");
-    let played = stage.function("nameless", &json!([{"type": "httpTrigger", "name": "not_a_name"}])).ready().await;
+    let trigger = json!({"type": "serviceBusTrigger", "name": "message", "queueName": "%QUEUE%", "connection": "None"});
+    let played = stage
+        .function("nameless", &json!([{"type": "httpTrigger", "name": "not_a_name"}]))
+        .function("unsettled", &json!([{"type": "serviceBusTrigger", "name": "message", "queueName": "%UNSET%"}]))
+        .function("unconnected", &json!([trigger]))
+        .ready()
+        .await;
     assert_eq!(played.host.functions(), ["echo"]);
     let line = played.host.logs().find("Functions.tick").unwrap().text;
     assert!(line.contains("Error indexing method") && line.contains("0 0 25 * * *"), "{line}");
-    assert!(played.host.logs().find("not_a_name").is_some());
+    for reason in ["not_a_name", "%UNSET%", "connection 'None' does not exist"] {
+        assert!(played.host.logs().find(reason).is_some(), "{reason}");
+    }
     assert_eq!(played.post("/api/echo", "").await.0, StatusCode::OK);
 }
 

@@ -130,6 +130,7 @@ impl Stage {
         self.options.environment.extend(BTreeMap::from([
             ("SCRIPT".to_owned(), self.script.to_string()),
             ("QUEUE".to_owned(), "requests".to_owned()),
+            ("ServiceBus__fullyQualifiedNamespace".to_owned(), "localhost".to_owned()),
         ]));
         let folder = self.folder.path().to_owned();
         let host = Host::start(self.options, self.history.clone()).await.unwrap();

@@ -127,14 +127,16 @@ async fn when_renewal_ends_the_message_comes_again_and_the_first_completion_fail
 #[tokio::test]
 async fn a_lock_is_renewed_while_the_handler_works() {
     let stage = Stage::new(json!({"onRequest": ["wait:go", "ok"]})).http().messages(Some("binary"));
-    let played = stage.queue(|queue| queue.lock_duration(Duration::from_millis(400))).ready().await;
+    let played = stage.queue(|queue| queue.lock_duration(Duration::from_millis(1500))).ready().await;
     played.queue.send(NewMessage::new("work"));
     played.wait_for_seen(1).await;
-    // Ten attempts with their pauses take longer than several locks.
+    // Twice ten attempts with their pauses take longer than two locks.
     played.post("/api/echo?do=drop", "").await;
+    played.post("/api/echo?do=drop", "").await;
+    assert_eq!(played.seen().iter().filter(|seen| seen["target"] == "/onRequest").count(), 1);
     played.release("go");
     played.wait_until_empty().await;
-    let records = played.wait_for_records("invocation", 2).await;
+    let records = played.wait_for_records("invocation", 3).await;
     assert_eq!(records.iter().filter(|record| record["trigger"] == "serviceBus").count(), 1);
     assert!(played.history.of("host", "lockLost").is_empty());
 }
@@ -162,7 +164,8 @@ async fn a_host_that_stops_leaves_its_messages_locked() {
     // The first host takes it, waits for its handler, and is gone before that ever comes.
     played.queue.send(NewMessage::new("work"));
     let records = played.wait_for_records("invocation", 1).await;
-    assert_eq!((&records[0]["deliveryCount"], &records[0]["outcome"]), (&json!(2), &json!("succeeded")));
+    assert_eq!(records[0]["outcome"], "succeeded", "nothing was abandoned");
+    assert!(records[0]["deliveryCount"].as_u64() >= Some(2), "its lock has run out");
     assert_eq!(played.host.processes()[0].hosts, 2);
 }
 

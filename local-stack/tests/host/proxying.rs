@@ -1,5 +1,7 @@
 //! Pure HTTP functions: routes, keys, and the reverse proxy.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -183,9 +185,11 @@ async fn a_client_that_goes_away_is_noticed_by_the_handler() {
 
 #[tokio::test]
 async fn an_answer_that_stands_still_is_cut_and_one_that_never_comes_is_504() {
-    let short = std::time::Duration::from_millis(300);
     let stage = Stage::new(json!({})).http();
-    let stage = stage.options(|options| (options.idle_timeout, options.front_end_timeout) = (short, short));
+    let stage = stage.options(|options| {
+        options.idle_timeout = Duration::from_millis(300);
+        options.front_end_timeout = Duration::from_secs(2);
+    });
     let played = stage.ready().await;
     assert_eq!(played.post("/api/echo?do=hang", "").await.0, StatusCode::GATEWAY_TIMEOUT);
     // `call` makes an empty body of one that breaks off.
