@@ -39,7 +39,7 @@ impl Requests {
             }
         };
         let id = effected.upstream.as_str().unwrap_or_default();
-        let run = if call.mode == Mode::Start { None } else { self.wait_for_job_run(id, wait).await };
+        let run = if call.mode == Mode::Start || wait.has_passed() { None } else { self.wait_for_job_run(id, wait).await };
         if let Some(run) = &run
             && run.outcome().map_err(Failure::settled)?.is_some()
         {
