@@ -80,6 +80,8 @@ pub fn job_run_json(run: &JobRun, outputs: &[TaskOutput]) -> Value {
         "runId": run.run_id,
         "jobId": run.job_id,
         "state": run.state,
+        // How it ended, such as SUCCESS or RUN_EXECUTION_ERROR: `state` is TERMINATED either way.
+        "terminationCode": run.termination_code,
         "startTime": run.start_time,
         "endTime": run.end_time,
         "durationMs": run.duration_ms,

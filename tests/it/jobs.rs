@@ -12,7 +12,7 @@ async fn a_job_is_run_by_its_id_with_its_parameters_and_outputs() {
     let road = Road::start().await;
     let path = format!("/api/jobs/{REBUILD}/runs?waitSeconds=60");
     let reply = road.post(&path, &json!({"parameters": {"day": "2026-10-30"}})).await.expect(200);
-    assert_eq!((reply.at("/jobId"), reply.at("/state")), (&json!(REBUILD.to_string()), &json!("SUCCESS")));
+    assert_eq!((reply.at("/jobId"), reply.at("/terminationCode")), (&json!(REBUILD.to_string()), &json!("SUCCESS")));
     for member in ["runId", "startTime", "endTime", "runPageUrl"] {
         assert!(reply.body[member].is_string(), "{member}: {}", reply.body);
     }
@@ -46,7 +46,7 @@ async fn a_failed_job_run_is_a_422_that_names_the_task() {
     road.follow(started.at("/statusUrl").as_str().unwrap()).await.problem(422, "job-failed").saying(&["task main"]);
     let path = path.split_once("/api/").map(|(_, path)| format!("/api/{path}")).unwrap();
     let seen = road.get(&path).await.expect(200);
-    assert_eq!((seen.at("/state"), seen.at("/error/code")), (&json!("FAILED"), &json!("job-failed")));
+    assert_eq!((seen.at("/state"), seen.at("/error/code")), (&json!("TERMINATED"), &json!("job-failed")));
     assert_eq!(seen.at("/tasks/0/taskKey"), "main");
 }
 
@@ -72,7 +72,7 @@ async fn a_job_run_that_outlasts_its_wait_is_a_202_that_becomes_the_result() {
     road.stack.databricks.set_clock(Clock::Auto(std::time::Duration::from_millis(20)));
     road.stack.databricks.step();
     let done = road.follow(&location).await.expect(200);
-    assert_eq!((done.at("/state"), done.at("/runId")), (&json!("SUCCESS"), reply.at("/id")));
+    assert_eq!((done.at("/terminationCode"), done.at("/runId")), (&json!("SUCCESS"), reply.at("/id")));
     // A value that is no text is handed on as text.
     assert_eq!(road.effects("databricks", "jobRun")[0]["parameters"]["note"], "7");
 }

@@ -1,6 +1,8 @@
 //! The black-box suite: the real handler process under the local stack, driven through the front door.
 
+mod idempotency;
 mod jobs;
+mod killed;
 mod operations;
 mod power_bi;
 mod problem;
