@@ -1,5 +1,8 @@
 //! The black-box suite: the real handler process under the local stack, driven through the front door.
 
+mod bad_input;
+mod handler;
+mod health;
 mod idempotency;
 mod jobs;
 mod killed;
@@ -8,4 +11,5 @@ mod power_bi;
 mod problem;
 mod road;
 mod statements;
+mod status;
 mod waiting;
