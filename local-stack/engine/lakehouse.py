@@ -4,6 +4,7 @@ import json
 import threading
 
 import duckdb
+from sqlglot import exp
 
 import commands
 import failures
@@ -81,6 +82,21 @@ def run(lakehouse, session, request):
 
 
 def _definition(session, statement):
+    tree = statement.tree
+    listed = tree.args.get("actions") if isinstance(tree, exp.Alter) else None
+    if listed and isinstance(listed[0], exp.Schema):
+        # ADD COLUMNS (a INT, b INT): DuckDB adds one at a time.
+        session.execute("BEGIN")
+        try:
+            for column in listed[0].expressions:
+                one = tree.copy()
+                one.set("actions", [column.copy()])
+                session.execute(one.sql("duckdb", comments=False))
+            session.execute("COMMIT")
+        except BaseException:
+            session.execute("ROLLBACK")
+            raise
+        return Result()
     session.execute(statement.sql)
     return Result()
 
@@ -106,7 +122,7 @@ def _overwrite(session, statement, bound):
     """INSERT OVERWRITE replaces all rows in one transaction."""
     tree = statement.tree.copy()
     tree.set("overwrite", False)
-    target = tree.this.this if hasattr(tree.this, "this") and tree.this.__class__.__name__ == "Schema" else tree.this
+    target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     session.execute("BEGIN")
     try:
         session.execute("DELETE FROM " + target.sql("duckdb"))

@@ -222,7 +222,10 @@ def _node(node, parameters, names, kind):
 
 def _as_cast(node):
     if isinstance(node, exp.Anonymous):
-        if node.name.lower() in _CASTS and len(node.expressions) == 1:
+        if node.name.lower() == "raise_error" and len(node.expressions) == 1:
+            text = exp.DPipe(this=exp.Literal.string(failures.RAISED), expression=node.expressions[0].copy())
+            node.replace(exp.Anonymous(this="error", expressions=[text]))
+        elif node.name.lower() in _CASTS and len(node.expressions) == 1:
             node.replace(exp.cast(node.expressions[0].copy(), data_type(node.name)))
         return
     # Spark adds days to a DATE and has a DATE; DuckDB has a TIMESTAMP.

@@ -21,6 +21,16 @@ impl Databricks {
         Ok(url)
     }
 
+    /// The same for a path with an id in it: `..` and the like are no ids, and are not sent.
+    pub(super) fn address_of(&self, segments: &[&str], id: &str, subject: &Subject) -> Result<Url, DatabricksError> {
+        let sound = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if sound {
+            self.address(segments)
+        } else {
+            Err(Failure::new(subject.missing(), format!("There is no {subject}.")).into())
+        }
+    }
+
     /// Sends, and gives back successes only.
     pub(super) async fn call(
         &self,

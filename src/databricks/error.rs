@@ -143,7 +143,8 @@ impl Refused {
 }
 
 impl Subject {
-    fn missing(&self) -> Code {
+    /// The code for a subject that is not there.
+    pub(super) fn missing(&self) -> Code {
         match self {
             Self::Workspace => Code::DatabricksRefused,
             Self::Submission { .. } | Self::Warehouse(_) => Code::WarehouseNotFound,

@@ -30,7 +30,7 @@ pub use error::{DatabricksError, Refused, Subject};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
 pub use statement_kind::is_surely_a_read;
 pub use statements::{
-    ColumnInfo, Parameter, ResultChunk, Statement, StatementFailure, StatementState, SubmitStatement,
+    ColumnInfo, Parameter, ResultChunk, Row, Statement, StatementFailure, StatementState, SubmitStatement,
 };
 pub use tokens::{OAuthM2m, PersonalAccessToken};
 
@@ -56,14 +56,13 @@ impl Databricks {
     ///
     /// Without a warehouse a page of one warehouse is asked for, and nothing of it is looked at.
     pub async fn probe(&self, warehouse: Option<&str>, deadline: Deadline) -> Result<Option<String>, Failure> {
-        let mut segments = vec!["api", "2.0", "sql", "warehouses"];
-        segments.extend(warehouse);
-        let mut url = self.address(&segments)?;
-        let subject = if let Some(id) = warehouse {
-            Subject::Warehouse(id.to_owned())
+        let (url, subject) = if let Some(id) = warehouse {
+            let subject = Subject::Warehouse(id.to_owned());
+            (self.address_of(&["api", "2.0", "sql", "warehouses", id], id, &subject)?, subject)
         } else {
+            let mut url = self.address(&["api", "2.0", "sql", "warehouses"])?;
             url.query_pairs_mut().append_pair("page_size", "1");
-            Subject::Workspace
+            (url, Subject::Workspace)
         };
         let body: WarehouseBody = self.ask(RequestKind::Probe, Outbound::get(url), &subject, deadline).await?;
         Ok(warehouse.and(body.state))

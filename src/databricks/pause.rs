@@ -18,7 +18,7 @@ impl Pauses {
         let plan = self.next;
         self.next = (plan * 3 / 2).min(self.longest);
         let chance = u32::from(uuid::Uuid::new_v4().as_bytes()[0]);
-        plan - plan * chance / (10 * 256)
+        plan.saturating_sub(plan * chance / (10 * 256))
     }
 }
 

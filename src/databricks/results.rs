@@ -1,7 +1,7 @@
 //! What a statement's end means, and its rows gathered from the chunks and counted.
 
 use super::error::Subject;
-use super::statements::{ResultChunk, Statement, StatementFailure, StatementState};
+use super::statements::{ResultChunk, Row, Statement, StatementFailure, StatementState};
 use super::{Databricks, DatabricksError};
 use crate::failure::{Code, Failure, Upstream};
 use crate::http::Deadline;
@@ -9,6 +9,10 @@ use crate::rows::{Column, ValueOptions, unique_names};
 
 /// What Databricks says when an INLINE result has more than 25 MiB.
 const TOO_LARGE: &str = "Inline byte limit exceeded";
+
+/// Error codes of a service that is down for a while (Databricks SDK, ServiceErrorCode).
+const OUT_OF_SERVICE: [&str; 3] =
+    ["TEMPORARILY_UNAVAILABLE", "WORKSPACE_TEMPORARILY_UNAVAILABLE", "SERVICE_UNDER_MAINTENANCE"];
 
 impl Statement {
     /// Nothing more will happen to it. A state that is not known is taken for one on the way.
@@ -69,6 +73,11 @@ impl Statement {
                  fewer rows or columns, or set a row limit."
                     .to_owned(),
             )
+        } else if OUT_OF_SERVICE.contains(&why.error_code.as_str()) {
+            Self::ended(
+                Code::WarehouseUnavailable,
+                format!("The warehouse could not run the statement now; try again later. {}", first_line(&why.message)),
+            )
         } else {
             Self::ended(Code::StatementFailed, format!("The statement failed: {}", first_line(&why.message)))
         };
@@ -97,7 +106,7 @@ fn first_line(message: &str) -> String {
 /// Rows as they are gathered, held against what the manifest and the chunks say.
 struct Gathered<'a> {
     statement: &'a Statement,
-    rows: Vec<Vec<Option<String>>>,
+    rows: Vec<Row>,
     bytes: usize,
     max_rows: usize,
     max_bytes: usize,
@@ -144,10 +153,10 @@ impl Gathered<'_> {
         Ok(next_chunk_index)
     }
 
-    fn finish(self) -> Result<(Vec<Vec<Option<String>>>, bool), DatabricksError> {
+    fn finish(self) -> Result<(Vec<Row>, bool), DatabricksError> {
         let count = u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
         match self.statement.total_row_count {
-            Some(total) if !self.stopped && total != count => {
+            Some(total) if !self.stopped && !self.statement.truncated && total != count => {
                 Err(self.incomplete(format!("{count} rows came and there are {total}")))
             }
             _ => Ok((self.rows, self.stopped)),
@@ -166,10 +175,33 @@ impl Databricks {
         max_rows: usize,
         max_bytes: usize,
         deadline: Deadline,
-    ) -> Result<(Vec<Vec<Option<String>>>, bool), DatabricksError> {
+    ) -> Result<(Vec<Row>, bool), DatabricksError> {
+        self.gather(statement, statement.chunk.clone(), max_rows, max_bytes, deadline).await
+    }
+
+    /// The same, taking the first chunk out of the statement, so that its rows are not held twice.
+    pub async fn take_rows(
+        &self,
+        statement: &mut Statement,
+        max_rows: usize,
+        max_bytes: usize,
+        deadline: Deadline,
+    ) -> Result<(Vec<Row>, bool), DatabricksError> {
+        let first = statement.chunk.take();
+        self.gather(statement, first, max_rows, max_bytes, deadline).await
+    }
+
+    async fn gather(
+        &self,
+        statement: &Statement,
+        first: Option<ResultChunk>,
+        max_rows: usize,
+        max_bytes: usize,
+        deadline: Deadline,
+    ) -> Result<(Vec<Row>, bool), DatabricksError> {
         let mut gathered = Gathered { statement, rows: Vec::new(), bytes: 0, max_rows, max_bytes, stopped: false };
-        let mut chunk = match &statement.chunk {
-            Some(first) => first.clone(),
+        let mut chunk = match first {
+            Some(first) => first,
             None if statement.total_row_count.unwrap_or(0) == 0 => return Ok((Vec::new(), false)),
             None => self.chunk(&statement.statement_id, 0, deadline).await?,
         };

@@ -1,35 +1,16 @@
 //! Telling a read from a write by its words. Anything that is not surely a read is a write. The words come from
 //! `lexer.rs`; what is done with the answer (sending again, claims) is not decided here.
 //!
-//! A user's own function is taken for a read: it cannot write to tables. The built-in functions that reach outside
+//! A user's own function is taken for a read: it cannot write to tables, and the engine itself may call it again for
+//! the same row. The built-in functions that reach outside
 //! (`http_request`, `ai_query`, `remote_query`, `reflect`, …) make a SELECT a write, since sending it twice may act twice.
 
 use super::lexer::{Token, tokens};
 
-/// Words that begin or end up in statements that change something. None of them belongs in a query, but for a column or
-/// alias of that name, which then costs no more than a retry that is not made.
-const WRITING: &[&str] = &[
-    "INSERT",
-    "UPDATE",
-    "DELETE",
-    "MERGE",
-    "INTO",
-    "OVERWRITE",
-    "CREATE",
-    "DROP",
-    "ALTER",
-    "TRUNCATE",
-    "UNDROP",
-    "COPY",
-    "GRANT",
-    "REVOKE",
-    "VACUUM",
-    "OPTIMIZE",
-    "RESTORE",
-    "CALL",
-    "EXECUTE",
-    "BEGIN",
-];
+/// Words that make a write of what begins like a query (`FROM s INSERT INTO t …`). None of them belongs in a query, but
+/// for a column or alias of that name, which then costs no more than a retry that is not made.
+const WRITING: &[&str] =
+    &["INSERT", "UPDATE", "DELETE", "MERGE", "INTO", "OVERWRITE", "CREATE", "DROP", "ALTER", "TRUNCATE"];
 
 /// Built-in functions that act outside of the query: over HTTP, in another database, in the JVM, or at a model.
 const REACHING_OUT: &[&str] =

@@ -74,12 +74,15 @@ pub struct ColumnInfo {
     pub scale: Option<u32>,
 }
 
+/// The cells of a row as the wire has them; `None` is NULL.
+pub type Row = Vec<Option<String>>;
+
 /// Rows of one chunk.
 #[derive(Clone, Debug, Default)]
 pub struct ResultChunk {
     pub chunk_index: u64,
     pub row_offset: u64,
-    pub rows: Vec<Vec<Option<String>>>,
+    pub rows: Vec<Row>,
     pub next_chunk_index: Option<u64>,
 }
 
@@ -124,7 +127,7 @@ impl Databricks {
 
     pub async fn statement(&self, id: &str, deadline: Deadline) -> Result<Statement, DatabricksError> {
         let subject = Subject::Statement(id.to_owned());
-        let request = Outbound::get(self.address(&["api", "2.0", "sql", "statements", id])?);
+        let request = Outbound::get(self.address_of(&["api", "2.0", "sql", "statements", id], id, &subject)?);
         let reply = self.call(RequestKind::StatementGet, request, &subject, deadline).await?;
         statement_in(&reply, RequestKind::StatementGet, &subject)
     }
@@ -132,7 +135,9 @@ impl Databricks {
     /// Asks for cancellation; the statement may still finish.
     pub async fn cancel_statement(&self, id: &str, deadline: Deadline) -> Result<(), DatabricksError> {
         let subject = Subject::Statement(id.to_owned());
-        let request = Outbound::post(self.address(&["api", "2.0", "sql", "statements", id, "cancel"])?).json("{}");
+        let request =
+            Outbound::post(self.address_of(&["api", "2.0", "sql", "statements", id, "cancel"], id, &subject)?)
+                .json("{}");
         self.call(RequestKind::StatementCancel, request, &subject, deadline).await?;
         Ok(())
     }
@@ -142,7 +147,7 @@ impl Databricks {
         let subject = Subject::Rows(id.to_owned());
         let number = index.to_string();
         let path = ["api", "2.0", "sql", "statements", id, "result", "chunks", &number];
-        let request = Outbound::get(self.address(&path)?);
+        let request = Outbound::get(self.address_of(&path, id, &subject)?);
         let reply = self.call(RequestKind::StatementChunk, request, &subject, deadline).await?;
         chunk_in(&reply, index, &subject)
     }

@@ -1,1 +1,6 @@
+//! Every shape of reply that Databricks is known for, read; and, where a file of recorded replies is at hand, those.
 
+mod calls;
+mod jobs;
+mod replies;
+mod shapes;

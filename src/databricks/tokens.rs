@@ -23,9 +23,9 @@ use crate::key_vault::Secrets;
 /// Databricks rejects tokens within 30 s of their end; its SDKs renew 40 s before (Databricks SDK, oauth.py).
 const RESERVE: Duration = Duration::from_secs(40);
 /// A token is renewed ahead in the last half of its life, at most this long before its end.
-const LONGEST_AHEAD: Duration = Duration::from_secs(20 * 60);
+const LONGEST_AHEAD: Duration = Duration::from_mins(20);
 /// Pause after a renewal ahead of time that failed.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 /// Longest time that a caller with a good token spends on renewing it.
 const AHEAD_TIME: Duration = Duration::from_secs(5);
 /// What is believed of a reply that does not say how long its token lives.
@@ -111,7 +111,7 @@ impl OAuthM2m {
         let ahead = (life / 2).min(LONGEST_AHEAD);
         let held = Held {
             token: token.clone(),
-            renew_at: now + (life - ahead).min(life.saturating_sub(RESERVE)),
+            renew_at: now + life.saturating_sub(ahead).min(life.saturating_sub(RESERVE)),
             useless_at: now + life.saturating_sub(RESERVE),
         };
         *self.held() = Some(held);

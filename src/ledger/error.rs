@@ -26,12 +26,9 @@ impl LedgerError {
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        Self::new(
-            Code::LedgerUnavailable,
-            "Causeway cannot reach its ledger, so it did nothing. Try again shortly.",
-        )
-        .retry_after(Duration::from_secs(10))
-        .from_upstream(Upstream { service: "ledger".to_owned(), status: None, code: None, request_id: None })
-        .caused_by(error)
+        Self::new(Code::LedgerUnavailable, "Causeway cannot reach its ledger, so it did nothing. Try again shortly.")
+            .retry_after(Duration::from_secs(10))
+            .from_upstream(Upstream { service: "ledger".to_owned(), status: None, code: None, request_id: None })
+            .caused_by(error)
     }
 }

@@ -145,9 +145,11 @@ impl CredentialProvider for Tokens {
     type Credential = AzureCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AzureCredential>> {
-        let token = self.source.token(Deadline::after(RETRY_TIME)).await.map_err(|failure| {
-            object_store::Error::Generic { store: "MicrosoftAzure", source: Box::new(failure) }
-        })?;
+        let token = self
+            .source
+            .token(Deadline::after(RETRY_TIME))
+            .await
+            .map_err(|failure| object_store::Error::Generic { store: "MicrosoftAzure", source: Box::new(failure) })?;
         let credential = AzureCredential::BearerToken(token.expose_secret().to_owned());
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
         Ok(Arc::new(credential))

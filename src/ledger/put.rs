@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{PutMode, PutOptions, PutPayload};
 use serde::Deserialize;
 
 use super::{Ledger, LedgerError, location};

@@ -33,7 +33,7 @@ impl Requests {
         let signer = self.signer(call.deadline).await?;
         let claimant = Claimant { call, route: "operations", target: name, body: &body, recovery: Recovery::SendAgain };
         let inputs = super::body::inputs(&body, |body: Map<String, Value>| {
-            operation.accept(&body).map(Value::Object).map_err(|problems| parameters_invalid(&problems))
+            operation.accept(&body).map(Value::Object).map_err(|problems| parameters_invalid(&problems, ""))
         })?;
         let hold = call.mode != Mode::Start;
         let mut begun = None;

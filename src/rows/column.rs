@@ -72,9 +72,8 @@ impl Column {
     /// The rule for this column's type under `options`. A type that is not known is written as a string.
     pub fn conversion(&self, options: ValueOptions) -> Conversion {
         match self.type_name.as_str() {
-            "BYTE" | "SHORT" | "INT" | "FLOAT" | "DOUBLE" => Conversion::Number,
             "LONG" if options.bigints_as_string => Conversion::StringNumber,
-            "LONG" => Conversion::Number,
+            "BYTE" | "SHORT" | "INT" | "LONG" | "FLOAT" | "DOUBLE" => Conversion::Number,
             "DECIMAL" => {
                 let as_number = options
                     .decimals_as_number

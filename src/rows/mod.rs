@@ -1,4 +1,4 @@
-//! Results: JSON_ARRAY in; objects and arrays out. Values follow one table (design: Values). Pure, no I/O.
+//! Results: JSON_ARRAY in; objects and arrays out. Which rule writes a value stands in `column.rs`. Pure, no I/O.
 
 mod column;
 mod moment;

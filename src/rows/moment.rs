@@ -19,18 +19,21 @@ struct Parts<'a> {
 pub(super) fn write_date(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
     const WHAT: &str = "a date";
     if is_far_year(text) {
-        return verbatim(out, text);
+        verbatim(out, text);
+        return Ok(());
     }
     if text.len() != 10 || date(text).is_none() {
         return Err(WHAT);
     }
-    verbatim(out, text)
+    verbatim(out, text);
+    Ok(())
 }
 
 pub(super) fn write_timestamp_ntz(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
     const WHAT: &str = "a time without an offset";
     if is_far_year(text) {
-        return verbatim(out, text);
+        verbatim(out, text);
+        return Ok(());
     }
     let parts = parts(text).ok_or(WHAT)?;
     if !matches!(parts.zone, "" | "Z") {
@@ -46,7 +49,8 @@ pub(super) fn write_timestamp_ntz(out: &mut Vec<u8>, text: &str) -> Result<(), &
 pub(super) fn write_timestamp(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
     const WHAT: &str = "a time with its offset";
     if is_far_year(text) {
-        return verbatim(out, text);
+        verbatim(out, text);
+        return Ok(());
     }
     let parts = parts(text).ok_or(WHAT)?;
     let offset = offset(parts.zone).ok_or(WHAT)?;
@@ -54,7 +58,8 @@ pub(super) fn write_timestamp(out: &mut Vec<u8>, text: &str) -> Result<(), &'sta
     let (year, month, day) = civil_of(moment.div_euclid(86_400));
     if !(1..=9999).contains(&year) {
         // 9999-12-31T23:59:59-08:00 has no UTC form of four digits; with its offset it is the same moment.
-        return verbatim(out, text);
+        verbatim(out, text);
+        return Ok(());
     }
     out.push(b'"');
     push_civil(out, year, month, day, moment.rem_euclid(86_400));
@@ -69,11 +74,10 @@ fn is_far_year(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-:.TZ ".contains(&byte))
 }
 
-fn verbatim(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
+fn verbatim(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     out.extend_from_slice(text.as_bytes());
     out.push(b'"');
-    Ok(())
 }
 
 fn parts(text: &str) -> Option<Parts<'_>> {

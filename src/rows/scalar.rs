@@ -150,8 +150,8 @@ fn base64(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
     let bytes = text.as_bytes();
     let padding = bytes.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
     let body = &bytes[..bytes.len() - padding];
-    let sound =
-        bytes.len() % 4 == 0 && body.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
+    let sound = bytes.len().is_multiple_of(4)
+        && body.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
     if !sound {
         return Err("base64");
     }

@@ -162,6 +162,14 @@ fn values_in_memory_never_lose_digits_of_a_decimal() {
 }
 
 #[test]
+fn a_double_stays_a_double_in_memory() {
+    let rows = vec![vec![Some("1".to_owned())], vec![Some("1.0E2".to_owned())], vec![Some("NaN".to_owned())]];
+    let values = to_values(&[column("d", "DOUBLE", "DOUBLE")], &rows, ValueOptions::default()).expect("sound");
+    assert!(values[0]["d"].is_f64());
+    assert_eq!((&values[1]["d"], &values[2]["d"]), (&json!(100.0), &json!("NaN")));
+}
+
+#[test]
 fn no_columns_make_empty_objects() {
     let mut out = Vec::new();
     write_rows(&mut out, &[], &[vec![], vec![]], Shape::Objects, ValueOptions::default()).expect("sound");
@@ -181,6 +189,16 @@ proptest! {
             let read: f64 = serde_json::from_str(&written).unwrap();
             prop_assert_eq!(read.to_bits(), number.to_bits());
         }
+    }
+
+    #[test]
+    fn every_decimal_keeps_its_digits(whole in "-?(0|[1-9][0-9]{0,19})", fraction in "[0-9]{1,18}", options in 0..3_u8) {
+        let text = format!("{whole}.{fraction}");
+        let decimals_as_number = [None, Some(true), Some(false)][usize::from(options)];
+        let options = ValueOptions { decimals_as_number, bigints_as_string: false };
+        let written = write_with(&[column("d", "DECIMAL", "DECIMAL(38,18)")], &[vec![Some(text.as_str())]], options).unwrap();
+        let expected = if decimals_as_number == Some(true) { format!("[{text}]") } else { format!("[\"{text}\"]") };
+        prop_assert_eq!(written, expected);
     }
 
     #[test]

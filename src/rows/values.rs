@@ -1,6 +1,6 @@
 //! Rows as `serde_json` values, for expressions and for what a step keeps. Large results take `write.rs` instead.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::column::unique_names;
 use super::scalar::{malformed, writer_of};
@@ -33,7 +33,13 @@ pub fn to_values(
                     buffer.clear();
                     let column = &columns[index];
                     (writers[index].1)(&mut buffer, text).map_err(|why| malformed(column, number, why))?;
-                    if conversion == Conversion::Number && column.is_decimal() && !survives_f64(text) {
+                    if column.is_floating() {
+                        // A DOUBLE stays one, also where the wire says `1`: expressions tell the two apart.
+                        text.parse::<f64>().ok().and_then(Number::from_f64).map_or_else(
+                            || serde_json::from_slice(&buffer).map_err(|_| malformed(column, number, "JSON")),
+                            |number| Ok(Value::Number(number)),
+                        )?
+                    } else if conversion == Conversion::Number && column.is_decimal() && !survives_f64(text) {
                         Value::String(text.clone())
                     } else {
                         serde_json::from_slice(&buffer).map_err(|_| malformed(column, number, "JSON"))?

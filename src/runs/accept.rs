@@ -65,7 +65,7 @@ impl Engine {
         let parameters = match operation.accept(&request.parameters) {
             Ok(parameters) => parameters,
             Err(problems) => {
-                let reason = super::parameters_invalid(&problems);
+                let reason = super::parameters_invalid(&problems, "parameters.");
                 return self.refuse(message, reply_to.as_deref(), &reason, deadline).await;
             }
         };

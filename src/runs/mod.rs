@@ -224,12 +224,13 @@ fn outcome(record: &Record) -> RunOutcome {
     RunOutcome { run: record.run.clone(), state }
 }
 
-/// All problems of the parameters in one failure.
-pub fn parameters_invalid(problems: &[FieldProblem]) -> Failure {
-    let each: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.place, problem.message)).collect();
+/// All problems of the parameters in one failure; `within` is where they stand in what was sent, such as `parameters.`.
+pub fn parameters_invalid(problems: &[FieldProblem], within: &str) -> Failure {
+    let each: Vec<String> =
+        problems.iter().map(|problem| format!("{within}{}: {}", problem.place, problem.message)).collect();
     let failure = Failure::new(Code::ParametersInvalid, each.join("; "));
     match problems.first() {
-        Some(first) => failure.at(first.place.clone()),
+        Some(first) => failure.at(format!("{within}{}", first.place)),
         None => failure,
     }
 }

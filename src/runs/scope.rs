@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::Engine;
+use super::end::error_json;
 use super::record::{Pinned, Record, StepState, Trigger};
 use crate::failure::Failure;
 use crate::http::Deadline;
@@ -42,18 +43,10 @@ pub(super) fn scope(record: &Record, pinned: &Pinned, outputs: &Outputs) -> Scop
     }
 }
 
+/// Steps that have ended; one that was skipped is not there, which `has(steps.x)` tells.
 fn steps(record: &Record, outputs: &Outputs) -> Map<String, Value> {
-    let ended = record.steps.iter().filter(|step| step.state != StepState::Pending);
-    ended
-        .map(|step| {
-            let mut seen = match outputs.get(&step.id) {
-                Some(Value::Object(output)) => output.clone(),
-                _ => Map::new(),
-            };
-            seen.entry("skipped").or_insert(json!(step.state == StepState::Skipped));
-            (step.id.clone(), Value::Object(seen))
-        })
-        .collect()
+    let ended = record.steps.iter().filter(|step| step.state == StepState::Succeeded);
+    ended.filter_map(|step| Some((step.id.clone(), outputs.get(&step.id)?.clone()))).collect()
 }
 
 fn run(record: &Record, pinned: &Pinned) -> Map<String, Value> {
@@ -65,8 +58,7 @@ fn run(record: &Record, pinned: &Pinned) -> Map<String, Value> {
         run.insert("dueTime".into(), json!(due));
     }
     if let Some(error) = &record.error {
-        let error = json!({"code": error.code, "detail": error.detail, "step": error.step});
-        run.insert("error".into(), error);
+        run.insert("error".into(), error_json(error));
     }
     run
 }

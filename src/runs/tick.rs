@@ -149,5 +149,5 @@ fn accepted(
     operation: &Operation,
     parameters: &serde_json::Map<String, Value>,
 ) -> Result<serde_json::Map<String, Value>, Failure> {
-    operation.accept(parameters).map_err(|problems| super::parameters_invalid(&problems))
+    operation.accept(parameters).map_err(|problems| super::parameters_invalid(&problems, "schedule.parameters."))
 }

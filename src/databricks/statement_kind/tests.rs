@@ -50,6 +50,8 @@ fn these_are_surely_reads(#[case] sql: &str) {
 #[case("SELECT `open FROM t")]
 #[case("SELECT 1 /* open")]
 #[case("SELECT 1 /* /* */ ; DELETE FROM t; /* */ */")]
+#[case("SELECT 1 -- \\\n/*\n; DELETE FROM t -- */")]
+#[case("SELECT 1 /* /* */ 'x */ ; DELETE FROM t -- '")]
 #[case("SELECT 1 -- \\\n; DELETE FROM t")]
 #[case("SELECT \"a\\\"; DELETE FROM t; --\"")]
 #[case("SELECT 1\u{a0}; DELETE FROM t")]

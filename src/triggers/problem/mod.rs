@@ -29,7 +29,11 @@ const RETRY_AFTER_SECONDS: u64 = 10;
 /// The code that the caller gets. Flows, and the host's proxy, send a POST again after 408, 429 and 5xx; once an
 /// effect may have happened none of these may be answered.
 pub(super) fn effective(failure: &Failure) -> Code {
-    if failure.effect == Effect::Possible && invites_again(row(failure.code).status) { Code::OutcomeUnknown } else { failure.code }
+    if failure.effect == Effect::Possible && invites_again(row(failure.code).status) {
+        Code::OutcomeUnknown
+    } else {
+        failure.code
+    }
 }
 
 /// What flows, and the host's proxy, send a POST again on.
