@@ -73,7 +73,7 @@ async fn a_list_gives_all_names_under_its_folder_and_no_others() {
             put(&ledger, path, "me").await;
         }
         put(&ledger, "opened/r0/00000000", "me").await;
-        let since = jiff::Timestamp::now() - std::time::Duration::from_secs(300);
+        let since = jiff::Timestamp::now() - std::time::Duration::from_mins(5);
         let found = ledger.list("open", soon()).await.expect("a list");
         assert!(found.iter().all(|listed| listed.last_modified > since));
         let mut names: Vec<String> = found.into_iter().map(|listed| listed.path).collect();

@@ -18,5 +18,5 @@ fn entry(writer: &str) -> Bytes {
 }
 
 fn soon() -> Deadline {
-    Deadline::after(Duration::from_secs(60))
+    Deadline::after(Duration::from_mins(1))
 }

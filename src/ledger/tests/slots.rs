@@ -8,7 +8,7 @@ use super::soon;
 use super::store::Faulty;
 use crate::ledger::{Held, LONGEST_HOLD, Ledger, Slot, Watermark};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 async fn take(ledger: &Ledger, by: &str) -> Option<Held> {
     Slot::take(ledger, "dataset/7", by, MINUTE, soon()).await.expect("an answer")
