@@ -6,13 +6,12 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
 use actix_web::web::{self, Data};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use crate::failure::{Code, Failure};
 use crate::settings::{self, Reading, SettingProblem};
@@ -23,10 +22,7 @@ const BACKLOG: i32 = 1024;
 
 /// An idle connection stays open longer than the host's client keeps it (.NET closes idle ones after one minute), so
 /// that it is the host that closes. Otherwise it could send into a connection that we are just closing.
-const KEEP_ALIVE: Duration = Duration::from_secs(300);
-
-/// How long a request's head may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+const KEEP_ALIVE: Duration = Duration::from_mins(5);
 
 /// The server, listening.
 #[derive(Debug)]
@@ -63,14 +59,20 @@ impl App {
         warm_up: impl Future<Output = Warm<W>> + Send + 'static,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Server> {
-        let grace = limits.grace.as_secs();
-        let shell = Data::new(Shell { functions, limits, runtime: Handle::current(), warm_up: WarmUp::start(warm_up) });
+        let (grace, head_timeout) = (limits.grace.as_secs(), limits.head);
+        let shell = Data::new(Shell {
+            functions,
+            limits,
+            runtime: Handle::current(),
+            started: Instant::now(),
+            warm_up: WarmUp::start(warm_up),
+        });
         let server = actix_web::HttpServer::new(move || {
             actix_web::App::new().app_data(shell.clone()).default_service(web::to(enter::<W>))
         });
         Ok(server
             .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(HEAD_TIMEOUT)
+            .client_request_timeout(head_timeout)
             .shutdown_timeout(grace)
             .shutdown_signal(stop)
             .listen(self.listener)?
@@ -80,7 +82,7 @@ impl App {
 
 /// Everything that is slow, once we listen. A wrong setting does not end the process: three exits would stop the
 /// host with no reason shown. It stays up, names the setting to callers, and lets messages wait.
-pub async fn warm_up(reading: Reading, started: Instant) -> Warm<Work> {
+pub fn warm_up(reading: Reading) -> Warm<Work> {
     for warning in settings::host_json_warnings(&reading.host.app_root) {
         tracing::warn!(warning, "host.json");
     }
@@ -89,7 +91,7 @@ pub async fn warm_up(reading: Reading, started: Instant) -> Warm<Work> {
     }
     match reading.settings {
         Ok(settings) => {
-            let (requests, runs) = wiring::wire(&settings, started)?;
+            let (requests, runs) = wiring::wire(&settings)?;
             Ok(Arc::new(Work { requests, runs }))
         }
         Err(problems) => Err(misconfigured(&problems)),

@@ -6,5 +6,5 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    causeway::cli::run(std::env::args_os()).await
+    ExitCode::from(causeway::cli::run(std::env::args_os()).await)
 }

@@ -5,6 +5,10 @@ import re
 import duckdb
 
 
+# Goes before the text of `raise_error`, so that it is told from the engine's own errors.
+RAISED = "raised by the statement: "
+
+
 class StatementFailed(Exception):
     """A statement that ends as FAILED."""
 
@@ -54,6 +58,7 @@ def syntax(text, near, line=1, position=0):
 
 # (pattern in DuckDB's message, error class, text with the pattern's groups, SQLSTATE)
 _KNOWN = [
+    (RAISED + "(.*)", "USER_RAISED_EXCEPTION", "{0}", "P0001"),
     (r"Table with name (\S+) does not exist", "TABLE_OR_VIEW_NOT_FOUND",
      "The table or view {0} cannot be found. Verify the spelling and correctness of the schema and catalog.", "42P01"),
     (r"Schema with name (\S+) does not exist", "SCHEMA_NOT_FOUND",

@@ -4,6 +4,7 @@ import json
 import threading
 
 import duckdb
+from sqlglot import exp
 
 import commands
 import failures
@@ -70,7 +71,7 @@ def run(lakehouse, session, request):
     try:
         if statement.kind == "query":
             session.execute(statement.sql, bound or None)
-            return _rows(session, zone, request)
+            return _rows(session, zone, request, statement.void)
         if statement.kind in ("show", "describe", "use", "explain"):
             return commands.run(lakehouse, session, statement, request)
         if statement.kind == "definition":
@@ -81,6 +82,21 @@ def run(lakehouse, session, request):
 
 
 def _definition(session, statement):
+    tree = statement.tree
+    listed = tree.args.get("actions") if isinstance(tree, exp.Alter) else None
+    if listed and isinstance(listed[0], exp.Schema):
+        # ADD COLUMNS (a INT, b INT): DuckDB adds one at a time.
+        session.execute("BEGIN")
+        try:
+            for column in listed[0].expressions:
+                one = tree.copy()
+                one.set("actions", [column.copy()])
+                session.execute(one.sql("duckdb", comments=False))
+            session.execute("COMMIT")
+        except BaseException:
+            session.execute("ROLLBACK")
+            raise
+        return Result()
     session.execute(statement.sql)
     return Result()
 
@@ -106,7 +122,7 @@ def _overwrite(session, statement, bound):
     """INSERT OVERWRITE replaces all rows in one transaction."""
     tree = statement.tree.copy()
     tree.set("overwrite", False)
-    target = tree.this.this if hasattr(tree.this, "this") and tree.this.__class__.__name__ == "Schema" else tree.this
+    target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     session.execute("BEGIN")
     try:
         session.execute("DELETE FROM " + target.sql("duckdb"))
@@ -120,9 +136,11 @@ def _overwrite(session, statement, bound):
     return Result.of([("num_affected_rows", *number), ("num_inserted_rows", *number)], [[count, count]])
 
 
-def _rows(session, zone, request):
+def _rows(session, zone, request, void):
     kinds = [entry[1] for entry in session.description]
     columns = [values.column(failures.shown(entry[0]), i, entry[1]) for i, entry in enumerate(session.description)]
+    for position in void:
+        columns[position].update(type_text="VOID", type_name="NULL")
     zone = values.zone_of(zone)
     writers = [values.writer(kind, zone) for kind in kinds]
     chunk_rows = request.get("chunkRows") or 32768

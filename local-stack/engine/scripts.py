@@ -34,6 +34,7 @@ class _Spark:
                 self._lakehouse, self._job.use(session), {"statement": statement, "parameters": named}
             )
         finally:
+            self._job.release()
             session.close()
         names = [column["name"] for column in result.columns or []]
         return _Frame([dict(zip(names, row)) for _, text in result.chunks for row in json.loads(text)])

@@ -5,6 +5,7 @@ import datetime
 import decimal
 import json
 import math
+import struct
 import zoneinfo
 
 # DuckDB's type -> (type_name, type_text). HUGEINT is what DuckDB's sum() gives where Spark's gives BIGINT.
@@ -85,8 +86,10 @@ def writer(kind, zone):
         return lambda value: "true" if value else "false"
     if identity == "decimal":
         return lambda value: format(value, "f")
-    if identity in ("float", "double"):
+    if identity == "double":
         return java_double
+    if identity == "float":
+        return lambda value: java_double(_short(value))
     if identity == "blob":
         return lambda value: base64.b64encode(value).decode()
     if text == "timestamp with time zone":
@@ -114,6 +117,15 @@ def java_double(value):
     exponent += len(digits) - 1
     rest = digits[1:].rstrip("0") or "0"
     return f"{'-' if sign else ''}{digits[0]}.{rest}E{exponent}"
+
+
+def _short(value):
+    """The double with the fewest digits that is the same 32-bit float."""
+    for digits in range(6, 10):
+        short = float(f"{value:.{digits}g}")
+        if struct.pack("f", short) == struct.pack("f", value):
+            return short
+    return value
 
 
 def instant(value, zone):

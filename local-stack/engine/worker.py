@@ -17,6 +17,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 
 import commands
@@ -59,8 +60,8 @@ def lakehouse_of(name):
 class Job:
     """What a cancel can reach: the session in use, once there is one."""
 
-    def __init__(self, identity):
-        self.identity, self.session, self.canceled = identity, None, False
+    def __init__(self, identity, lakehouse):
+        self.identity, self.lakehouse, self.session, self.canceled = identity, lakehouse, None, False
 
     def use(self, session):
         with _state:
@@ -70,6 +71,10 @@ class Job:
             raise failures.Canceled()
         return session
 
+    def release(self):
+        with _state:
+            self.session = None
+
 
 def execute(job, request):
     lakehouse = lakehouse_of(request["lakehouse"])
@@ -77,8 +82,7 @@ def execute(job, request):
     try:
         result = run(lakehouse, job.use(session), request)
     finally:
-        with _state:
-            job.session = None
+        job.release()
         session.close()
     # Chunks are JSON text already: they go into the line as they are.
     chunks = ",".join(f'{{"rows":{rows},"data":{data}}}' for rows, data in result.chunks)
@@ -143,14 +147,27 @@ def serve(job, request):
             _running.pop(job.identity, None)
 
 
-def cancel(target):
+def cancel(job):
+    """Interrupts until the job is over: an interrupt that comes just before the query begins is lost."""
     with _state:
-        job = _running.get(target)
-        if job is None:
-            return
         job.canceled = True
-        if job.session is not None:
-            job.session.interrupt()
+    while True:
+        with _state:
+            if job.identity not in _running:
+                return
+            if job.session is not None:
+                job.session.interrupt()
+        time.sleep(0.05)
+
+
+def close(lakehouse):
+    """Forgets a lakehouse; its memory goes with the last session that uses it."""
+    with _opening:
+        _lakehouses.pop(lakehouse, None)
+    with _state:
+        left = [job for job in _running.values() if job.lakehouse == lakehouse]
+    for job in left:
+        threading.Thread(target=cancel, args=(job,), daemon=True).start()
 
 
 def main():
@@ -158,20 +175,23 @@ def main():
     for line in sys.stdin:
         request = json.loads(line)
         if request["op"] == "cancel":
-            cancel(request["target"])
-            continue
-        if request["op"] == "close":
-            with _opening:
-                gone = _lakehouses.pop(request["lakehouse"], None)
-            if gone is not None:
-                gone.root.close()
-            continue
-        job = Job(request["id"])
-        with _state:
-            _running[job.identity] = job
-        threading.Thread(target=serve, args=(job, request), daemon=True).start()
-    os._exit(0)
+            with _state:
+                job = _running.get(request["target"])
+            if job is not None:
+                threading.Thread(target=cancel, args=(job,), daemon=True).start()
+        elif request["op"] == "close":
+            close(request["lakehouse"])
+        else:
+            job = Job(request["id"], request.get("lakehouse"))
+            with _state:
+                _running[job.identity] = job
+            threading.Thread(target=serve, args=(job, request), daemon=True).start()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BaseException:
+        traceback.print_exc()
+    # Not by the interpreter's own end, which would wait for, or tear down, threads that are inside DuckDB.
+    os._exit(0)

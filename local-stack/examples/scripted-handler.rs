@@ -34,10 +34,6 @@ async fn main() -> io::Result<()> {
     println!("{}", json!({"started": std::process::id(), "port": port, "arguments": arguments()}));
     match action(&script["start"], "start").as_str() {
         "never-listens" => std::future::pending::<()>().await,
-        "accepts-in-silence" => {
-            let _listener = TcpListener::bind(("127.0.0.1", port)).await?;
-            std::future::pending::<()>().await;
-        }
         other => leave(other),
     }
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;

@@ -150,6 +150,33 @@ mod tests {
     }
 
     #[test]
+    fn two_who_ask_at_once_get_one_environment_that_was_made_once() {
+        let data = std::env::temp_dir().join(format!("causeway-python-{}", uuid::Uuid::new_v4()));
+        let said = std::sync::Mutex::new(Vec::new());
+        let note = |line: &str| said.lock().expect("no panic").push(line.to_owned());
+        let ask = || environment(&data, "empty", "# nothing\n", &note).expect("an environment");
+        let (one, other) = std::thread::scope(|scope| {
+            let (one, other) = (scope.spawn(ask), scope.spawn(ask));
+            (one.join().expect("no panic"), other.join().expect("no panic"))
+        });
+        assert_eq!(one, other);
+        assert!(interpreter(&one).exists());
+        let done = said.lock().expect("no panic").iter().filter(|line| line.contains("are installed")).count();
+        assert_eq!(done, 1);
+        fs::remove_dir_all(&data).expect("the folder");
+    }
+
+    #[test]
+    fn a_package_that_does_not_exist_is_an_error_with_the_words_of_pip() {
+        let data = std::env::temp_dir().join(format!("causeway-python-{}", uuid::Uuid::new_v4()));
+        // A path and not a name, so that no index is asked.
+        let error = environment(&data, "wrong", "./no-such-package\n", &|_| {}).expect_err("no such package");
+        assert!(error.to_string().contains("pip install failed"), "{error}");
+        assert!(error.to_string().contains("no-such-package"), "{error}");
+        fs::remove_dir_all(&data).expect("the folder");
+    }
+
+    #[test]
     fn another_text_is_another_environment() {
         assert_ne!(fingerprint("duckdb==2.0.0"), fingerprint("duckdb==2.0.1"));
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use crate::databricks::{Databricks, OAuthM2m, PersonalAccessToken};
 use crate::entra::{self, TokenSource};
 use crate::failure::{Code, Failure};
@@ -23,8 +21,8 @@ const STORAGE: &str = "https://storage.azure.com";
 /// The audience of Service Bus, the same in every cloud.
 const SERVICE_BUS: &str = "https://servicebus.azure.net";
 
-/// Clients, then the engine, then the requests. `started` is when the process began.
-pub(super) fn wire(settings: &Settings, started: Instant) -> Result<(Requests, Runs), Failure> {
+/// Clients, then the engine, then the requests.
+pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     let http = Http::new()?;
     let identity = |audience: &str| entra::managed_identity(&settings.entra, audience, &http);
     let credential = entra::credential(&settings.entra, &http)?;
@@ -70,15 +68,8 @@ pub(super) fn wire(settings: &Settings, started: Instant) -> Result<(Requests, R
         settings: settings.runs.clone(),
         queues: settings.service_bus.clone(),
     });
-    let requests = Requests::new(
-        neighbours,
-        ledger,
-        secrets,
-        runs.clone(),
-        settings.requests.clone(),
-        settings.runs.clone(),
-        started,
-    );
+    let requests =
+        Requests::new(neighbours, ledger, secrets, runs.clone(), settings.requests.clone(), settings.runs.clone());
     Ok((requests, runs))
 }
 

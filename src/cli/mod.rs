@@ -5,7 +5,6 @@ pub mod schema;
 mod serve;
 
 use std::io::Write as _;
-use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -41,33 +40,50 @@ enum Command {
     ErrorCodes,
 }
 
-/// Runs the command that the process was started with.
-pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+/// Runs the command that the process was started with; gives its exit code.
+pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are printed to stdout and are no error.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() { USAGE } else { 0 };
         }
     };
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => ExitCode::from(serve::serve(&ProcessEnvironment).await),
+        Command::Serve => serve::serve(&ProcessEnvironment).await,
         Command::Check { folder } => {
             let reading = Reading::from(&ProcessEnvironment);
             let warnings = settings::host_json_warnings(&reading.host.app_root);
             let report = check::run(&reading, &ProcessEnvironment, folder.as_deref(), &warnings);
             let _ = print(&report.text);
-            ExitCode::from(report.exit_code)
+            report.exit_code
         }
         Command::Schema => print(&schema::run()),
         Command::ErrorCodes => print(&triggers::error_codes_page()),
     }
 }
 
-fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(FAILED),
+fn print(text: &str) -> u8 {
+    if std::io::stdout().write_all(text.as_bytes()).is_ok() { 0 } else { FAILED }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn exit_code(arguments: &[&str]) -> u8 {
+        run(arguments.iter().map(std::ffi::OsString::from)).await
+    }
+
+    #[tokio::test]
+    async fn a_command_line_that_makes_no_sense_exits_with_64() {
+        assert_eq!(exit_code(&["causeway", "sevre"]).await, USAGE);
+        assert_eq!(exit_code(&["causeway", "serve", "--fast"]).await, USAGE);
+    }
+
+    #[tokio::test]
+    async fn help_is_no_error() {
+        assert_eq!(exit_code(&["causeway", "--help"]).await, 0);
     }
 }

@@ -6,7 +6,6 @@
 use std::io;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::FAILED;
 use crate::app::{self, App};
@@ -20,7 +19,6 @@ const TERMINATED: u8 = 143;
 
 /// Serves until a signal. The exit code is never 0.
 pub(super) async fn serve(variables: &dyn Variables) -> u8 {
-    let started = Instant::now();
     let reading = Reading::from(variables);
     // Before the log, before any client: the host is asking already.
     let app = match App::bind(reading.host.port) {
@@ -29,7 +27,7 @@ pub(super) async fn serve(variables: &dyn Variables) -> u8 {
     };
     telemetry::init(&reading.telemetry);
     tracing::info!(port = app.port(), version = env!("CARGO_PKG_VERSION"), "listening");
-    match until_signal(app, reading, started).await {
+    match until_signal(app, reading).await {
         Ok(code) => code,
         Err(error) => failed("could not serve", &error),
     }
@@ -42,7 +40,7 @@ fn failed(what: &str, error: &io::Error) -> u8 {
     FAILED
 }
 
-async fn until_signal(app: App, reading: Reading, started: Instant) -> io::Result<u8> {
+async fn until_signal(app: App, reading: Reading) -> io::Result<u8> {
     let mut signals = Signals::listen()?;
     let (stop, stopped) = oneshot::channel::<()>();
     let limits = Limits {
@@ -52,7 +50,7 @@ async fn until_signal(app: App, reading: Reading, started: Instant) -> io::Resul
             .map_or(Limits::default().message_deadline, |settings| settings.runs.message_deadline),
         ..Limits::default()
     };
-    let server = app.serve(FUNCTIONS, limits, app::warm_up(reading, started), async {
+    let server = app.serve(FUNCTIONS, limits, async { app::warm_up(reading) }, async {
         let _ = stopped.await;
     })?;
     tokio::pin!(server);

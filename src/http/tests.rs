@@ -76,7 +76,9 @@ async fn read_request(stream: &mut TcpStream) {
 
 async fn send(kind: RequestKind, script: &'static [Act]) -> Result<Reply, HttpError> {
     let (url, _serving) = neighbour(script).await;
-    Http::new().unwrap().send(kind, Outbound::post(url), Deadline::after(Duration::from_secs(30))).await
+    let http = Http::new().unwrap();
+    let sending = http.send(kind, Outbound::post(url), Deadline::after(Duration::from_secs(30)));
+    tokio::time::timeout(Duration::from_secs(40), sending).await.expect("no pause outlasts the deadline")
 }
 
 #[rstest]

@@ -23,7 +23,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -39,11 +38,8 @@ pub use call::{Answer, AnswerKind, Call, Mode};
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);
 /// The longest wait that is granted: Power Automate gives up after 120 s.
 const LONGEST_WAIT: Duration = Duration::from_secs(105);
-/// The longest wait just after the process has started: the caller's 120 s began before we did.
-const LONGEST_WAIT_AT_FIRST: Duration = Duration::from_secs(80);
-const AT_FIRST: Duration = Duration::from_secs(60);
-/// Kept back from a call's deadline, to answer.
-const TO_ANSWER: Duration = Duration::from_secs(3);
+/// Kept back from a call's deadline, to answer. The deadline of a young process is sooner, and its waits with it.
+const TO_ANSWER: Duration = Duration::from_secs(5);
 
 /// Everything an HTTP function can ask for; cheap to clone.
 #[derive(Clone)]
@@ -56,7 +52,6 @@ struct Inner {
     runs: Runs,
     settings: settings::Requests,
     runs_settings: settings::Runs,
-    started: Instant,
     seen: Mutex<Option<ready::Seen>>,
 }
 
@@ -67,7 +62,6 @@ impl fmt::Debug for Requests {
 }
 
 impl Requests {
-    /// `started` is when the process began.
     pub fn new(
         neighbours: Neighbours,
         ledger: Ledger,
@@ -75,15 +69,13 @@ impl Requests {
         runs: Runs,
         settings: settings::Requests,
         runs_settings: settings::Runs,
-        started: Instant,
     ) -> Self {
         let seen = Mutex::new(None);
-        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, runs_settings, started, seen }))
+        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, runs_settings, seen }))
     }
 
     /// Until when this call may wait for its work.
     fn wait(&self, call: &Call) -> Result<Deadline, Failure> {
-        let longest = if self.0.started.elapsed() < AT_FIRST { LONGEST_WAIT_AT_FIRST } else { LONGEST_WAIT };
         let wanted = match call.mode {
             Mode::Start => Duration::ZERO,
             Mode::Wait(wanted) => wanted.unwrap_or(DEFAULT_WAIT),
@@ -91,7 +83,7 @@ impl Requests {
         if wanted > LONGEST_WAIT {
             return Err(Failure::new(Code::QueryInvalid, "`waitSeconds` is at most 105.").at("waitSeconds"));
         }
-        Ok(call.deadline.less(TO_ANSWER).within(wanted.min(longest)))
+        Ok(call.deadline.less(TO_ANSWER).within(wanted))
     }
 
     /// A deadline for one look, which may come a little after the wait is over.

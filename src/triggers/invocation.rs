@@ -240,6 +240,23 @@ mod tests {
         assert_eq!(message(&json!({ "Data": { "message": "" } })).body, b"".as_ref());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_survive_the_envelope(raw: Vec<u8>) {
+            proptest::prop_assert_eq!(message(&json!({ "Data": { "message": STANDARD.encode(&raw) } })).body, raw);
+        }
+
+        #[test]
+        fn no_envelope_is_a_panic(data: Vec<u8>, text: String) {
+            let _ = Envelope::parse(&data).and_then(Envelope::message);
+            let envelope = json!({ "Data": { "message": text }, "Metadata": { "SequenceNumber": text,
+                "DeliveryCount": text, "EnqueuedTime": text, "ApplicationProperties": text } });
+            let _ = Envelope::parse(envelope.to_string().as_bytes()).unwrap().message();
+            let timer = json!({ "Data": { "timer": text } });
+            let _ = Envelope::parse(timer.to_string().as_bytes()).unwrap().timer();
+        }
+    }
+
     #[test]
     fn an_envelope_without_a_message_is_refused() {
         for envelope in

@@ -7,11 +7,17 @@ use std::time::Duration;
 pub struct Limits {
     /// From arrival until an HTTP call is answered. Power Automate gives up after 120 s.
     pub http_deadline: Duration,
+    /// The same for calls that may have waited for this process to start, and how long a process counts as young:
+    /// their caller's 120 s began before we could see them.
+    pub young_http_deadline: Duration,
+    pub young: Duration,
     /// From arrival until a message or timer invocation ends (`CAUSEWAY_MESSAGE_SECONDS`), far below the host's
     /// `functionTimeout`, whose passing kills the whole process.
     pub message_deadline: Duration,
     /// How long after its deadline a handler that forgot it is cut off.
     pub overrun: Duration,
+    /// How long a request's head may take.
+    pub head: Duration,
     /// Longest pause between two pieces of a request's body.
     pub body_pause: Duration,
     /// Largest body of an HTTP call, in bytes, after decompression.
@@ -22,16 +28,38 @@ pub struct Limits {
     pub grace: Duration,
 }
 
+impl Limits {
+    /// How long a call may take that arrives at this age of the process.
+    pub(super) fn http_deadline_at(&self, age: Duration) -> Duration {
+        if age < self.young { self.young_http_deadline.min(self.http_deadline) } else { self.http_deadline }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             http_deadline: Duration::from_secs(110),
-            message_deadline: Duration::from_secs(240),
+            young_http_deadline: Duration::from_secs(85),
+            young: Duration::from_mins(1),
+            message_deadline: Duration::from_mins(4),
             overrun: Duration::from_secs(2),
+            head: Duration::from_secs(15),
             body_pause: Duration::from_secs(30),
             http_body: 32 << 20,
             envelope: 200 << 20,
             grace: Duration::from_secs(25),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_to_a_young_process_is_answered_sooner() {
+        let limits = Limits::default();
+        assert_eq!(limits.http_deadline_at(Duration::ZERO), Duration::from_secs(85));
+        assert_eq!(limits.http_deadline_at(limits.young), Duration::from_secs(110));
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Shell<W: 'static> {
     pub(crate) limits: Limits,
     /// Where handlers run: the main runtime, not that of a connection.
     pub(crate) runtime: Handle,
+    /// When the process began to answer.
+    pub(crate) started: Instant,
     pub(crate) warm_up: WarmUp<W>,
 }
 
@@ -44,7 +46,10 @@ pub(crate) async fn enter<W: Send + Sync + 'static>(
         let woken = |function: &&Function<W>| !matches!(function.trigger, Trigger::Http { .. });
         shell.functions.iter().filter(woken).find(|function| function.name == name)
     });
-    let allowance = if function.is_some() { shell.limits.message_deadline } else { shell.limits.http_deadline };
+    let allowance = match function {
+        Some(_) => shell.limits.message_deadline,
+        None => shell.limits.http_deadline_at(shell.started.elapsed()),
+    };
     let invocation = Invocation {
         id: invocation_id(&request),
         function: function.map_or("-", |function| function.name),
@@ -86,7 +91,7 @@ pub(super) async fn read_body(
         let chunk = match tokio::time::timeout_at(soonest, chunks.next()).await {
             Err(_) => return Err(Failure::new(Code::BodyMalformed, "The body stopped arriving.")),
             Ok(None) => break,
-            Ok(Some(chunk)) => chunk.map_err(cut)?,
+            Ok(Some(chunk)) => chunk.map_err(|error| cut(&error))?,
         };
         if first.len() + body.len() + chunk.len() > most {
             let detail = format!("The body is larger than {} MiB.", most >> 20);
@@ -103,7 +108,7 @@ pub(super) async fn read_body(
     Ok(if body.is_empty() { first } else { body.freeze() })
 }
 
-fn cut(error: PayloadError) -> Failure {
+fn cut(error: &PayloadError) -> Failure {
     let detail = match error {
         PayloadError::Incomplete(_) => "The body ended too soon.",
         _ => "The body could not be read.",

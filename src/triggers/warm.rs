@@ -34,6 +34,8 @@ impl<W: Send + Sync + 'static> WarmUp<W> {
                 Ok(_) => tracing::info!("warmed up"),
                 Err(failure) => tracing::error!(code = %failure.code, error = failure.chain(), "warm-up failed"),
             }
+            // The causes are in the log now; every invocation would repeat them.
+            let warm = warm.map_err(|failure| Failure { source: None, ..failure });
             // Nobody listens only when the server is already gone.
             let _ = sender.send(Some(warm));
         });
@@ -43,9 +45,9 @@ impl<W: Send + Sync + 'static> WarmUp<W> {
     /// Its end, or a failure when that does not come before the deadline.
     pub(crate) async fn wait(&self, deadline: Deadline) -> Warm<W> {
         let mut receiver = self.0.clone();
-        let known = match tokio::time::timeout_at(deadline.instant(), receiver.wait_for(Option::is_some)).await {
-            Err(_) => return Err(Failure::new(Code::DeadlineExceeded, "Causeway is still starting. Try again.")),
-            Ok(known) => known,
+        let ended = tokio::time::timeout_at(deadline.instant(), receiver.wait_for(Option::is_some)).await;
+        let Ok(known) = ended else {
+            return Err(Failure::new(Code::DeadlineExceeded, "Causeway is still starting. Try again."));
         };
         match known.as_deref() {
             Ok(Some(warm)) => warm.clone(),

@@ -59,6 +59,12 @@ first = next(iter(container.list_blobs(name_starts_with="runs/")))
 assert first.etag == written["etag"].strip('"') and first.size == 20, first
 assert sorted(one.name for one in container.walk_blobs()) == ["empty", "list/", "runs/"]
 
+deleted = list(container.delete_blobs(names[1], names[2]))
+assert [one.status_code for one in deleted] == [202, 202], deleted
+assert list(container.list_blob_names(name_starts_with="list/")) == [names[0], *names[3:]]
+mixed = list(container.delete_blobs(names[1], names[3], raise_on_any_failure=False))
+assert [one.status_code for one in mixed] == [404, 202], mixed
+
 container.delete_blob(names[0])
 try:
     container.delete_blob(names[0])

@@ -89,17 +89,17 @@ pub(super) fn list(
         [("Prefix", prefix), ("Marker", field("marker")), ("MaxResults", field("maxresults")), ("Delimiter", delimiter)]
     {
         if !value.is_empty() {
-            xml.push_str(&format!("<{element}>{}</{element}>", escape(value)));
+            xml.extend(["<", element, ">", &escape(value), "</", element, ">"]);
         }
     }
     xml.push_str("<Blobs>");
     for item in &page {
         match item {
-            Item::Prefix(name) => xml.push_str(&format!("<BlobPrefix><Name>{}</Name></BlobPrefix>", escape(name))),
+            Item::Prefix(name) => xml.extend(["<BlobPrefix><Name>", &escape(name), "</Name></BlobPrefix>"]),
             Item::Blob(name, blob) => xml.push_str(&entry(name, blob, with_metadata)),
         }
     }
-    xml.push_str(&format!("</Blobs><NextMarker>{next}</NextMarker></EnumerationResults>"));
+    xml.extend(["</Blobs><NextMarker>", &next, "</NextMarker></EnumerationResults>"]);
     let mut headers = HeaderMap::new();
     put(&mut headers, "content-type", "application/xml");
     with_body(StatusCode::OK, headers, Body::from(xml))
@@ -107,9 +107,11 @@ pub(super) fn list(
 
 fn entry(name: &str, blob: &Stored, with_metadata: bool) -> String {
     let metadata = if with_metadata {
-        let inner: String =
-            blob.metadata.iter().map(|(name, value)| format!("<{name}>{}</{name}>", escape(value))).collect();
-        format!("<Metadata>{inner}</Metadata>")
+        let mut inner = String::from("<Metadata>");
+        for (name, value) in &blob.metadata {
+            inner.extend(["<", name, ">", &escape(value), "</", name, ">"]);
+        }
+        inner + "</Metadata>"
     } else {
         String::new()
     };

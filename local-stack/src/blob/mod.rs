@@ -1,6 +1,8 @@
 //! The stand-in for Azure Blob Storage: containers and block blobs, as much as an append-only log needs. Not here:
-//! blocks, leases, snapshots, tiers, shared keys. The store is `store.rs`, the requests `wire.rs`, lists `list.rs`.
+//! blocks, leases, snapshots, tiers, shared keys. The store is `store.rs`, the requests `wire.rs`, lists `list.rs`,
+//! several deletes at once `batch.rs`.
 
+mod batch;
 mod list;
 mod reply;
 mod store;

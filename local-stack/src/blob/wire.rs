@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use super::reply::{
     blob_not_found, condition_not_met, container_not_found, empty, error, properties, put, stamp, with_body,
 };
 use super::store::{Put, Stored};
-use super::{AUDIENCE, BlobAccess, Service, list};
+use super::{AUDIENCE, BlobAccess, Service, batch, list};
 use crate::entra::Refusal;
 
 pub(super) async fn answer(State(service): State<Arc<Service>>, request: Request<Body>) -> Response<Body> {
@@ -37,11 +37,11 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, request: Request
         return error(StatusCode::BAD_REQUEST, "InvalidInput", "One of the request inputs is not valid.");
     };
     match name.filter(|name| !name.is_empty()) {
-        None => of_container(&service, &parts.method, container, &query, &parts.headers),
-        Some(name) if query.contains_key("comp") => {
-            let _ = name;
-            not_implemented()
+        None if parts.method == Method::POST && query.get("comp").map(String::as_str) == Some("batch") => {
+            batch::batch(&service, container, &parts.headers, &bytes).await
         }
+        None => of_container(&service, &parts.method, container, &query, &parts.headers),
+        Some(_) if query.contains_key("comp") => not_implemented(),
         Some(name) => match parts.method {
             Method::PUT => put_blob(&service, container, name, bytes, &parts.headers),
             Method::GET | Method::HEAD => get_blob(&service, &parts.method, container, name, &parts.headers),
@@ -56,24 +56,26 @@ pub(super) async fn answer(State(service): State<Arc<Service>>, request: Request
 }
 
 fn admit(service: &Service, headers: &HeaderMap) -> Result<(), Response<Body>> {
+    authenticate(service, headers)?;
+    // Tokens are taken from this version on ("Versioning for Azure Storage").
+    let old = |version: &HeaderValue| version.as_bytes() < b"2017-11-09".as_slice();
+    if matches!(service.access, BlobAccess::Bearer(_)) && headers.get("x-ms-version").is_none_or(old) {
+        let message = "The value for one of the HTTP headers is not in the correct format.";
+        return Err(error(StatusCode::BAD_REQUEST, "InvalidHeaderValue", message));
+    }
+    Ok(())
+}
+
+pub(super) fn authenticate(service: &Service, headers: &HeaderMap) -> Result<(), Response<Body>> {
     let BlobAccess::Bearer(tokens) = &service.access else { return Ok(()) };
     let own = format!("https://{}.blob.core.windows.net", service.account);
-    let (code, message) = match tokens.check_headers(headers, &[AUDIENCE, &own]) {
-        // Tokens are taken from this version on ("Versioning for Azure Storage").
-        Ok(_) if headers.get("x-ms-version").is_none_or(|version| version.as_bytes() < b"2017-11-09".as_slice()) => {
-            let message = "The value for one of the HTTP headers is not in the correct format.";
-            return Err(error(StatusCode::BAD_REQUEST, "InvalidHeaderValue", message));
-        }
+    let code = match tokens.check_headers(headers, &[AUDIENCE, &own]) {
         Ok(_) => return Ok(()),
-        Err(Refusal::Missing) => (
-            "NoAuthenticationInformation",
-            "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.",
-        ),
-        Err(_) => (
-            "InvalidAuthenticationInfo",
-            "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.",
-        ),
+        Err(Refusal::Missing) => "NoAuthenticationInformation",
+        Err(_) => "InvalidAuthenticationInfo",
     };
+    let message =
+        "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.";
     let mut refused = error(StatusCode::UNAUTHORIZED, code, message);
     let challenge = format!(
         "Bearer authorization_uri=https://login.microsoftonline.com/{}/oauth2/authorize resource_id={AUDIENCE}",
@@ -206,7 +208,7 @@ fn get_blob(service: &Service, method: &Method, container: &str, name: &str, hea
     if method == Method::HEAD { empty(status, about) } else { with_body(status, about, Body::from(body)) }
 }
 
-fn delete_blob(service: &Service, container: &str, name: &str, headers: &HeaderMap) -> Response<Body> {
+pub(super) fn delete_blob(service: &Service, container: &str, name: &str, headers: &HeaderMap) -> Response<Body> {
     if !service.store.has_container(container) {
         return container_not_found();
     }

@@ -96,10 +96,25 @@ pub(super) async fn check(State(workspace): State<Shared>, request: Request, nex
     }
 }
 
+/// `GET /.well-known/databricks-config` (SDK, HostMetadata). The SDK finds the token endpoint through it: since 0.156 it
+/// does not do without.
+pub(super) async fn host_metadata(headers: HeaderMap) -> Response<Body> {
+    ok(&json!({
+        "oidc_endpoint": format!("{}/oidc", base(&headers)),
+        "account_id": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d",
+        "workspace_id": "4120538711902046",
+        "cloud": "Azure",
+    }))
+}
+
+fn base(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1");
+    format!("http://{host}")
+}
+
 /// The discovery document; its members are those of a recorded one.
 pub(super) async fn discovery(headers: HeaderMap) -> Response<Body> {
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1");
-    let base = format!("http://{host}/oidc");
+    let base = format!("{}/oidc", base(&headers));
     ok(&json!({
         "authorization_endpoint": format!("{base}/v1/authorize"),
         "token_endpoint": format!("{base}/v1/token"),

@@ -19,6 +19,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/__stand-in/hold", post(hold))
         .route("/__stand-in/release", post(release))
+        .route("/__stand-in/fail", post(fail))
         .route("/__stand-in/canned", post(canned))
         .route("/__stand-in/clock", post(clock))
         .route("/__stand-in/clock/step", post(step))
@@ -44,6 +45,23 @@ async fn hold(State(workspace): State<Shared>, body: Bytes) -> Reply {
 
 async fn release(State(workspace): State<Shared>) -> Reply {
     workspace.holds.release();
+    Ok(ok(&json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Fail {
+    statement_contains: String,
+    message: String,
+    sql_state: Option<String>,
+    /// 1 when absent.
+    times: Option<usize>,
+}
+
+async fn fail(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let fail: Fail = parsed(&body)?;
+    let times = fail.times.unwrap_or(1);
+    workspace.holds.fail(&fail.statement_contains, &fail.message, fail.sql_state.as_deref(), times);
     Ok(ok(&json!({})))
 }
 

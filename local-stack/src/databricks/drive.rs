@@ -31,6 +31,9 @@ pub(super) async fn drive(workspace: Shared, statement: Arc<Statement>) {
 
 async fn execute(workspace: &Shared, statement: &Statement) -> Phase {
     let request = &statement.request;
+    if let Some(failure) = workspace.holds.refused(&request.statement) {
+        return Phase::Failed(failure);
+    }
     if let Some(rows) = workspace.canned.find(&request.statement) {
         return Phase::Succeeded(rows);
     }
@@ -58,14 +61,16 @@ async fn execute(workspace: &Shared, statement: &Statement) -> Phase {
             "chunkRows": workspace.options.chunk_rows,
         }),
     );
-    let number = call.number;
-    let answer = tokio::select! {
-        answer = call.answer() => answer,
-        () = statement.canceled() => {
-            engine.cancel(number);
-            // What it says now counts: an interrupt can come too late.
-            call.answer().await
-        }
+    let early = tokio::select! {
+        answer = call.answer() => Some(answer),
+        () = statement.canceled() => None,
+    };
+    let answer = if let Some(answer) = early {
+        answer
+    } else {
+        call.cancel();
+        // What it says now counts: an interrupt can come too late.
+        call.answer().await
     };
     match answer {
         Answer::Canceled => Phase::Canceled,

@@ -73,21 +73,36 @@ pub(super) struct Engine {
     next: AtomicU64,
 }
 
-/// A request that is under way; its number is what cancels it.
+/// A request that is under way. Dropped before its answer, it is canceled: nobody would hear of its effects.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) number: u64,
+    number: u64,
     answer: oneshot::Receiver<Answer>,
+    answered: bool,
+    lines: mpsc::Sender<String>,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.cancel();
+        }
+    }
 }
 
 impl Call {
     pub(super) async fn answer(&mut self) -> Answer {
-        (&mut self.answer).await.unwrap_or_else(|_| {
-            Answer::Failed(EngineFailure {
-                message: "The SQL engine of the local stack stopped.".into(),
-                sql_state: None,
-            })
+        let answer = (&mut self.answer).await;
+        self.answered = true;
+        answer.unwrap_or_else(|_| {
+            let message = "The SQL engine of the local stack stopped.".into();
+            Answer::Failed(EngineFailure { message, sql_state: None })
         })
+    }
+
+    /// Interrupts it; it may still finish.
+    pub(super) fn cancel(&self) {
+        let _ = self.lines.send(json!({"op": "cancel", "target": self.number}).to_string());
     }
 }
 
@@ -140,12 +155,7 @@ impl Engine {
         request["id"] = number.into();
         request["op"] = operation.into();
         let _ = self.lines.send(request.to_string());
-        Call { number, answer }
-    }
-
-    /// Interrupts a request; it may still finish.
-    pub(super) fn cancel(&self, number: u64) {
-        let _ = self.lines.send(json!({"op": "cancel", "target": number}).to_string());
+        Call { number, answer, answered: false, lines: self.lines.clone() }
     }
 
     /// Forgets a lakehouse.

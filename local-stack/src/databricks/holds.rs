@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::watch;
 
-use super::statement::Rows;
+use super::statement::{Failure, Rows};
 use super::workspace::lock;
 
 #[derive(Clone, Debug)]
@@ -21,24 +21,48 @@ struct Hold {
     released: watch::Sender<bool>,
 }
 
-/// Statements that are kept RUNNING before they act.
+#[derive(Clone, Debug)]
+struct Refusal {
+    contains: String,
+    failure: Failure,
+    times: usize,
+}
+
+/// Statements that are kept RUNNING before they act, or that fail instead.
 #[derive(Debug, Default)]
-pub(super) struct Holds(Mutex<Vec<Hold>>);
+pub(super) struct Holds {
+    holds: Mutex<Vec<Hold>>,
+    refusals: Mutex<Vec<Refusal>>,
+}
 
 impl Holds {
     pub(super) fn add(&self, contains: &str, lasts: Option<Duration>) {
-        lock(&self.0).push(Hold { contains: contains.into(), lasts, released: watch::Sender::new(false) });
+        lock(&self.holds).push(Hold { contains: contains.into(), lasts, released: watch::Sender::new(false) });
     }
 
     /// Lets every held statement go, and holds no more.
     pub(super) fn release(&self) {
-        for hold in lock(&self.0).drain(..) {
+        for hold in lock(&self.holds).drain(..) {
             hold.released.send_replace(true);
         }
     }
 
+    pub(super) fn fail(&self, contains: &str, message: &str, sql_state: Option<&str>, times: usize) {
+        let failure =
+            Failure { error_code: "BAD_REQUEST", message: message.into(), sql_state: sql_state.map(Into::into) };
+        lock(&self.refusals).push(Refusal { contains: contains.into(), failure, times });
+    }
+
+    /// The failure that was asked for this statement, counting it.
+    pub(super) fn refused(&self, statement: &str) -> Option<Failure> {
+        let mut refusals = lock(&self.refusals);
+        let refusal = refusals.iter_mut().find(|one| one.times > 0 && statement.contains(&one.contains))?;
+        refusal.times -= 1;
+        Some(refusal.failure.clone())
+    }
+
     pub(super) async fn wait(&self, statement: &str) {
-        let hold = lock(&self.0).iter().find(|hold| statement.contains(&hold.contains)).cloned();
+        let hold = lock(&self.holds).iter().find(|hold| statement.contains(&hold.contains)).cloned();
         let Some(hold) = hold else { return };
         let mut released = hold.released.subscribe();
         let released = released.wait_for(|released| *released);

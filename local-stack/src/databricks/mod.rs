@@ -5,6 +5,7 @@
 //! when a run is started. EXTERNAL_LINKS is not served yet.
 
 mod auth;
+mod catalog;
 mod control;
 mod drive;
 mod engine;
@@ -15,6 +16,7 @@ mod query_history;
 mod reply;
 mod statement;
 mod statements;
+mod tokens;
 mod view;
 mod warehouses;
 mod workspace;
@@ -63,6 +65,7 @@ impl Databricks {
         }
         let workspace = Arc::new(Workspace {
             tokens: auth::Tokens::new(options.tokens.clone()),
+            made: tokens::Made::default(),
             warehouses: warehouses::Warehouses::new(&options.warehouses),
             history_lag: Mutex::new(options.history_lag),
             jobs: jobs::Jobs::new(options.clock)?,
@@ -89,6 +92,12 @@ impl Databricks {
         self.workspace.holds.release();
     }
 
+    /// Fails the next `times` statements that contain this text, before they act: for failures that are hard to bring
+    /// about, such as `2D521`, a conflict of two writers.
+    pub fn fail(&self, statement_contains: &str, message: &str, sql_state: Option<&str>, times: usize) {
+        self.workspace.holds.fail(statement_contains, message, sql_state, times);
+    }
+
     /// Answers a statement of exactly this text with these rows, without the engine.
     pub fn canned(&self, reply: &CannedReply) -> anyhow::Result<()> {
         Ok(self.workspace.canned.add(reply, self.workspace.options.chunk_rows)?)
@@ -99,6 +108,7 @@ impl Databricks {
         self.workspace.jobs.step();
     }
 
+    /// For runs, and states of runs, that begin after this.
     pub fn set_clock(&self, clock: Clock) {
         self.workspace.jobs.set_clock(clock);
     }
@@ -174,14 +184,20 @@ fn router(workspace: Shared) -> Router {
         .route("/api/2.0/sql/warehouses/{id}/stop", post(warehouses::stop))
         .route("/api/2.0/sql/history/queries", get(query_history::list))
         .route("/api/2.0/preview/scim/v2/Me", get(query_history::me))
+        .route("/api/2.0/token/create", post(tokens::create))
+        .route("/api/2.0/token/list", get(tokens::list))
+        .route("/api/2.0/token/delete", post(tokens::delete))
+        .route("/api/2.1/unity-catalog/catalogs", get(catalog::catalogs))
+        .route("/api/2.1/unity-catalog/schemas", get(catalog::schemas))
+        .route("/api/2.1/unity-catalog/tables", get(catalog::tables))
+        .route("/api/2.1/unity-catalog/tables/{full_name}", get(catalog::table))
         .merge(jobs::routes())
         .fallback(unknown)
         .layer(axum::middleware::from_fn_with_state(workspace.clone(), auth::check));
     Router::new()
         .route("/oidc/.well-known/oauth-authorization-server", get(auth::discovery))
         .route("/oidc/v1/token", post(auth::token))
-        // The SDK asks and carries on without it.
-        .route("/.well-known/databricks-config", get(unknown))
+        .route("/.well-known/databricks-config", get(auth::host_metadata))
         .merge(control::routes())
         .merge(guarded)
         .layer(DefaultBodyLimit::max(64 << 20))

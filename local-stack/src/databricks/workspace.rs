@@ -10,6 +10,7 @@ use super::holds::{Canned, Holds};
 use super::jobs::Jobs;
 use super::options::DatabricksOptions;
 use super::statement::Statement;
+use super::tokens::Made;
 use super::warehouses::Warehouses;
 use crate::core::History;
 
@@ -20,6 +21,7 @@ pub(super) struct Workspace {
     pub(super) options: DatabricksOptions,
     pub(super) history: History,
     pub(super) tokens: Tokens,
+    pub(super) made: Made,
     pub(super) engine: Option<Arc<Engine>>,
     /// The name of this stand-in's own lakehouse in the engine.
     pub(super) lakehouse: String,

@@ -3,12 +3,14 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep};
 
 pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type AnyBody = BoxBody<Bytes, Error>;
@@ -66,11 +68,14 @@ impl Body for Lent {
     }
 }
 
-/// A body that keeps something alive until it has been sent or dropped, and tells it whether all went out.
+/// A body that keeps something alive until it has been sent or dropped, and tells it whether all went out. It breaks
+/// off when nothing comes for too long.
 #[derive(Debug)]
 pub(super) struct Attended<T: AtEnd> {
     body: Incoming,
     attendant: T,
+    patience: Duration,
+    silence: Pin<Box<Sleep>>,
 }
 
 /// Told when the last byte has gone.
@@ -79,11 +84,11 @@ pub(super) trait AtEnd: Send + Sync + Unpin + 'static {
 }
 
 impl<T: AtEnd> Attended<T> {
-    pub(super) fn new(body: Incoming, mut attendant: T) -> Self {
+    pub(super) fn new(body: Incoming, mut attendant: T, patience: Duration) -> Self {
         if body.is_end_stream() {
             attendant.ended(true);
         }
-        Self { body, attendant }
+        Self { body, attendant, patience, silence: Box::pin(tokio::time::sleep(patience)) }
     }
 }
 
@@ -95,7 +100,13 @@ impl<T: AtEnd> Body for Attended<T> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+            std::task::ready!(self.silence.as_mut().poll(context));
+            self.attendant.ended(false);
+            return Poll::Ready(Some(Err("nothing came for too long".into())));
+        };
+        let patience = self.patience;
+        self.silence.as_mut().reset(Instant::now() + patience);
         match &frame {
             None => self.attendant.ended(true),
             Some(Err(_)) => self.attendant.ended(false),

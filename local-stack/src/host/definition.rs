@@ -149,8 +149,7 @@ impl HostJson {
         Ok(Self {
             function_timeout,
             route_prefix: json.text(&["extensions", "http", "routePrefix"]).unwrap_or_else(|| "api".into()),
-            proxying: json.flag(&["customHandler", "enableProxyingHttpRequest"], false)?
-                || json.flag(&["customHandler", "enableForwardingHttpRequest"], false)?,
+            proxying: json.flag(&["customHandler", "enableProxyingHttpRequest"], false)?,
             initialization_timeout: json
                 .time_span(&["customHandler", "initializationTimeout"], Duration::from_secs(30))?,
             arguments,
@@ -228,7 +227,10 @@ fn read_function(
     let kind = kind(trigger);
     if kind == "httptrigger" {
         if others != ["http"] || !host.proxying {
-            bail!("this stand-in serves HTTP functions only as one httpTrigger and one http output, proxied");
+            bail!(
+                "this stand-in serves HTTP functions only with one httpTrigger, one http output and \
+                 customHandler.enableProxyingHttpRequest"
+            );
         }
     } else if !others.is_empty() {
         bail!("this stand-in has no output bindings");
@@ -285,8 +287,15 @@ fn queue_trigger(trigger: &Settings<'_>, host: &HostJson) -> anyhow::Result<Trig
     if trigger.flag("isSessionsEnabled", false) || trigger.text("cardinality")?.as_deref() == Some("many") {
         bail!("this stand-in has neither sessions nor batches");
     }
+    let queue = trigger.text("queueName")?.context("this stand-in has queues only; queueName is missing")?;
+    let connection = trigger.text("connection")?.unwrap_or_else(|| "AzureWebJobsServiceBus".into());
+    let settings =
+        [connection.clone(), format!("AzureWebJobs{connection}"), format!("{connection}__fullyQualifiedNamespace")];
+    if !settings.iter().any(|name| trigger.environment.get(name).is_some_and(|value| !value.is_empty())) {
+        bail!("the Service Bus connection '{connection}' does not exist; make sure that it is an app setting");
+    }
     Ok(Trigger::Queue {
-        queue: trigger.text("queueName")?.context("this stand-in has queues only; queueName is missing")?,
+        queue,
         binary: trigger.text("dataType")?.is_some_and(|kind| kind.eq_ignore_ascii_case("binary")),
         auto_complete: trigger.flag("autoCompleteMessages", host.auto_complete),
     })

@@ -118,8 +118,10 @@ pub(super) struct ScheduleStatus {
 
 /// A timer's tick.
 pub(super) fn timer(function: &str, binding: &str, status: Option<&ScheduleStatus>, is_past_due: bool) -> Value {
-    let date = |at: Option<Timestamp>| {
-        at.map_or("0001-01-01T00:00:00".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%S%.fZ").to_string())
+    // .NET writes at most seven digits and no trailing zeros.
+    let date = |at: Option<Timestamp>| match at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.7f").to_string()) {
+        Some(text) => format!("{}Z", text.trim_end_matches('0').trim_end_matches('.')),
+        None => "0001-01-01T00:00:00".to_owned(),
     };
     let status = status.map(|status| {
         json!({"Last": date(status.last), "Next": date(status.next), "LastUpdated": date(Some(status.last_updated))})

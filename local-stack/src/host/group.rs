@@ -126,15 +126,14 @@ pub(super) async fn run(context: Arc<Context>, group: Arc<Group>, mut commands: 
         group.set(|status| {
             (status.state, status.port, status.hosts) = (State::Starting, port, status.hosts + 1);
         });
-        // Dropping the set ends every listener and its invocations without settling: the host is gone.
-        let triggers = start_triggers(&context, &group);
+        let mut triggers = start_triggers(&context, &group);
         let end = run_processes(&context, &group, port, &mut commands).await;
-        drop(triggers);
+        // Ends every listener and its invocations without settling: the host is gone. Before anybody hears of it.
+        triggers.shutdown().await;
+        group.set(|status| (status.state, status.pid) = (State::Stopped, None));
         if matches!(end, End::Stop) {
-            group.set(|status| (status.state, status.pid) = (State::Stopped, None));
             return;
         }
-        group.set(|status| (status.state, status.pid) = (State::Stopped, None));
         let restart = tokio::time::sleep(context.options.platform_restart);
         tokio::pin!(restart);
         loop {
@@ -258,14 +257,15 @@ async fn watch_process(
             }
             command = commands.recv() => match command {
                 Some(Command::Kill(done)) => {
-                    let status = kill(&mut child).await;
+                    let Some(status) = kill(&mut child).await else { continue };
+                    // Before the reply: who waits for it must not find the old state.
+                    group.set(|status| (status.state, status.pid) = (State::Starting, None));
                     let _ = done.send(());
-                    if let Some(status) = status {
-                        return End::Exited(status);
-                    }
+                    return End::Exited(status);
                 }
                 Some(Command::TimedOut(done)) => {
                     kill(&mut child).await;
+                    group.set(|status| (status.state, status.pid) = (State::Starting, None));
                     let _ = done.send(());
                     return End::TimedOut;
                 }

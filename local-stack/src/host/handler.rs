@@ -36,6 +36,9 @@ pub(super) fn spawn(context: &Context, group: &str, port: u16) -> std::io::Resul
         |directory| options.root.join(directory), // an absolute one stays as it is
     );
     let mut command = Command::new(&options.handler);
+    if !options.inherit_environment {
+        command.env_clear();
+    }
     command
         .args(context.host_json.arguments.iter().map(|argument| expand(argument, context)))
         .current_dir(directory)

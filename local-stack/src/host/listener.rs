@@ -17,6 +17,10 @@ use crate::service_bus::{Delivery, Queue};
 /// The processor renews this long before the lock ends, or at half its time if that is shorter.
 const RENEWAL_BUFFER: Duration = Duration::from_secs(10);
 
+/// Settling takes a round trip to the broker. Without it a message would come again before the death of the handler
+/// that failed it is noticed, faster than anywhere else.
+const ROUND_TRIP: Duration = Duration::from_millis(2);
+
 /// Listens until dropped, which is how a host ends: without settling what is in flight.
 pub(super) async fn run(context: Arc<Context>, group: Arc<Group>, function: Function) {
     let Trigger::Queue { queue: name, .. } = &function.trigger else { return };
@@ -63,6 +67,7 @@ async fn deliver(context: &Context, group: &Group, function: &Function, queue: &
             () = &mut renewal => work.await,
         }
     };
+    tokio::time::sleep(ROUND_TRIP).await;
     let settled = match outcome {
         Outcome::Succeeded if auto_complete => ("complete", queue.complete(delivery.lock_token)),
         // Locked until the lock ends, then delivered again.

@@ -41,6 +41,7 @@ use group::{Command, Group};
 
 pub use logs::{Line, Logs, Source};
 pub use options::{Groups, HostOptions, Keys, Resend, Timers};
+pub use timer::TimerStatus;
 
 /// What the host says it is.
 const HOST_VERSION: &str = "4.1041.200.0";
@@ -54,7 +55,8 @@ struct Context {
     logs: Logs,
     history: History,
     client: Client<HttpConnector, bodies::AnyBody>,
-    timers: BTreeMap<String, timer::Memory>,
+    /// The lock of each timer function: timers are singletons.
+    timers: BTreeMap<String, tokio::sync::Mutex<()>>,
 }
 
 impl Context {
@@ -113,7 +115,12 @@ impl Host {
     /// Reads the definitions, starts the front and the handlers, and returns at once; see [`Host::ready`].
     /// An error when `host.json` is wrong or the port is taken; a wrong function is only left out, with a line in the
     /// logs.
-    pub async fn start(options: HostOptions, history: History) -> anyhow::Result<Self> {
+    pub async fn start(mut options: HostOptions, history: History) -> anyhow::Result<Self> {
+        // The handler runs in another directory than this process.
+        options.root = std::path::absolute(&options.root)?;
+        if options.handler.components().count() > 1 {
+            options.handler = std::path::absolute(&options.handler)?;
+        }
         let host_json = HostJson::read(&options.root, &options.environment).await?;
         let (functions, problems) =
             definition::read_functions(&options.functions_folder, &host_json, &options.environment).await?;
@@ -137,7 +144,7 @@ impl Host {
             timers: functions
                 .iter()
                 .filter(is_timer)
-                .map(|timer| (timer.name.clone(), timer::Memory::default()))
+                .map(|timer| (timer.name.clone(), tokio::sync::Mutex::default()))
                 .collect(),
             options,
         });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::timer::TimerStatus;
 use crate::service_bus::Broker;
 
 /// How functions share handler processes.
@@ -74,13 +75,23 @@ pub struct HostOptions {
     /// Where Service Bus triggers listen; without it they are indexed and never fire.
     pub service_bus: Option<Broker>,
     pub groups: Groups,
+    /// The handler inherits this process's environment, as it does the real host's; true. Tests that must not depend
+    /// on the machine say false.
+    pub inherit_environment: bool,
     pub keys: Keys,
     pub resend: Resend,
     pub timers: Timers,
+    /// What is known of the timers' last runs; nothing. Give the same to the next host and it knows what it missed.
+    pub timer_status: TimerStatus,
     /// Prints the handlers' lines and the host's own to standard error.
     pub print: bool,
     /// How long the platform takes to bring up a new host after one has stopped itself; 1 s.
     pub platform_restart: Duration,
+    /// The platform's front end gives up on a silent host with 504 after this long; 230 s
+    /// (learn.microsoft.com/azure/azure-functions/functions-scale, function app timeout duration).
+    pub front_end_timeout: Duration,
+    /// A proxied answer is cut when nothing has moved for this long; 240 s (YARP's ActivityTimeout as the host sets it).
+    pub idle_timeout: Duration,
     /// Error events older than this do not count towards the third; 30 minutes as in the real host.
     pub error_window: Duration,
 }
@@ -95,11 +106,15 @@ impl HostOptions {
             port: 0,
             service_bus: None,
             groups: Groups::default(),
+            inherit_environment: true,
             keys: Keys::default(),
             resend: Resend::default(),
             timers: Timers::default(),
+            timer_status: TimerStatus::default(),
             print: false,
             platform_restart: Duration::from_secs(1),
+            front_end_timeout: Duration::from_secs(230),
+            idle_timeout: Duration::from_mins(4),
             error_window: Duration::from_mins(30),
         }
     }

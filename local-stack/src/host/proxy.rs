@@ -23,10 +23,6 @@ use super::{Context, HOST_VERSION, Resend, State, invocation};
 const ATTEMPTS: usize = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-/// The platform's front end gives up on a silent host after this long
-/// (learn.microsoft.com/azure/azure-functions/functions-scale, note on function app timeout).
-const FRONT_END_PATIENCE: Duration = Duration::from_secs(230);
-
 /// Headers that belong to one connection.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
@@ -112,7 +108,7 @@ pub(super) async fn run(
         tokio::select! {
             response = work => response,
             _ = on_timeout.wait_for(|timed_out| *timed_out) => Err(StatusCode::INTERNAL_SERVER_ERROR),
-            () = tokio::time::sleep(FRONT_END_PATIENCE) => Err(StatusCode::GATEWAY_TIMEOUT),
+            () = tokio::time::sleep(context.options.front_end_timeout) => Err(StatusCode::GATEWAY_TIMEOUT),
         }
     };
     match response {
@@ -121,7 +117,7 @@ pub(super) async fn run(
             without_hop_by_hop(&mut parts.headers);
             running.status = Some(parts.status.as_u16());
             // The outcome is decided when the body has gone; until then the client may still go away.
-            Response::from_parts(parts, Attended::new(body, running).boxed())
+            Response::from_parts(parts, Attended::new(body, running, context.options.idle_timeout).boxed())
         }
         Err(status) => {
             running.status = Some(status.as_u16());

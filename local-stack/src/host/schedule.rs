@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn time_spans_are_read_as_dotnet_writes_them() {
-        assert_eq!(parse_time_span("00:10:00").unwrap(), Duration::from_secs(600));
+        assert_eq!(parse_time_span("00:10:00").unwrap(), Duration::from_mins(10));
         assert_eq!(parse_time_span("1.02:00:00.5").unwrap(), Duration::from_millis(26 * 3_600_000 + 500));
         assert!(parse_time_span("10m").is_err());
         assert!(parse_time_span("24:00:00").is_err());

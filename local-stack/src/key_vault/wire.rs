@@ -168,16 +168,17 @@ impl Vault {
 
     /// A missing, expired or foreign token and a wrong resource are all 401 (error codes page, "HTTP 401").
     fn challenge(&self, refusal: Refusal) -> Response {
-        let (description, message) = match refusal {
-            Refusal::Missing => ("", "AKV10000: Request is missing a Bearer or PoP token.".to_owned()),
-            Refusal::Invalid => ("invalid_token", "AKV10015: Token signature is not valid.".to_owned()),
-            Refusal::Expired => ("invalid_token", "AKV10013: Token has expired.".to_owned()),
-            Refusal::WrongAudience => ("invalid_token", format!("AKV10022: Invalid audience. Expected {AUDIENCE}.")),
+        let message = match refusal {
+            Refusal::Missing => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
+            Refusal::Invalid => "AKV10015: Token signature is not valid.".to_owned(),
+            Refusal::Expired => "AKV10013: Token has expired.".to_owned(),
+            Refusal::WrongAudience => format!("AKV10022: Invalid audience. Expected {AUDIENCE}."),
         };
-        let mut challenge = format!("Bearer authorization=\"{}\", resource=\"{AUDIENCE}\"", self.authorization);
-        if !description.is_empty() {
-            challenge.push_str(&format!(", error=\"{description}\", error_description=\"{message}\""));
-        }
+        let why = match refusal {
+            Refusal::Missing => String::new(),
+            _ => format!(", error=\"invalid_token\", error_description=\"{message}\""),
+        };
+        let challenge = format!("Bearer authorization=\"{}\", resource=\"{AUDIENCE}\"{why}", self.authorization);
         let body = json!({"error": {"code": "Unauthorized", "message": message}});
         (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, challenge)], Json(body)).into_response()
     }

@@ -1,8 +1,10 @@
 //! The stand-in for the Power BI REST API: workspaces, datasets, push rows with their limits, refreshes with their
 //! states. What is there is `model.rs` (the sample `sample.rs`); who may ask and how errors look is `reply.rs`.
 
+mod asked;
 mod lists;
 mod model;
+mod push_datasets;
 mod refresh;
 mod refreshes;
 mod reply;
@@ -13,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, delete, get, post, put};
 use serde_json::{Map, Value};
 
 use crate::core::{History, Served};
@@ -60,7 +62,7 @@ impl PowerBiOptions {
 }
 
 /// Power BI, being served over plain http. Effects in the history: `refresh` (accepted), `refreshEnded`, `rows`,
-/// `rowsDeleted`.
+/// `rowsDeleted`, `dataset`, `datasetDeleted`.
 #[derive(Debug)]
 pub struct PowerBi {
     pub served: Served,
@@ -90,9 +92,10 @@ impl PowerBi {
         let dataset = "/v1.0/myorg/groups/{group}/datasets/{dataset}";
         let router = Router::new()
             .route("/v1.0/myorg/groups", get(lists::groups))
-            .route("/v1.0/myorg/groups/{group}/datasets", get(lists::datasets))
-            .route(dataset, get(lists::dataset))
+            .route("/v1.0/myorg/groups/{group}/datasets", get(lists::datasets).post(push_datasets::create))
+            .route(dataset, get(lists::dataset).delete(push_datasets::delete))
             .route(&format!("{dataset}/tables"), get(lists::tables))
+            .route(&format!("{dataset}/tables/{{table}}"), put(push_datasets::put_table))
             .route(&format!("{dataset}/tables/{{table}}/rows"), post(rows::push).delete(rows::clear))
             .route(&format!("{dataset}/refreshes"), post(refreshes::start).get(refreshes::history))
             .route(&format!("{dataset}/refreshes/{{refresh}}"), get(refreshes::details))

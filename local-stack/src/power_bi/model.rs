@@ -169,11 +169,17 @@ impl DataType {
         }
     }
 
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let all = [Self::Int64, Self::Double, Self::Boolean, Self::DateTime, Self::String, Self::Decimal];
+        // The older `bool` is still taken.
+        let name = if name.eq_ignore_ascii_case("bool") { "Boolean" } else { name };
+        all.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+
     /// Why this value is not taken, loosely: the service converts text to numbers and dates where it can.
     pub(super) fn refuses(self, value: &Value) -> Option<&'static str> {
         let number = |text: &str| text.trim().parse::<f64>().is_ok_and(f64::is_finite);
         let good = match (self, value) {
-            (_, Value::Null) => true,
             (Self::String, Value::String(text)) if text.encode_utf16().count() > 4000 => {
                 return Some("has more than 4,000 characters");
             }
@@ -183,7 +189,9 @@ impl DataType {
                 number.as_i64().is_some_and(|number| number != i64::MIN && number != i64::MAX)
             }
             (Self::Int64, Value::String(text)) => text.trim().parse::<i64>().is_ok(),
-            (Self::Double | Self::Decimal, Value::Number(_)) | (Self::Boolean, Value::Bool(_)) => true,
+            (_, Value::Null) | (Self::Double | Self::Decimal, Value::Number(_)) | (Self::Boolean, Value::Bool(_)) => {
+                true
+            }
             (Self::Double | Self::Decimal, Value::String(text)) => number(text),
             (Self::Boolean, Value::String(text)) => {
                 text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")

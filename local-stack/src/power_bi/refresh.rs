@@ -86,7 +86,7 @@ pub(super) struct Refresh {
     /// The history's own number.
     pub(super) id: u64,
     /// `ViaApi`, `ViaEnhancedApi`, `Scheduled`, `OnDemand`.
-    pub(super) refresh_type: String,
+    pub(super) kind: String,
     pub(super) state: RefreshState,
     pub(super) start: Timestamp,
     pub(super) end: Option<Timestamp>,
@@ -113,7 +113,7 @@ pub(super) fn begin(
     dataset.refreshes.push(Refresh {
         request_id: request_id.clone(),
         id,
-        refresh_type: refresh_type.into(),
+        kind: refresh_type.into(),
         state: RefreshState::NotStarted,
         start: Timestamp::now(),
         end: None,
@@ -134,7 +134,7 @@ pub(super) fn begin_foreign(service: &Arc<Service>, dataset: &str, refresh_type:
 
 /// Lives no longer than the stand-in: it holds the service weakly and sleeps without it.
 async fn run(service: Weak<Service>, request_id: String, time: Duration) {
-    for share in [time / 4, time - time / 4] {
+    for share in [time / 4, time.saturating_sub(time / 4)] {
         tokio::time::sleep(share).await;
         let Some(service) = service.upgrade() else { return };
         step(&service, |refresh| refresh.request_id == request_id);

@@ -11,50 +11,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Service;
-use super::refresh::{Enhanced, FailedRefresh, Refresh, RefreshState, begin};
+use super::asked::{Asked, doomed, enhanced};
+use super::refresh::{Enhanced, Refresh, RefreshState, begin};
 use super::reply::{Reply, entity_error, error, marked, new_id, ok};
 
-const DAY: Duration = Duration::from_secs(86_400);
-const TYPES: [&str; 6] = ["Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment"];
-const COMMIT_MODES: [&str; 2] = ["Transactional", "PartialBatch"];
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Asked {
-    notify_option: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    commit_mode: Option<String>,
-    max_parallelism: Option<u32>,
-    retry_count: Option<u32>,
-    timeout: Option<String>,
-    objects: Option<Vec<Object>>,
-    apply_refresh_policy: Option<Value>,
-    effective_date: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    table: String,
-    partition: Option<String>,
-}
-
-impl Asked {
-    fn is_enhanced(&self) -> bool {
-        self.kind.is_some()
-            || self.commit_mode.is_some()
-            || self.max_parallelism.is_some()
-            || self.retry_count.is_some()
-            || self.timeout.is_some()
-            || self.objects.is_some()
-            || self.apply_refresh_policy.is_some()
-            || self.effective_date.is_some()
-    }
-}
+const DAY: Duration = Duration::from_hours(24);
 
 pub(super) async fn start(
     State(service): State<Arc<Service>>,
@@ -112,71 +76,6 @@ pub(super) async fn start(
     Ok(response)
 }
 
-/// What was asked for, if any field but `notifyOption` is there.
-fn enhanced(asked: &Asked, shared: bool) -> Result<Option<Enhanced>, Response> {
-    if let Some(option) = &asked.notify_option {
-        if !["NoNotification", "MailOnFailure", "MailOnCompletion"].contains(&option.as_str()) {
-            return Err(invalid(&format!("The notifyOption '{option}' is not valid.")));
-        }
-        // "Not applicable to … API operations with a service principal"; only such tokens exist here.
-        if option != "NoNotification" {
-            return Err(invalid(&format!("Invalid NotifyOption value '{option}' for app only owner requests")));
-        }
-    }
-    if !asked.is_enhanced() {
-        return Ok(None);
-    }
-    if shared {
-        // The service's wording is not recorded anywhere public: these are the swagger's words for the limit.
-        return Err(invalid(
-            "Enhanced refresh is not supported for shared capacities. For Shared capacities, only notifyOption can be specified in the request body. A Premium, Premium Per User or Embedded capacity is required.",
-        ));
-    }
-    if asked.notify_option.is_some() {
-        return Err(invalid("notifyOption must be excluded from the request body of an enhanced refresh."));
-    }
-    if let Some(timeout) = &asked.timeout
-        && !is_time_span(timeout)
-    {
-        return Err(invalid(&format!("The timeout '{timeout}' is not of the form hh:mm:ss, up to 24 hours.")));
-    }
-    Ok(Some(Enhanced {
-        kind: one_of(asked.kind.as_deref(), &TYPES, "Automatic", "type")?,
-        commit_mode: one_of(asked.commit_mode.as_deref(), &COMMIT_MODES, "Transactional", "commitMode")?,
-        objects: asked
-            .objects
-            .iter()
-            .flatten()
-            .map(|object| (object.table.clone(), object.partition.clone()))
-            .collect(),
-    }))
-}
-
-fn one_of(given: Option<&str>, known: &[&str], default: &str, field: &str) -> Result<String, Response> {
-    let Some(given) = given else { return Ok(default.into()) };
-    let found = known.iter().find(|known| known.eq_ignore_ascii_case(given));
-    found.map(|known| (*known).to_owned()).ok_or_else(|| invalid(&format!("The {field} '{given}' is not valid.")))
-}
-
-/// Accepted, and bound to fail: what the service finds out only while it works.
-fn doomed(enhanced: &Enhanced, asked: &Asked, tables: &[super::Table]) -> Option<FailedRefresh> {
-    let failed = |description: String| FailedRefresh {
-        state: RefreshState::Failed,
-        code: "ModelRefresh_ShortMessage_ProcessingError".into(),
-        description,
-    };
-    let policy = match &asked.apply_refresh_policy {
-        Some(Value::Bool(policy)) => *policy,
-        Some(Value::String(policy)) => !policy.eq_ignore_ascii_case("false"),
-        _ => true,
-    };
-    if enhanced.commit_mode == "PartialBatch" && policy {
-        return Some(failed("RefreshApiRequest for table refresh using refresh policy must have the property 'CommitMode' = 'Transactional' instead of 'PartialBatch'.".into()));
-    }
-    let unknown = enhanced.objects.iter().find(|(name, _)| !tables.iter().any(|table| table.name == *name));
-    unknown.map(|(name, _)| failed(format!("Table '{name}' does not exist in the model.")))
-}
-
 pub(super) async fn history(
     State(service): State<Arc<Service>>,
     Path((group, dataset)): Path<(String, String)>,
@@ -200,7 +99,7 @@ fn entry(refresh: &Refresh) -> Value {
     let mut body = json!({
         "requestId": refresh.request_id,
         "id": refresh.id,
-        "refreshType": refresh.refresh_type,
+        "refreshType": refresh.kind,
         "startTime": format!("{}Z", time(refresh.start)),
         "status": refresh.state.status(),
     });
@@ -287,7 +186,7 @@ fn find<'a>(refreshes: &'a mut [Refresh], id: &str) -> Result<(&'a mut Refresh, 
     }
 }
 
-fn invalid(why: &str) -> Response {
+pub(super) fn invalid(why: &str) -> Response {
     error(StatusCode::BAD_REQUEST, "InvalidRequest", &format!("Invalid dataset refresh request. {why}"))
 }
 
@@ -313,10 +212,4 @@ fn attempts(refresh: &Refresh, zone: &str) -> Value {
 /// UTC with milliseconds and without a zone.
 fn time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string()
-}
-
-fn is_time_span(text: &str) -> bool {
-    let parts: Option<Vec<u32>> = text.split(':').map(|part| part.parse().ok()).collect();
-    matches!(parts.as_deref(), Some([hours, minutes, seconds])
-        if *minutes < 60 && *seconds < 60 && hours * 3600 + minutes * 60 + seconds <= 86_400)
 }

@@ -15,8 +15,8 @@ use super::lists::not_push;
 use super::model::{Model, Table};
 use super::reply::{Reply, entity_error, error, marked, new_id, throttled};
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 /// How many rows of a push the history shows.
 const SHOWN: usize = 3;
 
@@ -111,7 +111,7 @@ fn checked(
     while dataset.pushes.front().is_some_and(|(at, _)| now.duration_since(*at) >= HOUR) {
         dataset.pushes.pop_front();
     }
-    let wait = |window: Duration, at: &std::time::Instant| (window - now.duration_since(*at)).as_secs() + 1;
+    let wait = |window: Duration, at: &std::time::Instant| window.saturating_sub(now.duration_since(*at)).as_secs() + 1;
     let in_minute: Vec<_> = dataset.pushes.iter().filter(|(at, _)| now.duration_since(*at) < MINUTE).collect();
     if in_minute.len() + dataset.pending >= limits.posts_per_minute {
         let seconds = in_minute.first().map_or(1, |(at, _)| wait(MINUTE, at));

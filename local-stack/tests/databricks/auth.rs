@@ -82,3 +82,19 @@ async fn me_is_who_the_statements_of_the_history_belong_to() {
     assert_eq!(rows[0]["user_id"].to_string(), me["id"].as_str().expect("an id"));
     assert_eq!(rows[0]["user_name"], me["userName"]);
 }
+
+#[tokio::test]
+async fn a_token_that_was_made_opens_the_door_until_it_is_deleted() {
+    let caller = with(without_engine()).await;
+    let made =
+        caller.post("/api/2.0/token/create", &json!({"comment": "rotated", "lifetime_seconds": 3600})).await.body;
+    let bearer = format!("Bearer {}", made["token_value"].as_str().expect("a token"));
+    assert_eq!(asked(&caller, Some(&bearer)).await.status, 200);
+    let listed = caller.get("/api/2.0/token/list").await.body;
+    assert_eq!(listed["token_infos"][0], made["token_info"]);
+    let id = json!({"token_id": made["token_info"]["token_id"]});
+    assert_eq!(caller.post("/api/2.0/token/delete", &id).await.status, 200);
+    assert_eq!(asked(&caller, Some(&bearer)).await.status, 403);
+    let again = caller.post("/api/2.0/token/delete", &id).await;
+    assert_eq!((again.status, &again.body["error_code"]), (404, &json!("RESOURCE_DOES_NOT_EXIST")));
+}

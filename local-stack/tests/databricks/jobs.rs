@@ -144,3 +144,14 @@ async fn what_does_not_exist_is_said_to_not_exist() {
     assert_eq!((run.status, &run.body["message"]), (400, &json!("Run 1 does not exist.")));
     assert!(caller.history.of("databricks", "jobRun").is_empty());
 }
+
+#[tokio::test]
+async fn a_canceled_run_does_not_go_on_in_the_dark() {
+    let caller = stepped().await;
+    let run_id = started(&caller, json!({"job_id": REBUILD, "job_parameters": {"day": "2026-11-09"}})).await;
+    caller.post("/api/2.2/jobs/runs/cancel", &json!({"run_id": run_id})).await;
+    until(&caller, run_id, "TERMINATED").await;
+    caller.stand_in.step();
+    let count = "SELECT count(*) FROM gold.daily_sales WHERE day = '2026-11-09'";
+    assert_eq!(caller.rows(count).await, json!([["0"]]));
+}

@@ -19,7 +19,7 @@ async fn every_type_has_its_name_and_its_text() {
         ("CAST(1 AS SMALLINT)", "SHORT", "SMALLINT", json!("1")),
         ("1", "INT", "INT", json!("1")),
         ("CAST(1 AS BIGINT)", "LONG", "BIGINT", json!("1")),
-        ("CAST(1.5 AS FLOAT)", "FLOAT", "FLOAT", json!("1.5")),
+        ("CAST(0.1 AS FLOAT)", "FLOAT", "FLOAT", json!("0.1")),
         ("1e10", "DOUBLE", "DOUBLE", json!("1.0E10")),
         ("CAST('NaN' AS DOUBLE)", "DOUBLE", "DOUBLE", json!("NaN")),
         ("CAST(1.5 AS DECIMAL(10,2))", "DECIMAL", "DECIMAL(10,2)", json!("1.50")),
@@ -106,6 +106,8 @@ async fn changes_answer_with_their_metrics() {
     assert_eq!(caller.rows("DELETE FROM main.gold.t WHERE id IN (SELECT 1)").await, json!([["2"]]));
     assert_eq!(caller.rows("INSERT OVERWRITE main.gold.t SELECT 5, 'o'").await, json!([["1", "1"]]));
     assert_eq!(caller.rows("SELECT * FROM main.gold.t").await, json!([["5", "o"]]));
+    caller.rows("ALTER TABLE main.gold.t ADD COLUMNS (a BIGINT, b DATE)").await;
+    assert_eq!(caller.rows("SELECT * FROM main.gold.t").await, json!([["5", "o", null, null]]));
 }
 
 #[tokio::test]
@@ -140,6 +142,7 @@ async fn failures_carry_their_class_and_sqlstate() {
         ("SELECT ?", "UNBOUND_SQL_PARAMETER", "42P02"),
         ("CREATE TABLE main.sales.orders (a INT)", "TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"),
         ("SELECT nofunction(1)", "UNRESOLVED_ROUTINE", "42883"),
+        ("SELECT raise_error('boom')", "USER_RAISED_EXCEPTION", "P0001"),
         ("OPTIMIZE main.sales.orders", "UNSUPPORTED_BY_STAND_IN", "0A000"),
         ("SELECT * FROM main.sales.orders VERSION AS OF 3", "UNSUPPORTED_BY_STAND_IN", "0A000"),
     ];

@@ -53,7 +53,7 @@ async fn a_wait_that_ends_continues_or_cancels_as_asked() {
 }
 
 #[tokio::test]
-async fn a_cancel_ends_a_held_statement_and_interrupts_one_that_runs() {
+async fn a_cancel_ends_a_held_statement_and_one_that_runs() {
     let caller = start().await;
     caller.stand_in.hold("held", None);
     for statement in ["SELECT 'held'", "SELECT count(*) FROM range(100000000) a, range(100000000) b"] {
@@ -63,6 +63,14 @@ async fn a_cancel_ends_a_held_statement_and_interrupts_one_that_runs() {
         assert_eq!((cancel.status, cancel.body), (200, json!({})));
         caller.until_state(&id(&reply), "CANCELED").await;
     }
+}
+
+#[tokio::test]
+async fn a_cancel_interrupts_what_the_engine_is_doing() {
+    let caller = start().await;
+    let endless = "SELECT count(*) FROM range(100000000) a, range(100000000) b";
+    let reply = caller.execute(endless, json!({"wait_timeout": "5s", "on_wait_timeout": "CANCEL"})).await;
+    assert_eq!(reply.body["status"], json!({"state": "CANCELED"}));
 }
 
 #[tokio::test]
@@ -179,6 +187,18 @@ async fn a_statement_whose_reply_was_cut_has_run_all_the_same() {
     assert_eq!(caller.rows("SELECT count(*) FROM sales.orders WHERE order_id = 1").await, json!([["0"]]));
     let effect = &caller.history.of("databricks", "statement")[0].detail;
     assert_eq!((&effect["statement"], &effect["warehouseId"]), (&json!(delete), &json!(WAREHOUSE)));
+}
+
+#[tokio::test]
+async fn a_failure_that_was_asked_for_comes_as_often_as_asked_and_nothing_is_done() {
+    let caller = start().await;
+    let message = "[DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES] Transaction conflict detected. SQLSTATE: 2D521";
+    caller.stand_in.fail("DELETE", message, Some("2D521"), 1);
+    let delete = "DELETE FROM sales.orders WHERE order_id = 1";
+    let failed = caller.execute(delete, json!({})).await.body;
+    let error = json!({"error_code": "BAD_REQUEST", "message": message});
+    assert_eq!(failed["status"], json!({"state": "FAILED", "error": error, "sql_state": "2D521"}));
+    assert_eq!(caller.rows(delete).await, json!([["1"]]));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ async fn a_stopped_warehouse_starts_when_a_statement_comes() {
     let caller = with(without_engine()).await;
     let path = format!("/api/2.0/sql/warehouses/{STOPPED_WAREHOUSE}");
     assert_eq!(caller.get(&path).await.body["state"], "STOPPED");
-    caller.stand_in.set_warehouse(STOPPED_WAREHOUSE, None, Some(Duration::from_secs(3600)), None);
+    caller.stand_in.set_warehouse(STOPPED_WAREHOUSE, None, Some(Duration::from_hours(1)), None);
     let more = json!({"warehouse_id": STOPPED_WAREHOUSE, "wait_timeout": "0s"});
     let reply = caller.execute("SELECT 1", more).await;
     caller.until(&path, |body| body["state"] == "STARTING").await;

@@ -1,5 +1,7 @@
 //! Pure HTTP functions: routes, keys, and the reverse proxy.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -44,7 +46,8 @@ async fn only_keys_open_a_function_and_only_routes_lead_to_it() {
         })
         .function(
             "open",
-            &json!([{"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous"},
+            &json!([{"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous",
+                     "route": "echo/open"},
                     {"type": "http", "direction": "out", "name": "res"}]),
         )
         .ready()
@@ -62,7 +65,7 @@ async fn only_keys_open_a_function_and_only_routes_lead_to_it() {
     assert_eq!(status("GET", "/api/echo", "").await, 401);
     assert_eq!(status("GET", "/api/echo", &other).await, 401);
     assert_eq!(status("GET", &format!("/api/echo?code={own}"), "wrong").await, 401, "the header goes first");
-    assert_eq!(status("GET", "/api/open", "").await, 200);
+    assert_eq!(status("GET", "/api/echo/open", "").await, 200, "text goes before a catch-all");
     assert_eq!(status("DELETE", "/api/echo", &own).await, 404, "no 405 from this host");
     assert_eq!(status("GET", "/api/nothing", &own).await, 404);
     assert_eq!(status("GET", "/echo", &own).await, 404);
@@ -179,4 +182,21 @@ async fn a_client_that_goes_away_is_noticed_by_the_handler() {
         let records = played.wait_for_records("invocation", 1).await;
         assert_eq!(records[0]["outcome"], "cancelled");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_stands_still_is_cut_and_one_that_never_comes_is_504() {
+    let stage = Stage::new(json!({})).http();
+    let stage = stage.options(|options| {
+        options.idle_timeout = Duration::from_millis(300);
+        options.front_end_timeout = Duration::from_secs(2);
+    });
+    let played = stage.ready().await;
+    assert_eq!(played.post("/api/echo?do=hang", "").await.0, StatusCode::GATEWAY_TIMEOUT);
+    // `call` makes an empty body of one that breaks off.
+    let (status, _, body) = played.post("/api/echo?do=stream", "").await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, ""));
+    let records = played.wait_for_records("invocation", 2).await;
+    assert!(records.iter().all(|record| record["outcome"] == "failed"), "{records:?}");
+    assert_eq!(played.host.restarts(), 0);
 }

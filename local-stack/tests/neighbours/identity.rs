@@ -61,7 +61,7 @@ async fn a_wrong_secret_an_unknown_app_and_a_bare_scope_are_refused_in_entras_wo
 #[tokio::test]
 async fn the_managed_identity_endpoint_wants_its_header_and_answers_expiry_as_text() {
     let (entra, client) = start().await;
-    entra.tokens.set_life(Duration::from_secs(120));
+    entra.tokens.set_life(Duration::from_mins(2));
     let url = format!("{}?resource=https://vault.azure.net&api-version=2019-08-01", entra.identity_endpoint());
     assert_eq!(client.get(&url).await.status, 401);
     let inside = client.with("x-identity-header", &entra.identity_header);

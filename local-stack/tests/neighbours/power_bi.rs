@@ -159,7 +159,7 @@ async fn shared_capacity_takes_no_enhanced_field_and_eight_refreshes_a_day() {
     }
     let ninth = room.send("POST", &path, None).await;
     assert_eq!((ninth.status, ninth.json()["error"]["code"].as_str()), (429, Some("Request Throttled")));
-    room.power_bi.advance(std::time::Duration::from_secs(86_400));
+    room.power_bi.advance(std::time::Duration::from_hours(24));
     assert_eq!(room.send("POST", &path, None).await.status, 202);
 }
 

@@ -21,7 +21,7 @@ const MOST_KEY: usize = 256;
 const KEY_NAMES: [&str; 2] = ["code", "clientId"];
 
 pub(super) fn decode(request: &HttpRequest, verb: Verb, invocation: &Invocation) -> Result<Call, Failure> {
-    let query = query(request.query_string(), verb)?;
+    let query = query(request.query_string(), known(verb, invocation.route))?;
     Ok(Call {
         deadline: invocation.deadline,
         mode: mode(&query)?,
@@ -34,8 +34,18 @@ pub(super) fn decode(request: &HttpRequest, verb: Verb, invocation: &Invocation)
     })
 }
 
-fn query(raw: &str, verb: Verb) -> Result<Vec<(String, String)>, Failure> {
-    let known: &[&str] = if verb == Verb::Start { &["waitSeconds", "mode"] } else { &[] };
+/// What may stand in the query of a route.
+fn known(verb: Verb, route: &str) -> &'static [&'static str] {
+    let rows = route.starts_with("/api/sql/statements");
+    match verb {
+        Verb::Start if rows => &["waitSeconds", "mode", "decimals", "bigints"],
+        Verb::Start => &["waitSeconds", "mode"],
+        Verb::Get if rows => &["decimals", "bigints"],
+        _ => &[],
+    }
+}
+
+fn query(raw: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {
     let mut query: Vec<(String, String)> = Vec::new();
     for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
         if KEY_NAMES.contains(&name.as_ref()) {
@@ -116,8 +126,8 @@ fn forwarded_base(headers: &HeaderMap) -> Option<Url> {
         Host::Ipv6(address) => address.is_loopback(),
         Host::Domain(name) => name == "localhost",
     };
-    // Azure serves nothing without TLS, whatever the hops behind its front end say.
-    if secure || !local {
+    // Azure serves nothing without TLS, whatever the hops behind its front end say; its names carry no port.
+    if secure || (!local && base.port().is_none()) {
         base.set_scheme("https").ok()?;
     }
     Some(base)
@@ -136,7 +146,7 @@ mod tests {
     #[case::the_longest_wait("waitSeconds=105&code=k&clientId=default", Mode::Wait(Some(Duration::from_secs(105))))]
     #[case::a_start("mode=start", Mode::Start)]
     fn a_mode_is_read(#[case] raw: &str, #[case] expected: Mode) {
-        let query = query(raw, Verb::Start).unwrap();
+        let query = query(raw, known(Verb::Start, "/api/operations/{name}")).unwrap();
         assert!(query.iter().all(|(name, _)| name != "code"), "a key was handed on");
         assert_eq!(mode(&query).unwrap(), expected);
     }
@@ -152,14 +162,15 @@ mod tests {
     #[case("mode=later", "query.mode")]
     #[case("wait=5", "query.wait")]
     fn a_wrong_query_names_its_place(#[case] raw: &str, #[case] place: &str) {
-        let failure = query(raw, Verb::Start).and_then(|query| mode(&query)).unwrap_err();
+        let failure =
+            query(raw, known(Verb::Start, "/api/operations/{name}")).and_then(|query| mode(&query)).unwrap_err();
         assert_eq!((failure.code, failure.place.as_deref()), (Code::QueryInvalid, Some(place)));
     }
 
     #[test]
     fn only_calls_that_start_work_take_a_wait() {
-        assert_eq!(query("waitSeconds=5", Verb::Get).unwrap_err().code, Code::QueryInvalid);
-        assert!(query("code=key", Verb::Get).unwrap().is_empty());
+        assert_eq!(query("waitSeconds=5", &[]).unwrap_err().code, Code::QueryInvalid);
+        assert!(query("code=key", &[]).unwrap().is_empty());
     }
 
     #[test]
@@ -184,6 +195,7 @@ mod tests {
     #[case::behind_the_front_end(&[("x-forwarded-host", "app.azurewebsites.net"), ("x-forwarded-proto", "http")], "https://app.azurewebsites.net/")]
     #[case::local(&[("x-forwarded-host", "127.0.0.1:7071"), ("x-forwarded-proto", "http")], "http://127.0.0.1:7071/")]
     #[case::forwarded(&[("host", "app.azurewebsites.net"), ("x-arr-ssl", "2048|256")], "https://app.azurewebsites.net/")]
+    #[case::a_container(&[("x-forwarded-host", "stack:7071"), ("x-forwarded-proto", "http")], "http://stack:7071/")]
     #[case::a_chain(&[("x-forwarded-host", "front.example.com, app.azurewebsites.net")], "https://front.example.com/")]
     fn the_base_is_the_address_that_the_caller_used(#[case] headers: &[(&str, &str)], #[case] expected: &str) {
         let mut request = TestRequest::default();

@@ -1,6 +1,7 @@
 //! A small app of test handlers, served over a real socket, and a client that speaks bytes.
 
-use std::future::pending;
+use std::fmt::Write as _;
+use std::future::{pending, ready};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -53,9 +54,9 @@ pub(super) static FUNCTIONS: &[Function<Probe>] = &[
         "echo",
         AuthLevel::Function,
         &[
-            get("/api/echo/{part}", |hit| Box::pin(echo(hit))),
-            start("/api/echo", |hit| Box::pin(echo(hit))),
-            act("/api/echo/{part}/act", |hit| Box::pin(echo(hit))),
+            get("/api/echo/{part}", |hit| Box::pin(ready(Ok(echo(&hit))))),
+            start("/api/echo", |hit| Box::pin(ready(Ok(echo(&hit))))),
+            act("/api/echo/{part}/act", |hit| Box::pin(ready(Ok(echo(&hit))))),
             start("/api/accepted", |_| {
                 Box::pin(async {
                     Ok(Answer {
@@ -67,7 +68,7 @@ pub(super) static FUNCTIONS: &[Function<Probe>] = &[
                     })
                 })
             }),
-            get("/api/fail", |_| Box::pin(async { Err(Failure::new(Code::LedgerUnavailable, "Down.")) })),
+            get("/api/fail", |_| Box::pin(ready(Err(Failure::new(Code::LedgerUnavailable, "Down."))))),
             get("/api/panic", |_| Box::pin(async { panic!("on purpose") })),
             start("/api/panic", |_| Box::pin(async { panic!("on purpose") })),
             get("/api/never", |_| Box::pin(pending())),
@@ -77,15 +78,15 @@ pub(super) static FUNCTIONS: &[Function<Probe>] = &[
         ],
     ),
     message("queue", "q", |probe, message, deadline| Box::pin(receive(probe, message, deadline))),
-    timer("clock", "0 * * * * *", |_, _| Box::pin(async { Ok(()) })),
+    timer("clock", "0 * * * * *", |_, _| Box::pin(ready(Ok(())))),
 ];
 
-async fn echo(hit: Hit<Probe>) -> Result<Answer, Failure> {
+fn echo(hit: &Hit<Probe>) -> Answer {
     let body = json!({
         "parts": hit.parts, "body": String::from_utf8_lossy(&hit.body), "key": hit.call.idempotency_key,
         "invocation": hit.call.invocation_id, "query": hit.call.query,
     });
-    Ok(Answer::done(body.to_string().into_bytes()))
+    Answer::done(body.to_string().into_bytes())
 }
 
 async fn held(hit: Hit<Probe>) -> Result<Answer, Failure> {
@@ -187,7 +188,7 @@ pub(super) async fn post_chunked(port: u16, path: &str, chunks: &[&str]) -> Repl
          content-type: application/json; charset=utf-8\r\nx-azure-functions-invocationid: inv-1\r\n\r\n"
     );
     for chunk in chunks.iter().filter(|chunk| !chunk.is_empty()) {
-        bytes += &format!("{:x}\r\n{chunk}\r\n", chunk.len());
+        write!(bytes, "{:x}\r\n{chunk}\r\n", chunk.len()).unwrap();
     }
     send(port, bytes + "0\r\n\r\n").await
 }
