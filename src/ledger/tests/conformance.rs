@@ -1,20 +1,72 @@
-//! What every kind of store must do, run over each that needs no service.
+//! What every kind of store must do: memory, a folder, and Blob as its stand-in has it.
 
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::join_all;
+use local_stack::blob::{AUDIENCE, Blob, BlobAccess, BlobOptions};
+use local_stack::core::History;
+use local_stack::entra::Tokens;
+use secrecy::SecretString;
+use url::Url;
 
 use super::{entry, soon};
+use crate::entra::TokenSource;
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
 use crate::ledger::{Ledger, Put, entry_path};
 use crate::settings::{Ledger as LedgerSettings, LedgerPlace};
 
-/// Runs `check` over memory and over a folder.
+const CONTAINER: &str = "ledger";
+
+#[derive(Debug)]
+struct Issued {
+    tokens: Tokens,
+    now: Mutex<String>,
+}
+
+impl Issued {
+    fn draw(tokens: &Tokens) -> String {
+        tokens.issue(AUDIENCE, "app", "object").0
+    }
+}
+
+#[async_trait]
+impl TokenSource for Issued {
+    async fn token(&self, _deadline: Deadline) -> Result<SecretString, Failure> {
+        Ok(self.now.lock().unwrap().clone().into())
+    }
+
+    fn reject(&self, _token: &SecretString) {
+        *self.now.lock().unwrap() = Self::draw(&self.tokens);
+    }
+}
+
+/// A Blob ledger whose container is not made yet.
+async fn blob() -> (Blob, Tokens, Ledger) {
+    let tokens = Tokens::new("tenant");
+    let mut options = BlobOptions::new(BlobAccess::Bearer(tokens.clone()));
+    // Small, so that lists have several pages.
+    options.page_size = 7;
+    let blob = Blob::start(options, History::default()).await.expect("it starts");
+    let url = Url::parse(&blob.container_url(CONTAINER)).expect("an address");
+    let source = Issued { tokens: tokens.clone(), now: Mutex::new(Issued::draw(&tokens)) };
+    let settings = LedgerSettings { place: LedgerPlace::Blob { url } };
+    let ledger = Ledger::open(&settings, Some(Arc::new(source))).expect("it opens");
+    (blob, tokens, ledger)
+}
+
+/// Runs `check` over each kind of store.
 async fn everywhere<F: Future<Output = ()>>(check: impl Fn(Ledger) -> F) {
     check(Ledger::in_memory()).await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("made/when missing");
     check(Ledger::open(&LedgerSettings { place: LedgerPlace::Folder { path } }, None).expect("it opens")).await;
+    let (blob, _, ledger) = blob().await;
+    blob.create_container(CONTAINER).expect("made");
+    check(ledger).await;
 }
 
 async fn put(ledger: &Ledger, path: &str, writer: &str) -> Put {
@@ -143,4 +195,32 @@ async fn what_a_folder_holds_is_there_for_the_next_process() {
     put(&Ledger::open(&settings, None).unwrap(), "runs/a/00000000", "me").await;
     let again = Ledger::open(&settings, None).unwrap();
     assert_eq!(put(&again, "runs/a/00000000", "you").await, Put::Lost(entry("me")));
+}
+
+#[tokio::test]
+async fn a_missing_container_is_told_apart_from_an_empty_one() {
+    let (blob, _, ledger) = blob().await;
+    let missing = ledger.ready(soon()).await.expect_err("there is none");
+    assert_eq!(missing.to_string(), "the ledger could not find its container");
+    blob.create_container(CONTAINER).expect("made");
+    ledger.ready(soon()).await.expect("ready");
+}
+
+#[tokio::test]
+async fn a_token_that_the_store_refuses_is_replaced() {
+    let (blob, tokens, ledger) = blob().await;
+    blob.create_container(CONTAINER).expect("made");
+    tokens.revoke_all();
+    assert_eq!(put(&ledger, "runs/a/00000000", "me").await, Put::Written);
+    tokens.revoke_all();
+    assert_eq!(ledger.newest("runs/a", soon()).await.unwrap(), Some((0, entry("me"))));
+    tokens.revoke_all();
+    ledger.delete("runs/a/00000000", soon()).await.expect("deleted");
+}
+
+#[tokio::test]
+async fn a_container_in_the_cloud_needs_an_identity() {
+    let url = Url::parse("https://acme.blob.core.windows.net/ledger").expect("an address");
+    let failure = Ledger::open(&LedgerSettings { place: LedgerPlace::Blob { url } }, None).expect_err("no identity");
+    assert_eq!(failure.code, Code::Misconfigured);
 }
