@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answers::done;
 use super::claim::{Claimant, Claimed};
@@ -27,12 +27,12 @@ impl Requests {
             .at("mode"));
         }
         let target = format!("{w}/{d}/{t}");
-        let claimant = Claimant { call, route: "rows", target: &target, body: &body, recovery: Recovery::Unknown };
+        let claimant = Claimant { call, route: "rows", target: &target, body: &body, recovery: |_| Recovery::Unknown };
         // The rows themselves are not kept: what they were is in the claim's digest.
         let mut rows = Vec::new();
         let inputs = super::body::inputs(&body, |body: Body| {
             rows = body.rows;
-            Ok(json!({}))
+            Ok(Value::Null)
         })?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,
