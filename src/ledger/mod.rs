@@ -67,7 +67,7 @@ impl Ledger {
             .twice_if_refused("list", prefix, deadline, list)
             .await?
             .map_err(|error| LedgerError::new("list", prefix, error))?;
-        Ok(found.into_iter().map(listed).collect())
+        Ok(found.iter().map(listed).collect())
     }
 
     /// Deleting what is gone is success.
@@ -138,7 +138,7 @@ fn location(action: &'static str, path: &str) -> Result<Path, LedgerError> {
     Path::parse(path).map_err(|error| LedgerError::new(action, path, error))
 }
 
-fn listed(meta: object_store::ObjectMeta) -> Listed {
+fn listed(meta: &object_store::ObjectMeta) -> Listed {
     let modified = meta.last_modified;
     let nanoseconds = i32::try_from(modified.timestamp_subsec_nanos()).unwrap_or(0);
     Listed {

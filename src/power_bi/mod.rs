@@ -1,8 +1,15 @@
-//! The client of the Power BI REST API: refreshes, rows, datasets.
+//! The client of the Power BI REST API: refreshes, and rows of push datasets. When to refresh and what to push is no
+//! business of this room; how often a call is tried is `http`.
 
+mod call;
 mod error;
+mod refresh_body;
 mod refreshes;
+mod refusal;
 mod rows;
+#[cfg(test)]
+mod tests;
+mod wire;
 
 use std::sync::Arc;
 
@@ -10,30 +17,31 @@ use url::Url;
 
 use crate::entra::TokenSource;
 use crate::failure::Failure;
-use crate::http::{Deadline, Http};
+use crate::http::{Deadline, Http, Outbound, RequestKind};
 
-pub use error::PowerBiError;
+pub use error::{Place, PowerBiError, Refused, Subject};
 pub use refreshes::{Refresh, RefreshObject, RefreshRequest, RefreshState, Started};
-pub use rows::{MAX_ROWS_PER_BATCH, batches};
+pub use rows::{MAX_BYTES_PER_BATCH, MAX_ROWS_PER_BATCH, batches};
 
 /// Power BI; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PowerBi {
-    #[allow(dead_code)]
     http: Http,
-    #[allow(dead_code)]
     url: Url,
-    #[allow(dead_code)]
     tokens: Arc<dyn TokenSource>,
 }
 
 impl PowerBi {
+    /// `url` is the service's origin, such as `https://api.powerbi.com`.
     pub fn new(http: Http, url: Url, tokens: Arc<dyn TokenSource>) -> Self {
         Self { http, url, tokens }
     }
 
-    /// Whether Power BI answers and takes our token.
-    pub async fn probe(&self, _deadline: Deadline) -> Result<(), Failure> {
-        unimplemented!()
+    /// Whether Power BI answers and takes our token. That we may see a workspace is not asked.
+    pub async fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
+        let mut url = self.address(&["groups"])?;
+        url.query_pairs_mut().append_pair("$top", "1");
+        self.call(RequestKind::Probe, Outbound::get(url), &Subject::Service, deadline).await?;
+        Ok(())
     }
 }
