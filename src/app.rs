@@ -82,7 +82,7 @@ impl App {
 
 /// Everything that is slow, once we listen. A wrong setting does not end the process: three exits would stop the
 /// host with no reason shown. It stays up, names the setting to callers, and lets messages wait.
-pub async fn warm_up(reading: Reading) -> Warm<Work> {
+pub fn warm_up(reading: Reading) -> Warm<Work> {
     for warning in settings::host_json_warnings(&reading.host.app_root) {
         tracing::warn!(warning, "host.json");
     }

@@ -71,7 +71,7 @@ def run(lakehouse, session, request):
     try:
         if statement.kind == "query":
             session.execute(statement.sql, bound or None)
-            return _rows(session, zone, request)
+            return _rows(session, zone, request, statement.void)
         if statement.kind in ("show", "describe", "use", "explain"):
             return commands.run(lakehouse, session, statement, request)
         if statement.kind == "definition":
@@ -136,9 +136,11 @@ def _overwrite(session, statement, bound):
     return Result.of([("num_affected_rows", *number), ("num_inserted_rows", *number)], [[count, count]])
 
 
-def _rows(session, zone, request):
+def _rows(session, zone, request, void):
     kinds = [entry[1] for entry in session.description]
     columns = [values.column(failures.shown(entry[0]), i, entry[1]) for i, entry in enumerate(session.description)]
+    for position in void:
+        columns[position].update(type_text="VOID", type_name="NULL")
     zone = values.zone_of(zone)
     writers = [values.writer(kind, zone) for kind in kinds]
     chunk_rows = request.get("chunkRows") or 32768

@@ -1,7 +1,7 @@
 """The sample lakehouse: a small retail business, the same rows every time. No behaviour of the engine lives here."""
 
 # A number in [0, 1) from a row's number: needs no generator state. Each use takes its own salt, so that columns do not
-# move together. DuckDB's hash is the same everywhere for the version that requirements.txt pins.
+# move together. DuckDB's hash is the same everywhere for one version, and requirements.txt pins it (another for Python 3.10).
 _RANDOM = "((hash({row} * 1000 + {salt}) % 1000003) / 1000003.0)"
 
 CUSTOMERS = 2_000

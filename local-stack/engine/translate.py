@@ -2,6 +2,7 @@
 
 import re
 
+import duckdb
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
@@ -20,6 +21,7 @@ class Statement:
 
     def __init__(self, tree, sql, kind, names):
         self.tree, self.sql, self.kind, self.names = tree, sql, kind, names
+        self.void = _void(tree) if kind == "query" else []
 
 
 def translate(text, parameters):
@@ -36,6 +38,8 @@ def translate(text, parameters):
     tree = tree.transform(lambda node: _node(node, parameters, names, kind))
     for node in list(tree.find_all(exp.Anonymous, exp.DateAdd, exp.TsOrDsAdd)):
         _as_cast(node)
+    if duckdb.__version__.startswith("1."):
+        _guard_divisions(tree)
     # Last, since what it makes is text.
     tree = tree.transform(lambda node: _from_json(node) if isinstance(node, exp.FromJson) else node)
     if isinstance(tree, exp.Merge):
@@ -218,6 +222,22 @@ def _node(node, parameters, names, kind):
                                  not (isinstance(e, exp.Constraint) and e.find(exp.PrimaryKey, exp.ForeignKey))])
         return node
     return node
+
+
+def _guard_divisions(tree):
+    """DuckDB 1, which Python 3.10 gets, answers NULL or infinity where later ones and Databricks fail."""
+    for node in list(tree.find_all(exp.Div, exp.IntDiv, exp.Mod)):
+        divisor = node.expression
+        failing = exp.Anonymous(this="error", expressions=[exp.Literal.string("Division by zero")])
+        zero = exp.EQ(this=exp.paren(divisor.copy()), expression=exp.Literal.number(0))
+        node.set("expression", exp.paren(exp.Case().when(zero, failing).else_(divisor.copy())))
+
+
+def _void(tree):
+    """Positions of columns that are a bare NULL, whose type DuckDB 1 calls INTEGER."""
+    if not isinstance(tree, exp.Select) or any(projection.is_star for projection in tree.expressions):
+        return []
+    return [i for i, projection in enumerate(tree.expressions) if isinstance(projection.unalias(), exp.Null)]
 
 
 def _as_cast(node):

@@ -99,6 +99,9 @@ async fn the_host_runs_the_handler_and_its_keys_are_told() {
     assert_eq!(Client::default().get(&url).await.status, 401);
     let key = facts["credentials"]["functionKeys"]["echo"].as_str().unwrap();
     assert_eq!(Client::default().with("x-functions-key", key).get(&url).await.status, 200);
+    let secrets = stack.every_secret();
+    assert!(secrets.iter().any(|secret| secret == key));
+    assert!(secrets.contains(&stack.key_vault.secret("causeway-status-key").unwrap()));
     let bundle = stack.ca_file.clone();
     stack.stop().await;
     assert!(!bundle.exists());

@@ -50,7 +50,7 @@ async fn until_signal(app: App, reading: Reading) -> io::Result<u8> {
             .map_or(Limits::default().message_deadline, |settings| settings.runs.message_deadline),
         ..Limits::default()
     };
-    let server = app.serve(FUNCTIONS, limits, app::warm_up(reading), async {
+    let server = app.serve(FUNCTIONS, limits, async { app::warm_up(reading) }, async {
         let _ = stopped.await;
     })?;
     tokio::pin!(server);

@@ -128,10 +128,7 @@ async fn ready(options: StackOptions) -> anyhow::Result<Stack> {
 }
 
 async fn run_demo(arguments: Demo) -> anyhow::Result<()> {
-    let stack = Stack::start(options(&arguments.common)?).await?;
-    let done = demo::run(&stack).await;
-    stack.stop().await;
-    done
+    demo::run(options(&arguments.common)?).await
 }
 
 fn options(common: &Common) -> anyhow::Result<StackOptions> {

@@ -108,6 +108,7 @@ impl Databricks {
         self.workspace.jobs.step();
     }
 
+    /// For runs, and states of runs, that begin after this.
     pub fn set_clock(&self, clock: Clock) {
         self.workspace.jobs.set_clock(clock);
     }

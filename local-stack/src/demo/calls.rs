@@ -10,7 +10,7 @@ use super::teller::Teller;
 use crate::stack::Stack;
 
 /// How long anything may take on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Readiness needs the key that signs status URLs, so it makes the handler read Key Vault.
 pub(super) async fn secret(stack: &Stack, client: &Client, tell: &mut Teller) -> anyhow::Result<()> {

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// SQL, then rows pushed, then a refresh; the reply comes on its own queue.
 pub(super) async fn operation(stack: &Stack, client: &Client, tell: &mut Teller) -> anyhow::Result<()> {
-    tell.part("A queue message runs an operation: SQL, rows pushed, a refresh; and is replied to");
+    tell.part("A message runs an operation: SQL, rows, refresh; and a reply");
     let body = json!({
         "operation": "push-daily-sales",
         "parameters": {"first_day": "2026-10-05", "days": 7},

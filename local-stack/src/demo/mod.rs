@@ -8,14 +8,23 @@ mod teller;
 
 use anyhow::Context;
 
-use crate::stack::Stack;
+use crate::stack::{Stack, StackOptions};
 use client::Client;
 use teller::Teller;
 
-/// Runs every part over a stack that is starting; an error names the part that did not do what it should.
-pub async fn run(stack: &Stack) -> anyhow::Result<()> {
+/// Starts a stack and runs every part over it; an error names the part that did not do what it should.
+pub async fn run(options: StackOptions) -> anyhow::Result<()> {
     let mut tell = Teller::new();
-    tell.part("The stack starts, and the handler inside it");
+    tell.part("The stack starts, and the handler in it");
+    let stack = Stack::start(options).await?;
+    let done = parts(&stack, &mut tell).await;
+    stack.stop().await;
+    done?;
+    tell.summary();
+    Ok(())
+}
+
+async fn parts(stack: &Stack, tell: &mut Teller) -> anyhow::Result<()> {
     stack.ready().await.context("the handler did not become ready")?;
     let host = stack.host.as_ref().context("the demo needs the host")?;
     let endpoints = stack.endpoints();
@@ -34,13 +43,12 @@ pub async fn run(stack: &Stack) -> anyhow::Result<()> {
     tell.line("functions", host.functions().join(", "));
     let client = Client::new(base, stack.credentials().host_key.unwrap_or_default());
 
-    calls::secret(stack, &client, &mut tell).await.context("reading a secret")?;
-    calls::statement(&client, &mut tell).await.context("SQL over HTTP")?;
-    calls::long_statement(stack, &client, &mut tell).await.context("a statement that outlasts its wait")?;
-    calls::job(&client, &mut tell).await.context("a job run")?;
-    messages::operation(stack, &client, &mut tell).await.context("a message that runs an operation")?;
-    messages::schedule(stack, &client, &mut tell).await.context("the scheduled operation")?;
-    messages::poison(stack, &mut tell).await.context("a poison message")?;
-    tell.summary();
+    calls::secret(stack, &client, tell).await.context("reading a secret")?;
+    calls::statement(&client, tell).await.context("SQL over HTTP")?;
+    calls::long_statement(stack, &client, tell).await.context("a statement that outlasts its wait")?;
+    calls::job(&client, tell).await.context("a job run")?;
+    messages::operation(stack, &client, tell).await.context("a message that runs an operation")?;
+    messages::schedule(stack, &client, tell).await.context("the scheduled operation")?;
+    messages::poison(stack, tell).await.context("a poison message")?;
     Ok(())
 }

@@ -34,9 +34,9 @@ impl Teller {
         self.close();
         println!("\nAll {} parts did what they should:", self.parts.len());
         for (title, seconds) in &self.parts {
-            println!("   ok  {title:<58} {seconds:>5.1} s");
+            println!("   ok  {title:<62} {seconds:>5.1} s");
         }
-        println!("   {:<62} {:>5.1} s", "in all", self.all.elapsed().as_secs_f64());
+        println!("   {:<66} {:>5.1} s", "in all", self.all.elapsed().as_secs_f64());
     }
 
     fn close(&mut self) {

@@ -55,12 +55,13 @@ pub struct Tokens {
 struct Inner {
     key: hmac::Key,
     life: Duration,
+    issued: Vec<String>,
 }
 
 impl Tokens {
     /// Tokens of one tenant, good for an hour.
     pub fn new(tenant: &str) -> Self {
-        let inner = Inner { key: random_key(), life: Duration::from_hours(1) };
+        let inner = Inner { key: random_key(), life: Duration::from_hours(1), issued: Vec::new() };
         Self { tenant: tenant.into(), inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -84,7 +85,7 @@ impl Tokens {
 
     /// A token for `audience`, and the moment it ends.
     pub fn issue(&self, audience: &str, client_id: &str, object_id: &str) -> (String, Timestamp) {
-        let inner = self.lock();
+        let mut inner = self.lock();
         let now = Timestamp::now();
         let seconds = i64::try_from(inner.life.as_secs()).unwrap_or(i64::MAX / 2);
         let end = now.as_second().saturating_add(seconds);
@@ -105,7 +106,14 @@ impl Tokens {
         let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims).unwrap_or_default());
         let signed = format!("{header}.{payload}");
         let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&inner.key, signed.as_bytes()));
-        (format!("{signed}.{signature}"), Timestamp::from_second(end).unwrap_or(Timestamp::MAX))
+        let token = format!("{signed}.{signature}");
+        inner.issued.push(token.clone());
+        (token, Timestamp::from_second(end).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Every token issued so far: what a log must never contain.
+    pub fn every_token(&self) -> Vec<String> {
+        self.lock().issued.clone()
     }
 
     /// Checks a token for one of `audiences`; trailing slashes don't count.

@@ -8,9 +8,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::Service;
 use super::model::{Dataset, Workspace};
 use super::reply::{Reply, error, ok};
+use super::{Column, Service, Table};
 
 pub(super) async fn groups(
     State(service): State<Arc<Service>>,
@@ -115,12 +115,14 @@ pub(super) async fn tables(
     if !dataset.push {
         return Err(not_push(dataset));
     }
-    let table = |table: &super::Table| {
-        let column = |column: &super::Column| json!({"name": column.name, "dataType": column.data_type.name()});
-        json!({"name": table.name, "columns": table.columns.iter().map(column).collect::<Vec<_>>()})
-    };
-    let value: Vec<Value> = dataset.tables.iter().map(table).collect();
+    let value: Vec<Value> = dataset.tables.iter().map(described).collect();
     Ok(ok(&json!({"@odata.context": context(&headers, "tables"), "value": value})))
+}
+
+/// A table as the service describes it: without its rows.
+pub(super) fn described(table: &Table) -> Value {
+    let column = |column: &Column| json!({"name": column.name, "dataType": column.data_type.name()});
+    json!({"name": table.name, "columns": table.columns.iter().map(column).collect::<Vec<_>>()})
 }
 
 /// Only push datasets have their tables and rows in this API.

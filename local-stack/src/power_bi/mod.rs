@@ -4,6 +4,7 @@
 mod asked;
 mod lists;
 mod model;
+mod push_datasets;
 mod refresh;
 mod refreshes;
 mod reply;
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, delete, get, post, put};
 use serde_json::{Map, Value};
 
 use crate::core::{History, Served};
@@ -61,7 +62,7 @@ impl PowerBiOptions {
 }
 
 /// Power BI, being served over plain http. Effects in the history: `refresh` (accepted), `refreshEnded`, `rows`,
-/// `rowsDeleted`.
+/// `rowsDeleted`, `dataset`, `datasetDeleted`.
 #[derive(Debug)]
 pub struct PowerBi {
     pub served: Served,
@@ -91,9 +92,10 @@ impl PowerBi {
         let dataset = "/v1.0/myorg/groups/{group}/datasets/{dataset}";
         let router = Router::new()
             .route("/v1.0/myorg/groups", get(lists::groups))
-            .route("/v1.0/myorg/groups/{group}/datasets", get(lists::datasets))
-            .route(dataset, get(lists::dataset))
+            .route("/v1.0/myorg/groups/{group}/datasets", get(lists::datasets).post(push_datasets::create))
+            .route(dataset, get(lists::dataset).delete(push_datasets::delete))
             .route(&format!("{dataset}/tables"), get(lists::tables))
+            .route(&format!("{dataset}/tables/{{table}}"), put(push_datasets::put_table))
             .route(&format!("{dataset}/tables/{{table}}/rows"), post(rows::push).delete(rows::clear))
             .route(&format!("{dataset}/refreshes"), post(refreshes::start).get(refreshes::history))
             .route(&format!("{dataset}/refreshes/{{refresh}}"), get(refreshes::details))

@@ -169,6 +169,13 @@ impl DataType {
         }
     }
 
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let all = [Self::Int64, Self::Double, Self::Boolean, Self::DateTime, Self::String, Self::Decimal];
+        // The older `bool` is still taken.
+        let name = if name.eq_ignore_ascii_case("bool") { "Boolean" } else { name };
+        all.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+
     /// Why this value is not taken, loosely: the service converts text to numbers and dates where it can.
     pub(super) fn refuses(self, value: &Value) -> Option<&'static str> {
         let number = |text: &str| text.trim().parse::<f64>().is_ok_and(f64::is_finite);

@@ -69,43 +69,46 @@ impl Stack {
         let certificates = Certificates::generate()?;
         let ca_file = certificates.write_bundle(&options.data.join("certificates").join(random_hex()))?;
         let tls = &certificates.loopback;
-        let port = |service: &str, offset| options.ports.at(offset).with_context(|| format!("the port of {service}"));
+        let ports = options.ports;
 
         let tokens = Tokens::new(TENANT);
         let entra_client_secret = random_hex();
         let mut entra = EntraOptions::new(tokens.clone());
-        (entra.port, entra.identity_port) = (port("Entra", 4)?, port("managed identity", 7)?);
+        (entra.port, entra.identity_port) = (ports.at(4)?, ports.at(7)?);
         entra.applications = vec![Application {
             client_id: ENTRA_CLIENT_ID.into(),
             client_secret: entra_client_secret.clone(),
             object_id: "8d4c2b1a-7f6e-4d5c-9b8a-0e1f2a3b4c12".into(),
         }];
-        let entra = Entra::start(entra, tls, history.clone()).await.context("starting Entra")?;
+        let entra = Entra::start(entra, tls, history.clone()).await.with_context(|| ports.named("Entra", 4))?;
 
         let mut vault = KeyVaultOptions::new(tokens.clone());
-        vault.port = port("Key Vault", 3)?;
+        vault.port = ports.at(3)?;
         vault.authorization = format!("{}{TENANT}", entra.authority_host());
         vault.secrets = secrets(&entra_client_secret);
         vault.secrets.extend(options.secrets.clone());
-        let key_vault = KeyVault::start(vault, tls, history.clone()).await.context("starting Key Vault")?;
+        let key_vault =
+            KeyVault::start(vault, tls, history.clone()).await.with_context(|| ports.named("Key Vault", 3))?;
 
         let mut blob = BlobOptions::new(BlobAccess::Bearer(tokens.clone()));
-        blob.port = port("Blob", 6)?;
+        blob.port = ports.at(6)?;
         blob.folder = options.keep.then(|| options.data.join("blob"));
-        let blob = Blob::start(blob, history.clone()).await.context("starting Blob")?;
+        let blob = Blob::start(blob, history.clone()).await.with_context(|| ports.named("Blob", 6))?;
         blob.create_container(LEDGER_CONTAINER)?;
 
         let mut power_bi = PowerBiOptions::new(tokens);
-        power_bi.port = port("Power BI", 2)?;
+        power_bi.port = ports.at(2)?;
         power_bi.clock = options.power_bi_clock;
-        let power_bi = PowerBi::start(power_bi, history.clone()).await.context("starting Power BI")?;
+        let power_bi = PowerBi::start(power_bi, history.clone()).await.with_context(|| ports.named("Power BI", 2))?;
 
-        let service_bus = ServiceBusOptions { port: port("Service Bus", 5)?, queues: options.queues.clone() };
-        let service_bus = ServiceBus::start(service_bus, history.clone()).await.context("starting Service Bus")?;
+        let service_bus = ServiceBusOptions { port: ports.at(5)?, queues: options.queues.clone() };
+        let service_bus =
+            ServiceBus::start(service_bus, history.clone()).await.with_context(|| ports.named("Service Bus", 5))?;
 
         let mut databricks = options.databricks.clone();
-        databricks.port = port("Databricks", 1)?;
-        let databricks = Databricks::start(databricks, history.clone()).await.context("starting Databricks")?;
+        databricks.port = ports.at(1)?;
+        let databricks =
+            Databricks::start(databricks, history.clone()).await.with_context(|| ports.named("Databricks", 1))?;
 
         Ok(Self {
             history,
@@ -135,7 +138,9 @@ impl Stack {
         let functions = if beside.is_dir() { beside } else { root.clone() };
         let mut host = HostOptions::new(root, functions, handler);
         host.environment = self.handler_environment();
-        host.port = self.options.ports.at(0).context("the port of the host")?;
+        // A developer's own CAUSEWAY_* or AZURE_* must not reach into the stack.
+        host.inherit_environment = false;
+        host.port = self.options.ports.at(0)?;
         host.service_bus = Some(self.service_bus.broker());
         host.groups = self.options.groups;
         host.timers = self.options.timers;
@@ -163,6 +168,18 @@ impl Stack {
     /// Stops everything and waits until the handler is gone.
     pub async fn stop(mut self) {
         self.stop_host().await;
+    }
+
+    /// Every secret that the stack knows: what no log line and no answer may contain.
+    pub fn every_secret(&self) -> Vec<String> {
+        let keys = self.host.as_ref().map(Host::keys).unwrap_or_default();
+        let function_keys = keys.functions.into_values().flat_map(BTreeMap::into_values);
+        let mut secrets = self.key_vault.every_value();
+        secrets.extend(self.entra.tokens.every_token());
+        secrets.extend([keys.master, self.entra.identity_header.clone(), self.entra_client_secret.clone()]);
+        secrets.extend(function_keys.chain(keys.host.into_values()));
+        secrets.retain(|secret| !secret.is_empty());
+        secrets
     }
 
     /// Waits until `condition` holds of the history, looking whenever something is recorded; an error after `patience`.

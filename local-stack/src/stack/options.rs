@@ -31,6 +31,14 @@ impl Ports {
             Self::Base(base) => base.checked_add(offset).context("the base port is too high"),
         }
     }
+
+    /// What was being tried, for an error: most often the port is taken.
+    pub(super) fn named(self, service: &str, offset: u16) -> String {
+        match self.at(offset) {
+            Ok(port @ 1..) => format!("starting {service} on port {port} (--ports 0 takes free ones)"),
+            _ => format!("starting {service}"),
+        }
+    }
 }
 
 /// How the handler proves to Databricks who it is.

@@ -1,6 +1,7 @@
-//! Databricks' own Python SDK, unmodified and pinned, drives the stand-in; it is the judge of the wire's shapes.
+//! Databricks' own Python clients, unmodified and pinned, drive the stand-in: the judges of the wire's shapes that
+//! nobody here wrote.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use local_stack::databricks::{CLIENT_ID, CLIENT_SECRET, TOKEN, WAREHOUSE};
@@ -8,18 +9,21 @@ use local_stack::python;
 
 use crate::caller::start;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_databricks_sdk_for_python_is_served() {
+fn environment(name: &str, requirements: &Path) -> PathBuf {
+    let requirements = std::fs::read_to_string(requirements).expect("requirements");
+    python::environment(&python::default_data(), name, &requirements, &|line| eprintln!("{line}"))
+        .expect("the packages are installed")
+}
+
+/// Runs a script of `tests/conformance`, which must succeed after exactly so many checks.
+async fn judged(script: &'static str, checks: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance");
-    let requirements = std::fs::read_to_string(folder.join("databricks_sdk.requirements.txt")).expect("requirements");
-    let environment = tokio::task::spawn_blocking(move || {
-        python::environment(&python::default_data(), "databricks-sdk", &requirements, &|line| eprintln!("{line}"))
-    });
-    let environment = environment.await.expect("a thread").expect("the SDK is installed");
+    let requirements = folder.join(format!("{script}.requirements.txt"));
+    let installed = tokio::task::spawn_blocking(move || environment(script, &requirements)).await.expect("a thread");
     let caller = start().await;
-    let mut command = Command::new(python::interpreter(&environment));
+    let mut command = Command::new(python::interpreter(&installed));
     command
-        .arg(folder.join("databricks_sdk.py"))
+        .arg(folder.join(format!("{script}.py")))
         .env_clear()
         .env("CAUSEWAY_LOCAL_HOST", caller.stand_in.served.http_url())
         .env("CAUSEWAY_LOCAL_WAREHOUSE", WAREHOUSE)
@@ -33,5 +37,15 @@ async fn the_databricks_sdk_for_python_is_served() {
     println!("{said}");
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     // A script that checks nothing must not pass.
-    assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 13, "{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), checks, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_databricks_sdk_for_python_is_served() {
+    judged("databricks_sdk", 13).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_databricks_sql_connector_for_python_is_served() {
+    judged("databricks_sql_connector", 3).await;
 }

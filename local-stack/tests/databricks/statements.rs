@@ -53,7 +53,7 @@ async fn a_wait_that_ends_continues_or_cancels_as_asked() {
 }
 
 #[tokio::test]
-async fn a_cancel_ends_a_held_statement_and_interrupts_one_that_runs() {
+async fn a_cancel_ends_a_held_statement_and_one_that_runs() {
     let caller = start().await;
     caller.stand_in.hold("held", None);
     for statement in ["SELECT 'held'", "SELECT count(*) FROM range(100000000) a, range(100000000) b"] {
@@ -63,6 +63,14 @@ async fn a_cancel_ends_a_held_statement_and_interrupts_one_that_runs() {
         assert_eq!((cancel.status, cancel.body), (200, json!({})));
         caller.until_state(&id(&reply), "CANCELED").await;
     }
+}
+
+#[tokio::test]
+async fn a_cancel_interrupts_what_the_engine_is_doing() {
+    let caller = start().await;
+    let endless = "SELECT count(*) FROM range(100000000) a, range(100000000) b";
+    let reply = caller.execute(endless, json!({"wait_timeout": "5s", "on_wait_timeout": "CANCEL"})).await;
+    assert_eq!(reply.body["status"], json!({"state": "CANCELED"}));
 }
 
 #[tokio::test]

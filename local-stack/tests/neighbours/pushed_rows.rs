@@ -99,3 +99,24 @@ async fn a_sixth_pending_post_is_refused() {
     assert_eq!(replies.iter().filter(|reply| reply.status == 429).count(), 1);
     assert_eq!(push(&room, &body).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_push_dataset_is_made_changed_filled_and_removed() {
+    let room = Room::start(|_| {}).await;
+    let datasets = format!("groups/{}/datasets", sample::WORKSPACE);
+    let columns = json!([{"name": "day", "dataType": "Datetime"}, {"name": "amount", "dataType": "Double"}]);
+    let body = json!({"name": "Made", "tables": [{"name": "T", "columns": columns}], "defaultMode": "Push"});
+    let made = room.send("POST", &datasets, Some(&body)).await;
+    assert_eq!(made.status, 201);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let (table, rows) = (format!("{datasets}/{id}/tables/T"), format!("{datasets}/{id}/tables/T/rows"));
+    let row = json!({"rows": [{"day": "2026-01-31", "note": "x"}]});
+    assert_eq!(room.send("POST", &rows, Some(&row)).await.status, 400);
+    let wider = json!({"name": "T", "columns": [{"name": "day", "dataType": "DateTime"}, {"name": "note", "dataType": "String"}]});
+    assert_eq!(room.send("PUT", &table, Some(&wider)).await.status, 200);
+    assert_eq!(room.send("POST", &rows, Some(&row)).await.status, 200);
+    assert_eq!(room.send("DELETE", &format!("{datasets}/{id}"), None).await.status, 200);
+    assert_eq!(room.send("GET", &format!("{datasets}/{id}"), None).await.status, 404);
+    let wrong = json!({"name": "Made", "tables": [{"name": "T", "columns": [{"name": "c", "dataType": "Blob"}]}]});
+    assert_eq!(room.send("POST", &datasets, Some(&wrong)).await.status, 400);
+}
