@@ -7,6 +7,7 @@ mod error;
 mod open;
 mod paths;
 mod put;
+mod refusal;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -104,7 +105,7 @@ impl Ledger {
         let first = || async { self.store.list(Some(&nowhere)).next().await.transpose() };
         match self.twice_if_refused("reach", "its container", deadline, first).await? {
             Ok(_) => Ok(()),
-            Err(error @ Error::NotFound { .. }) => Err(LedgerError::new("find", "its container", error)),
+            Err(error) if refusal::is_missing(&error) => Err(LedgerError::new("find", "its container", error)),
             Err(error) => Err(LedgerError::new("reach", "its container", error)),
         }
     }
@@ -122,7 +123,7 @@ impl Ledger {
     {
         let late = |_| LedgerError::new(action, path, "no answer before the deadline");
         let first = tokio::time::timeout_at(deadline.instant(), call()).await.map_err(late)?;
-        let refused = matches!(first, Err(Error::Unauthenticated { .. } | Error::PermissionDenied { .. }));
+        let refused = first.as_ref().is_err_and(refusal::is_about_the_token);
         if refused && self.tokens.as_ref().is_some_and(|tokens| tokens.reject_last()) {
             return tokio::time::timeout_at(deadline.instant(), call()).await.map_err(late);
         }

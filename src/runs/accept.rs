@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::Engine;
 use super::create::{NewRun, runnable};
 use super::identity::{digest_of, run_id};
+use super::park::{ORIGINAL, original_of};
 use super::received::Received;
 use super::record::{Record, Trigger};
 use crate::failure::{Code, Failure};
@@ -39,11 +40,15 @@ impl Engine {
     /// Accepts one request; `Err` only for what another delivery may mend.
     pub(super) async fn accept(&self, message: &Received, deadline: Deadline) -> Result<(), Failure> {
         let queue = self.queues.request_queue.clone();
+        let named = text(message, REPLY_TO).or_else(|| message.reply_to.clone());
         let request: Request = match serde_json::from_slice(&message.body) {
             Ok(request) => request,
-            Err(error) => return self.park(message, &queue, &malformed(&error), deadline).await,
+            Err(error) => {
+                let named = named.filter(|named| self.queues.reply_queues.contains(named));
+                return self.refuse(message, named.as_deref(), &malformed(&error), deadline).await;
+            }
         };
-        let reply_to = text(message, REPLY_TO).or_else(|| message.reply_to.clone()).or(request.reply_to.clone());
+        let reply_to = named.or(request.reply_to);
         if let Some(reply_to) = &reply_to
             && !self.queues.reply_queues.contains(reply_to)
         {
@@ -74,14 +79,14 @@ impl Engine {
                 Code::MessageIdReused,
                 "Another message with this id and another body was accepted before. Give each request its own id.",
             );
-            return self.park(message, &queue, &reason, deadline).await;
+            return self.refuse(message, reply_to.as_deref(), &reason, deadline).await;
         };
         let trigger = Trigger::Queue {
             sequence_number: message.sequence_number,
             digest: digest_of(&message.body),
             reply_to,
-            correlation_id: message.correlation_id.clone().or_else(|| message.message_id.clone()),
-            reply_session_id: text(message, REPLY_SESSION).or_else(|| message.reply_to_session_id.clone()),
+            correlation_id: correlation(message),
+            reply_session_id: session(message),
         };
         let new = NewRun { run, parameters, caller: "queue".into(), trigger };
         self.create(entry, &new, false, deadline).await.map(|_| ())
@@ -90,10 +95,7 @@ impl Engine {
     /// The run that this message stands for; `None` when its id was used for another body lately.
     async fn identity(&self, message: &Received, queue: &str, deadline: Deadline) -> Result<Option<String>, Failure> {
         let sequence = message.sequence_number.unwrap_or_default().to_string();
-        let id = text(message, REQUEST_ID).or_else(|| message.message_id.clone()).unwrap_or_else(|| {
-            let enqueued = message.enqueued_time.map(|time| time.to_string()).unwrap_or_default();
-            format!("{sequence}@{enqueued}")
-        });
+        let id = request_id(message);
         let run = run_id(&["queue", queue, &id]);
         let Some(standing) = self.first(&run, deadline).await? else { return Ok(Some(run)) };
         let Some((standing_sequence, standing_digest, created)) = queue_facts(&standing) else { return Ok(Some(run)) };
@@ -112,18 +114,19 @@ impl Engine {
         let first = text(message, FIRST_ENQUEUED)
             .or_else(|| message.enqueued_time.map(|time| time.to_string()))
             .unwrap_or_else(|| Timestamp::now().to_string());
-        let id = text(message, REQUEST_ID).or_else(|| message.message_id.clone());
-        let optional = [
-            (REQUEST_ID, id),
-            (REPLY_TO, text(message, REPLY_TO).or_else(|| message.reply_to.clone())),
-            (REPLY_SESSION, text(message, REPLY_SESSION).or_else(|| message.reply_to_session_id.clone())),
+        // A copy has a message id and a number of its own; what the first one had goes with it.
+        let mut properties = vec![
+            (REQUEST_ID.to_owned(), request_id(message)),
+            (FIRST_ENQUEUED.to_owned(), first),
+            (ORIGINAL.to_owned(), original_of(message, &self.queues.request_queue)),
         ];
-        let mut properties = vec![(FIRST_ENQUEUED.to_owned(), first)];
-        properties.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        let named = text(message, REPLY_TO).or_else(|| message.reply_to.clone());
+        properties.extend(named.map(|named| (REPLY_TO.to_owned(), named)));
+        properties.extend(session(message).map(|session| (REPLY_SESSION.to_owned(), session)));
         let copy = Message {
             body: message.body.clone(),
             content_type: message.content_type.clone(),
-            correlation_id: message.correlation_id.clone().or_else(|| message.message_id.clone()),
+            correlation_id: correlation(message),
             session_id: message.session_id.clone(),
             subject: message.subject.clone(),
             scheduled: Some(Timestamp::now() + LOOK_AGAIN.min(self.settings.unknown_operation_wait)),
@@ -141,12 +144,34 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<(), Failure> {
         if let Some(reply_to) = reply_to {
-            let correlation = message.correlation_id.as_deref().or(message.message_id.as_deref());
-            let session = message.reply_to_session_id.as_deref();
-            self.reply_refused(reply_to, correlation, session, reason, deadline).await?;
+            let told = self.reply_refused(reply_to, correlation(message), session(message), reason, deadline).await;
+            match told {
+                Err(failure) if super::is_outage(&failure) => return Err(failure),
+                // To park the message matters more than to tell of it.
+                Err(failure) => tracing::error!(queue = reply_to, error = failure.chain(), "a reply was refused"),
+                Ok(()) => {}
+            }
         }
         self.park(message, &self.queues.request_queue, reason, deadline).await
     }
+}
+
+/// What makes two messages the same request.
+fn request_id(message: &Received) -> String {
+    text(message, REQUEST_ID).or_else(|| message.message_id.clone()).unwrap_or_else(|| {
+        let sequence = message.sequence_number.unwrap_or_default();
+        let enqueued = message.enqueued_time.map(|time| time.to_string()).unwrap_or_default();
+        format!("{sequence}@{enqueued}")
+    })
+}
+
+/// What a reply correlates with: as brokers do, the sender's correlation id, else the id of its message.
+fn correlation(message: &Received) -> Option<String> {
+    message.correlation_id.clone().or_else(|| message.message_id.clone())
+}
+
+fn session(message: &Received) -> Option<String> {
+    text(message, REPLY_SESSION).or_else(|| message.reply_to_session_id.clone())
 }
 
 fn text(message: &Received, property: &str) -> Option<String> {

@@ -3,16 +3,22 @@
 //! Every rule here is safe with an earlier worker still alive: who loses an append has been overtaken and stops.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::Engine;
 use super::create::lease_until;
+use super::log::not_too_large;
 use super::record::{Pinned, Record, RunState, StepState, Transition, Trigger};
 use super::scope::{Outputs, scope};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::Operation;
+
+/// How often a run that waits for the one in front looks.
+const STANDING_BY: Duration = Duration::from_secs(30);
 
 /// What came of advancing.
 #[derive(Debug)]
@@ -20,7 +26,7 @@ pub(super) enum Advance {
     /// The run has ended, and its end is told.
     AtRest(Record),
     /// It sleeps; a message will wake it.
-    Waiting(Record),
+    Waiting,
     /// Another worker may still hold it, until then.
     Busy(Timestamp),
     /// Another worker has moved it on.
@@ -69,14 +75,15 @@ impl Engine {
             Some(pinned) => *pinned,
             None => self.pinned(&newest.run, deadline).await?,
         };
-        if !held && let Some(until) = self.behind(&newest, &pinned, deadline).await? {
-            return Ok(Advance::Busy(until));
+        if self.behind(&newest, &pinned, deadline).await? {
+            return self.stand_by(&newest, deadline).await;
         }
+        // Before the lease: a version that cannot read the definition must not keep one away that can.
+        let operation = self.operation_of(&newest.run, &pinned)?;
         let record = if held { newest } else { lease(&newest, deadline) };
         if !held && !self.append(&record, deadline).await? {
             return Ok(Advance::Overtaken);
         }
-        let operation = self.operation_of(&record.run, &pinned)?;
         let worker = Worker { engine: self, record, pinned, operation, outputs: Outputs::new(), patience, deadline };
         worker.work().await
     }
@@ -106,15 +113,23 @@ impl Engine {
         })
     }
 
-    /// `overlap: queue`: not before the run in front has ended.
-    async fn behind(&self, newest: &Record, pinned: &Pinned, deadline: Deadline) -> Result<Option<Timestamp>, Failure> {
-        let Trigger::Schedule { behind: Some(front), .. } = &pinned.trigger else { return Ok(None) };
-        if newest.seq > 0 {
-            return Ok(None);
+    /// `overlap: queue`: whether the run in front still goes, and this one has not begun.
+    async fn behind(&self, newest: &Record, pinned: &Pinned, deadline: Deadline) -> Result<bool, Failure> {
+        let Trigger::Schedule { behind: Some(front), .. } = &pinned.trigger else { return Ok(false) };
+        if newest.steps.iter().any(|step| step.state != StepState::Pending || step.started_at.is_some()) {
+            return Ok(false);
         }
-        let front = self.newest(front, deadline).await?;
-        let going = front.is_some_and(|front| !front.state.at_rest());
-        Ok(going.then(|| Timestamp::now() + std::time::Duration::from_secs(30)))
+        Ok(self.newest(front, deadline).await?.is_some_and(|front| !front.state.at_rest()))
+    }
+
+    /// Sleeps without having begun.
+    async fn stand_by(&self, newest: &Record, deadline: Deadline) -> Result<Advance, Failure> {
+        let mut record = newest.next(Transition::Waiting);
+        let wake_at = record.at + STANDING_BY;
+        record.state = RunState::Waiting;
+        record.wake_at = Some(wake_at);
+        self.wake(&record.run, record.seq, Some(wake_at), deadline).await?;
+        Ok(if self.append(&record, deadline).await? { Advance::Waiting } else { Advance::Overtaken })
     }
 }
 
@@ -132,7 +147,7 @@ impl Worker<'_> {
             let Some(index) = self.next_step() else { return self.finish().await };
             match self.step(index).await? {
                 Flow::Next => {}
-                Flow::Sleeps => return Ok(Advance::Waiting(self.record)),
+                Flow::Sleeps => return Ok(Advance::Waiting),
                 Flow::Overtaken => return Ok(Advance::Overtaken),
             }
         }
@@ -159,9 +174,11 @@ impl Worker<'_> {
             }
         }
         record.state = if record.error.is_none() { RunState::Succeeded } else { RunState::Failed };
-        if !self.engine.append(&record, self.deadline).await? {
+        record.ended_at = Some(record.at);
+        if !self.commit(record).await? {
             return Ok(Advance::Overtaken);
         }
+        let Self { record, pinned, engine, deadline, .. } = self;
         tracing::info!(
             run = record.run,
             operation = record.operation,
@@ -170,13 +187,21 @@ impl Worker<'_> {
             error = record.error.as_ref().map(Failure::chain),
             "run ended"
         );
-        Ok(Advance::AtRest(self.engine.close(record, self.deadline).await?))
+        match engine.closed(record.clone(), deadline).await {
+            // Nobody delivers an HTTP call again: its run is closed by the tick.
+            Err(failure) if matches!(pinned.trigger, Trigger::Http) => {
+                tracing::warn!(run = record.run, error = failure.chain(), "the run is not closed yet");
+            }
+            other => other?,
+        }
+        Ok(Advance::AtRest(record))
     }
 
-    async fn rendered_output(&mut self) -> Result<Result<serde_json::Value, Failure>, Failure> {
-        let Some(output) = self.operation.output.clone() else { return Ok(Ok(serde_json::json!({}))) };
-        self.engine.load_outputs(&self.record, &mut self.outputs, self.deadline).await?;
+    async fn rendered_output(&mut self) -> Result<Result<Value, Failure>, Failure> {
+        let Some(output) = self.operation.output.clone() else { return Ok(Ok(json!({}))) };
+        self.load_outputs().await?;
         let scope = scope(&self.record, &self.pinned, &self.outputs);
-        Ok(output.render(&scope).map_err(|error| Failure::new(Code::ExpressionFailed, error.to_string())))
+        let rendered = output.render(&scope).map_err(|error| Failure::new(Code::ExpressionFailed, error.to_string()));
+        Ok(rendered.and_then(|output| not_too_large("The operation's output", &output).map(|()| output)))
     }
 }

@@ -104,6 +104,7 @@ fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Optio
         steps: steps.map(|step| StepRecord { id: step.id.clone(), attempt: 1, ..StepRecord::default() }).collect(),
         error: None,
         output: None,
+        ended_at: None,
         nudges: 0,
     }
 }

@@ -1,6 +1,7 @@
 //! The end of a run: tell whoever waits, write the history, close the run. Every part may be done twice without harm.
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -12,15 +13,35 @@ use crate::service_bus::Message;
 
 /// A longer reply is replaced by where to find it.
 const MAX_REPLY: usize = 192 * 1024;
+/// How long a reply is tried.
+const TELLING: SignedDuration = SignedDuration::from_hours(24);
 
 impl Engine {
+    /// Closes a run that is at rest, for an invocation that can do nothing about a reply that is refused for good: the
+    /// tick tries that again.
+    pub(super) async fn closed(&self, ended: Record, deadline: Deadline) -> Result<(), Failure> {
+        let run = ended.run.clone();
+        match self.close(ended, deadline).await {
+            Err(failure) if !super::is_outage(&failure) => {
+                tracing::error!(run, error = failure.chain(), "the end of a run could not be told");
+                Ok(())
+            }
+            other => other.map(|_| ()),
+        }
+    }
+
     /// Closes a run that is at rest; its last record.
     pub(super) async fn close(&self, ended: Record, deadline: Deadline) -> Result<Record, Failure> {
         let record = if ended.transition == Transition::Answered {
             ended
         } else {
             let pinned = self.pinned(&ended.run, deadline).await?;
-            self.reply(&ended, &pinned, deadline).await?;
+            if let Err(failure) = self.reply(&ended, &pinned, deadline).await {
+                if ended.ended_at.is_none_or(|at| at.duration_until(Timestamp::now()) < TELLING) {
+                    return Err(failure);
+                }
+                tracing::error!(run = ended.run, error = failure.chain(), "a reply was given up");
+            }
             let answered = ended.next(Transition::Answered);
             // Lost: another worker has told it too, and will close it or has.
             if self.append(&answered, deadline).await? { answered } else { ended }
@@ -59,15 +80,15 @@ impl Engine {
     pub(super) async fn reply_refused(
         &self,
         queue: &str,
-        correlation_id: Option<&str>,
-        session_id: Option<&str>,
+        correlation_id: Option<String>,
+        session_id: Option<String>,
         reason: &Failure,
         deadline: Deadline,
     ) -> Result<(), Failure> {
         let message = Message {
             body: Bytes::from(json!({"state": "parked", "error": error_json(reason)}).to_string()),
-            correlation_id: correlation_id.map(str::to_owned),
-            session_id: session_id.map(str::to_owned),
+            correlation_id,
+            session_id,
             subject: Some("reply".into()),
             ..Message::default()
         };
@@ -92,10 +113,11 @@ pub(super) fn error_json(error: &Failure) -> Value {
     value
 }
 
-/// `history/{day}/{operation}/{time}-{run}-{state}`, so that lists read names only.
+/// `history/{day}/{operation}/{time}-{run}-{state}`, so that lists read names only. The time is when the run ended,
+/// whoever writes it and whenever.
 fn history_path(record: &Record) -> String {
-    let time = record.at.strftime("%Y%m%dT%H%M%SZ");
-    let day = record.at.strftime("%Y-%m-%d");
+    let at = record.ended_at.unwrap_or(record.at);
+    let (day, time) = (at.strftime("%Y-%m-%d"), at.strftime("%Y%m%dT%H%M%SZ"));
     let state = if record.state == RunState::Succeeded { "succeeded" } else { "failed" };
     format!("history/{day}/{}/{time}-{}-{state}", record.operation, record.run)
 }

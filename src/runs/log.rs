@@ -11,7 +11,9 @@ use crate::ledger::{Put, entry_path};
 
 /// A run's whole state may be no larger.
 const MAX_RECORD: usize = 1024 * 1024;
-/// A step's kept output may be no larger.
+/// Of which this is left for the run's output and error, when a step would fill it.
+const ROOM_FOR_THE_END: usize = 300 * 1024;
+/// The kept output of a step, or of the run, may be no larger.
 const MAX_OUTPUT: usize = 256 * 1024;
 
 fn log_of(run: &str) -> String {
@@ -48,41 +50,57 @@ impl Engine {
         }
         let path = entry_path(&log_of(&record.run), record.seq);
         let put = self.ledger.put(&path, Bytes::from(bytes), deadline).await?;
-        tracing::debug!(run = record.run, seq = record.seq, transition = ?record.transition, ?put, "record");
-        Ok(put == Put::Written)
+        let written = put == Put::Written;
+        tracing::debug!(run = record.run, seq = record.seq, transition = ?record.transition, written, "record");
+        Ok(written)
     }
 
-    /// Keeps a step's output; the reference to it.
+    /// Keeps a step's output; the reference to it, and the output that stands there.
     pub(super) async fn keep_output(
         &self,
         run: &str,
         step: &str,
         attempt: u32,
-        output: &Value,
+        output: Value,
         deadline: Deadline,
-    ) -> Result<String, Failure> {
+    ) -> Result<(String, Value), Failure> {
+        not_too_large(&format!("Step \"{step}\""), &output)?;
         let bytes = serde_json::to_vec(&json!({"writer": writer(), "output": output}))
             .map_err(|error| unreadable(run, &error.to_string()))?;
-        if bytes.len() > MAX_OUTPUT + 1024 {
-            return Err(Failure::new(
-                Code::OutputTooLarge,
-                format!("Step \"{step}\" gave more than the 256 KB that a run keeps. Aggregate in SQL."),
-            ));
-        }
         let path = format!("outputs/{run}/{step}-{attempt}");
-        // Lost to ourselves in an earlier life: the output of this very attempt, and as good.
-        self.ledger.put(&path, Bytes::from(bytes), deadline).await?;
-        Ok(path)
+        // An earlier worker's output of this very attempt is as good as ours, and the one that will be read again.
+        let output = match self.ledger.put(&path, Bytes::from(bytes), deadline).await? {
+            Put::Written => output,
+            Put::Lost(standing) => kept(&standing).ok_or_else(|| unreadable(run, "an output is unreadable"))?,
+        };
+        Ok((path, output))
     }
 
     /// A kept output.
     pub(super) async fn output(&self, run: &str, reference: &str, deadline: Deadline) -> Result<Value, Failure> {
         let bytes = self.ledger.get(reference, deadline).await?;
-        let entry: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        entry
-            .and_then(|mut entry| entry.get_mut("output").map(Value::take))
-            .ok_or_else(|| unreadable(run, "the output of a step is missing"))
+        bytes.and_then(|bytes| kept(&bytes)).ok_or_else(|| unreadable(run, "the output of a step is missing"))
     }
+}
+
+/// Whether `record` fits into the ledger, with room for how it ends.
+pub(super) fn fits(record: &Record) -> bool {
+    serde_json::to_vec(record).is_ok_and(|bytes| bytes.len() <= MAX_RECORD - ROOM_FOR_THE_END)
+}
+
+/// Refuses an output that a run does not keep; `what` begins the sentence.
+pub(super) fn not_too_large(what: &str, output: &Value) -> Result<(), Failure> {
+    if output.to_string().len() <= MAX_OUTPUT {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::OutputTooLarge,
+        format!("{what} gave more than the 256 KB that a run keeps. Aggregate in SQL."),
+    ))
+}
+
+fn kept(entry: &[u8]) -> Option<Value> {
+    serde_json::from_slice::<Value>(entry).ok()?.get_mut("output").map(Value::take)
 }
 
 fn decode(run: &str, bytes: &[u8]) -> Result<Record, Failure> {

@@ -8,6 +8,7 @@ mod accept;
 mod advance;
 mod create;
 mod end;
+mod fate;
 pub mod identity;
 mod log;
 mod nudge;
@@ -22,6 +23,7 @@ mod wake;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -118,27 +120,32 @@ impl Runs {
 
     /// The request queue. An `Err` makes the host deliver again.
     pub async fn accept(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
-        insist(deadline, || self.0.accept(&message, deadline.less(LAST_WORDS))).await
+        let own = deadline.less(LAST_WORDS);
+        insist(own, || self.0.accept(&message, own)).await
     }
 
     /// The work queue: advance one run.
     pub async fn work(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
-        insist(deadline, || self.0.work(&message, deadline.less(LAST_WORDS))).await
+        let own = deadline.less(LAST_WORDS);
+        let tries = AtomicU32::new(message.delivery_count.unwrap_or(1).saturating_sub(1));
+        insist(own, || self.0.work(&message, tries.fetch_add(1, Ordering::Relaxed) > 0, own)).await
     }
 
     /// A dead-letter queue: park with exact bytes, properties and the reason.
     pub async fn park_dead_letter(&self, message: Received, queue: &str, deadline: Deadline) -> Result<(), Failure> {
-        insist(deadline, || self.0.park_dead_letter(&message, queue, deadline.less(LAST_WORDS))).await
+        let own = deadline.less(LAST_WORDS);
+        insist(own, || self.0.park_dead_letter(&message, queue, own)).await
     }
 
     /// The timer: start what is due, and every fifth minute nudge what is stale.
     pub async fn tick(&self, deadline: Deadline) -> Result<(), Failure> {
         let now = Timestamp::now();
-        self.0.tick(now, deadline.less(LAST_WORDS)).await?;
-        if (now.as_second() / 60) % 5 == 0 {
+        let started = self.0.tick(now, deadline.less(LAST_WORDS)).await;
+        // A schedule that cannot be served keeps no run asleep. Timers may fire a little early.
+        if ((now + tick::EARLY).as_second() / 60) % 5 == 0 {
             self.0.nudge(now, deadline.less(LAST_WORDS)).await?;
         }
-        Ok(())
+        started
     }
 
     /// Creates a run for an HTTP call, or finds the one that stands under this id.
@@ -161,9 +168,21 @@ impl Runs {
     /// Advances a run that this invocation holds, or watches one that another moves, until `patience` ends.
     pub async fn carry_on(&self, begun: Begun, patience: Deadline, deadline: Deadline) -> Result<RunOutcome, Failure> {
         let Some(record) = begun.held else { return self.follow(&begun.run, patience, deadline).await };
-        match self.0.advance(*record, true, patience, deadline).await? {
-            Advance::AtRest(record) | Advance::Waiting(record) => Ok(outcome(&record)),
-            Advance::Busy(_) | Advance::Overtaken => self.follow(&begun.run, patience, deadline).await,
+        let lease_until = record.lease_until;
+        match self.0.advance(*record, true, patience, deadline).await {
+            Ok(Advance::AtRest(record)) => Ok(outcome(&record)),
+            // It may wake and end while the caller still waits.
+            Ok(Advance::Waiting | Advance::Busy(_) | Advance::Overtaken) => {
+                self.follow(&begun.run, patience, deadline).await
+            }
+            // The run stands and will go on, so the caller must not be told to begin it again.
+            Err(failure) => {
+                tracing::error!(run = begun.run, error = failure.chain(), "a run could not be advanced");
+                if let Err(failure) = self.0.wake_anew(&begun.run, lease_until, deadline).await {
+                    tracing::error!(run = begun.run, error = failure.chain(), "left to be nudged");
+                }
+                Ok(RunOutcome { run: begun.run, state: RunEnd::Going { state: "running".into() } })
+            }
         }
     }
 
@@ -237,14 +256,14 @@ pub fn parameters_invalid(problems: &[FieldProblem], within: &str) -> Failure {
 
 /// Tries again until near the deadline while the ledger or the queue is away: to abandon has no delay, and ten
 /// deliveries would burn in a second.
-async fn insist<F>(deadline: Deadline, attempt: impl Fn() -> F) -> Result<(), Failure>
+async fn insist<T, F>(deadline: Deadline, attempt: impl Fn() -> F) -> Result<T, Failure>
 where
-    F: Future<Output = Result<(), Failure>>,
+    F: Future<Output = Result<T, Failure>>,
 {
     let mut pause = Duration::from_secs(1);
     loop {
         match attempt().await {
-            Err(failure) if is_outage(&failure) && deadline.remaining() > pause + 2 * LAST_WORDS => {
+            Err(failure) if may_pass(&failure) && deadline.remaining() > pause + LAST_WORDS => {
                 tracing::warn!(error = failure.chain(), pause_ms = pause.as_millis(), "waiting for a neighbour");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(15));
@@ -254,6 +273,12 @@ where
     }
 }
 
+/// An outage, or a setting that an operator will mend: messages wait through both.
+fn may_pass(failure: &Failure) -> bool {
+    is_outage(failure) || failure.code == Code::Misconfigured
+}
+
+/// A neighbour is away, as opposed to having refused.
 fn is_outage(failure: &Failure) -> bool {
     matches!(
         failure.code,

@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Engine;
-use super::record::{Record, RunState, Transition};
+use super::record::{Record, Transition};
 use crate::failure::Failure;
 use crate::http::Deadline;
+use crate::ledger::Listed;
 
 /// Silence beyond the latest known moment that is still normal.
 const ALLOWANCE: Duration = Duration::from_mins(3);
@@ -27,20 +28,10 @@ impl Engine {
             if woken == AT_ONCE || deadline.remaining() < Duration::from_secs(20) {
                 break;
             }
-            let Some(run) = listed.path.split('/').nth(1) else { continue };
-            let Some(newest) = self.newest(run, deadline).await? else {
-                // The marker is written first: a creation that got no further is its caller's to repeat.
-                if listed.last_modified.duration_until(now) > SignedDuration::from_hours(24) {
-                    self.ledger.delete(&listed.path, deadline).await?;
-                }
-                continue;
-            };
-            if newest.state.at_rest() {
-                self.close(newest, deadline).await?;
-                woken += 1;
-            } else if is_stale(&newest, now) {
-                self.nudge_one(&newest, deadline).await?;
-                woken += 1;
+            // One run that cannot be read or told must not keep the others asleep.
+            match self.nudge_one(&listed, now, deadline).await {
+                Ok(moved) => woken += usize::from(moved),
+                Err(failure) => tracing::error!(open = listed.path, error = failure.chain(), "a run cannot be nudged"),
             }
         }
         Ok(woken)
@@ -51,23 +42,42 @@ impl Engine {
         let mut stalled = Vec::new();
         for listed in self.ledger.list("open", deadline).await?.into_iter().take(AT_ONCE) {
             let Some(run) = listed.path.split('/').nth(1) else { continue };
-            if let Some(newest) = self.newest(run, deadline).await?
-                && newest.nudges >= STALLED
-            {
-                stalled.push(run.to_owned());
+            match self.newest(run, deadline).await {
+                Ok(Some(newest)) if newest.nudges >= STALLED => stalled.push(run.to_owned()),
+                Ok(_) => {}
+                Err(failure) if super::is_outage(&failure) => return Err(failure),
+                Err(failure) => {
+                    tracing::error!(run, error = failure.chain(), "an open run cannot be read");
+                    stalled.push(run.to_owned());
+                }
             }
         }
         Ok(stalled)
     }
 
-    async fn nudge_one(&self, newest: &Record, deadline: Deadline) -> Result<(), Failure> {
-        let mut nudged = newest.next(Transition::Nudged);
-        nudged.state = if newest.wake_at.is_some() { RunState::Waiting } else { newest.state };
-        if !self.append(&nudged, deadline).await? {
-            return Ok(());
+    /// Whether there was something to do for this run.
+    async fn nudge_one(&self, open: &Listed, now: Timestamp, deadline: Deadline) -> Result<bool, Failure> {
+        let Some(run) = open.path.split('/').nth(1) else { return Ok(false) };
+        let Some(newest) = self.newest(run, deadline).await? else {
+            // The marker is written first: a creation that got no further is its caller's to repeat.
+            if open.last_modified.duration_until(now) > SignedDuration::from_hours(24) {
+                self.ledger.delete(&open.path, deadline).await?;
+            }
+            return Ok(false);
+        };
+        if newest.state.at_rest() {
+            self.close(newest, deadline).await?;
+            return Ok(true);
         }
-        tracing::warn!(run = nudged.run, nudges = nudged.nudges, since = %newest.at, "a silent run is woken");
-        self.wake(&nudged.run, nudged.seq, None, deadline).await
+        if !is_stale(&newest, now) {
+            return Ok(false);
+        }
+        let nudged = newest.next(Transition::Nudged);
+        if self.append(&nudged, deadline).await? {
+            tracing::warn!(run, nudges = nudged.nudges, since = %newest.at, "a silent run is woken");
+            self.wake(run, nudged.seq, None, deadline).await?;
+        }
+        Ok(true)
     }
 }
 

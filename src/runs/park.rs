@@ -1,6 +1,6 @@
 //! Parking: what can never work goes to the parking queue at once, with its exact bytes and the reason.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Engine;
 use super::received::Received;
@@ -8,8 +8,11 @@ use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::service_bus::Message;
 
-/// Service Bus keeps all properties of a message within 64 KB.
+/// Service Bus keeps all properties of a message within 64 KB, and they travel as headers.
 const MAX_DETAIL: usize = 2_000;
+const MAX_ORIGINAL: usize = 16_000;
+/// What the broker and the sender said of the message, in JSON.
+pub(super) const ORIGINAL: &str = "causeway-original";
 
 impl Engine {
     /// Parks a message that came from `queue`.
@@ -20,20 +23,6 @@ impl Engine {
         reason: &Failure,
         deadline: Deadline,
     ) -> Result<(), Failure> {
-        let original = json!({
-            "queue": queue,
-            "messageId": message.message_id,
-            "sequenceNumber": message.sequence_number,
-            "enqueuedTime": message.enqueued_time,
-            "deliveryCount": message.delivery_count,
-            "correlationId": message.correlation_id,
-            "sessionId": message.session_id,
-            "replyTo": message.reply_to,
-            "replyToSessionId": message.reply_to_session_id,
-            "contentType": message.content_type,
-            "subject": message.subject,
-            "properties": message.properties,
-        });
         let parked = Message {
             body: message.body.clone(),
             content_type: message.content_type.clone(),
@@ -42,7 +31,7 @@ impl Engine {
             properties: vec![
                 ("causeway-reason".into(), reason.code.to_string()),
                 ("causeway-detail".into(), ascii(&shortened(&reason.detail))),
-                ("causeway-original".into(), ascii(&original.to_string())),
+                (ORIGINAL.into(), original_of(message, queue)),
             ],
             ..Message::default()
         };
@@ -73,6 +62,36 @@ impl Engine {
         );
         self.park(message, queue, &reason, deadline).await
     }
+}
+
+/// What is known of the message as it first came, on one line of ASCII.
+pub(super) fn original_of(message: &Received, queue: &str) -> String {
+    // A copy of ours brings along what the first one had.
+    if let Some(original) = message.properties.get(ORIGINAL).and_then(Value::as_str) {
+        return original.to_owned();
+    }
+    let mut original = json!({
+        "queue": queue,
+        "messageId": message.message_id,
+        "sequenceNumber": message.sequence_number,
+        "enqueuedTime": message.enqueued_time,
+        "deliveryCount": message.delivery_count,
+        "correlationId": message.correlation_id,
+        "sessionId": message.session_id,
+        "replyTo": message.reply_to,
+        "replyToSessionId": message.reply_to_session_id,
+        "contentType": message.content_type,
+        "subject": message.subject,
+        "properties": message.properties,
+    });
+    let whole = ascii(&original.to_string());
+    if whole.len() <= MAX_ORIGINAL {
+        return whole;
+    }
+    // With all of them the message could not be parked at all.
+    original["properties"] = json!({});
+    original["propertiesDropped"] = json!(message.properties.keys().take(20).collect::<Vec<_>>());
+    ascii(&original.to_string())
 }
 
 fn shortened(text: &str) -> String {

@@ -82,9 +82,15 @@ pub(super) struct StepRecord {
     pub started_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// How often its end was looked for.
+    /// How often the run has slept over this attempt; the pauses grow with it.
     #[serde(default)]
     pub polls: u32,
+    /// Whether sending it may change anything.
+    #[serde(default)]
+    pub effect: bool,
+    /// Since when its neighbour has been away or too busy to take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_off_since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered_inputs: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,6 +170,8 @@ pub(super) struct Record {
     pub error: Option<Failure>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// Nudges since the last progress.
     #[serde(default)]
     pub nudges: u32,
@@ -178,7 +186,12 @@ impl Record {
             transition,
             at: Timestamp::now(),
             pinned: None,
-            nudges: if transition == Transition::Nudged { self.nudges + 1 } else { 0 },
+            // To take the lease is no progress: a worker may die of this very run.
+            nudges: match transition {
+                Transition::Nudged => self.nudges + 1,
+                Transition::Leased => self.nudges,
+                _ => 0,
+            },
             ..self.clone()
         }
     }

@@ -7,18 +7,20 @@ use serde_json::Value;
 
 use super::advance::{Flow, Worker};
 use super::identity::hash;
+use super::log::fits;
 use super::record::{Record, RunState, StepRecord, StepState, Transition};
 use super::scope::scope;
+use super::{insist, is_outage};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
-use crate::operations::{Retry, Step};
+use crate::operations::Step;
 use crate::steps::{Kind, Polled, Prepared, Recovery, Sent, is_end_of_work, kind_of};
 
-/// A neighbour that cannot be reached is tried for this long, unless the step has a `timeout`.
-const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
+/// Work that could not be looked at for this long is given up.
+const LOST_SIGHT: SignedDuration = SignedDuration::from_hours(24);
 /// Pauses of a sleeping run: the first, and the longest.
-const FIRST_SLEEP: Duration = Duration::from_secs(2);
-const LONGEST_SLEEP: Duration = Duration::from_mins(5);
+pub(super) const FIRST_SLEEP: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_SLEEP: Duration = Duration::from_mins(5);
 /// Pauses between looks within one invocation: the first, and the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
@@ -41,7 +43,7 @@ impl Worker<'_> {
     }
 
     async fn begin(&mut self, index: usize, step: &Step, kind: &dyn Kind) -> Result<Flow, Failure> {
-        self.engine.load_outputs(&self.record, &mut self.outputs, self.deadline).await?;
+        self.load_outputs().await?;
         let scope = scope(&self.record, &self.pinned, &self.outputs);
         let wanted = step.when.as_ref().map_or(Ok(true), |when| when.is_true(&scope));
         let prepared = match wanted {
@@ -54,9 +56,15 @@ impl Worker<'_> {
         };
         match prepared {
             Ok(prepared) => {
-                self.record.steps[index].started_at.get_or_insert_with(Timestamp::now);
-                self.record.steps[index].rendered_inputs = Some(prepared.inputs.clone());
-                self.send(index, step, kind, prepared).await
+                let record = &mut self.record.steps[index];
+                record.started_at.get_or_insert_with(Timestamp::now);
+                record.rendered_inputs = Some(prepared.inputs.clone());
+                record.effect = prepared.effect;
+                if !fits(&self.record) {
+                    self.record.steps[index].rendered_inputs = None;
+                    return self.ended_badly(index, StepState::Failed, state_too_large()).await;
+                }
+                self.send(index, step, kind, prepared, false).await
             }
             Err(failure) => self.failed(index, step, failure).await,
         }
@@ -66,12 +74,30 @@ impl Worker<'_> {
     async fn recover(&mut self, index: usize, step: &Step, kind: &dyn Kind) -> Result<Flow, Failure> {
         let inputs = self.record.steps[index].rendered_inputs.clone().unwrap_or(Value::Null);
         match kind.recovery(&inputs) {
-            Recovery::SendAgain => self.send(index, step, kind, Prepared { inputs, effect: true }).await,
-            Recovery::Unknown => self.unknown(index, "the worker that sent it has died").await,
+            Recovery::SendAgain => self.send(index, step, kind, Prepared { inputs, effect: true }, true).await,
+            Recovery::Unknown => {
+                let why = Failure::new(
+                    Code::OutcomeUnknown,
+                    format!(
+                        "Step \"{}\" may or may not have happened: the worker that was sending it died. Look, then start a \
+                     new run if it is missing.",
+                        step.id
+                    ),
+                );
+                self.unknown(index, why.effect_possible()).await
+            }
         }
     }
 
-    async fn send(&mut self, index: usize, step: &Step, kind: &dyn Kind, prepared: Prepared) -> Result<Flow, Failure> {
+    /// Sends it once. `perhaps_before` says that an earlier worker may have sent it already, under the same key.
+    async fn send(
+        &mut self,
+        index: usize,
+        step: &Step,
+        kind: &dyn Kind,
+        prepared: Prepared,
+        perhaps_before: bool,
+    ) -> Result<Flow, Failure> {
         let attempt = self.record.steps[index].attempt.to_string();
         let key = hash(&[&self.record.run, &step.id, &attempt]);
         let mut until = self.deadline;
@@ -86,7 +112,7 @@ impl Worker<'_> {
             }
             // Either clock may say that the window has closed: a suspended process comes back with its own still open.
             if until.has_passed() || self.record.send_before.is_some_and(|before| before <= Timestamp::now()) {
-                return self.not_yet(index, step, FIRST_SLEEP, window_closed()).await;
+                return self.not_yet(index, step, FIRST_SLEEP, window_closed(), perhaps_before).await;
             }
         }
         match kind.send(&self.engine.neighbours, &prepared.inputs, &key, until).await {
@@ -104,15 +130,21 @@ impl Worker<'_> {
                 }
                 self.done(index, step, output).await
             }
-            Ok(Sent::NotYet { after, because }) => self.not_yet(index, step, after, *because).await,
+            Ok(Sent::NotYet { after, because }) => self.not_yet(index, step, after, *because, perhaps_before).await,
             Err(failure) if failure.effect == Effect::Possible && prepared.effect => {
-                let why = failure.chain();
-                self.unknown(index, &why).await
+                // The same key finds what this sending did, if it did.
+                match kind.recovery(&prepared.inputs) {
+                    Recovery::SendAgain if is_outage(&failure) || failure.code == Code::UpstreamReplyInvalid => {
+                        self.not_yet(index, step, pause_of(&failure), failure, true).await
+                    }
+                    _ => self.unknown(index, failure).await,
+                }
             }
             Err(failure) if is_outage(&failure) => {
-                let after = failure.retry_after_seconds.map_or(FIRST_SLEEP, Duration::from_secs);
-                self.not_yet(index, step, after, failure).await
+                self.not_yet(index, step, pause_of(&failure), failure, perhaps_before).await
             }
+            // Refused now; what the earlier worker's sending did is another matter.
+            Err(failure) if perhaps_before => self.unknown(index, failure).await,
             Err(failure) => self.failed(index, step, failure).await,
         }
     }
@@ -122,6 +154,7 @@ impl Worker<'_> {
         step.upstream_id = Some(upstream_id);
         step.state = StepState::Submitted;
         step.polls = 0;
+        step.held_off_since = None;
     }
 
     /// Looks until the step has ended, or patience has and the run sleeps.
@@ -132,10 +165,16 @@ impl Worker<'_> {
         loop {
             match kind.poll(&self.engine.neighbours, &inputs, &id, self.deadline).await {
                 Ok(Polled::Done { output }) => return self.done(index, step, output).await,
-                Ok(Polled::Running) => {}
+                Ok(Polled::Running) => self.record.steps[index].held_off_since = None,
                 Err(failure) if is_end_of_work(&failure) => return self.failed(index, step, failure).await,
                 // We could not look; the work goes on without us.
-                Err(failure) => tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "look"),
+                Err(failure) => {
+                    tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
+                    let since = *self.record.steps[index].held_off_since.get_or_insert_with(Timestamp::now);
+                    if since.duration_until(Timestamp::now()) > LOST_SIGHT {
+                        return self.unknown(index, failure).await;
+                    }
+                }
             }
             if self.timed_out(index, step) {
                 return self.give_up(index, step, kind, &inputs, &id).await;
@@ -174,9 +213,10 @@ impl Worker<'_> {
 
     async fn done(&mut self, index: usize, step: &Step, output: Value) -> Result<Flow, Failure> {
         let attempt = self.record.steps[index].attempt;
-        let kept = self.engine.keep_output(&self.record.run, &step.id, attempt, &output, self.deadline).await;
-        let reference = match kept {
-            Ok(reference) => reference,
+        let (engine, run, deadline) = (self.engine, self.record.run.clone(), self.deadline);
+        let kept = insist(deadline, || engine.keep_output(&run, &step.id, attempt, output.clone(), deadline)).await;
+        let (reference, output) = match kept {
+            Ok(kept) => kept,
             Err(failure) if failure.code == Code::OutputTooLarge => return self.failed(index, step, failure).await,
             Err(failure) => return Err(failure),
         };
@@ -187,56 +227,8 @@ impl Worker<'_> {
         self.commit_or_overtaken(record).await
     }
 
-    /// A known failure: tried again while the step allows it, else the end of the step.
-    async fn failed(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
-        let attempt = self.record.steps[index].attempt;
-        if let Some(retry) = step.retry.as_ref().filter(|retry| allows(retry, attempt, &failure)) {
-            let after = doubled(retry.backoff, attempt - 1, LONGEST_SLEEP);
-            return self.not_yet(index, step, after, failure).await;
-        }
-        self.ended_badly(index, StepState::Failed, failure).await
-    }
-
-    async fn unknown(&mut self, index: usize, why: &str) -> Result<Flow, Failure> {
-        let id = &self.record.steps[index].id;
-        let failure = Failure::new(
-            Code::OutcomeUnknown,
-            format!("Step \"{id}\" may or may not have happened: its answer was lost. Look, then start a new run."),
-        )
-        .caused_by(why.to_owned());
-        self.ended_badly(index, StepState::Unknown, failure).await
-    }
-
-    async fn ended_badly(&mut self, index: usize, state: StepState, failure: Failure) -> Result<Flow, Failure> {
-        let failure = failure.in_step(&self.record.steps[index].id).in_run(&self.record.run);
-        tracing::warn!(run = self.record.run, step = failure.step, error = failure.chain(), "step failed");
-        let mut record = self.next(index, Transition::StepEnded, state);
-        record.steps[index].ended_at = Some(record.at);
-        record.steps[index].error = Some(failure.clone());
-        // The first failure is the run's; what `on_failure` fails at is the step's own.
-        record.error.get_or_insert(failure);
-        self.commit_or_overtaken(record).await
-    }
-
-    /// Known not to have happened, and worth trying again after a while.
-    async fn not_yet(&mut self, index: usize, step: &Step, after: Duration, because: Failure) -> Result<Flow, Failure> {
-        let since = self.record.steps[index].started_at.unwrap_or_else(Timestamp::now);
-        let limit = step.timeout.map_or(OUTAGE, |timeout| SignedDuration::try_from(timeout).unwrap_or(OUTAGE));
-        if since.duration_until(Timestamp::now()) > limit {
-            return self.ended_badly(index, StepState::Failed, because).await;
-        }
-        tracing::info!(run = self.record.run, step = step.id, error = because.chain(), "step will be tried again");
-        let record = &mut self.record.steps[index];
-        let after = after.max(doubled(FIRST_SLEEP, record.polls, LONGEST_SLEEP));
-        record.polls += 1;
-        record.attempt += 1;
-        record.state = StepState::Pending;
-        record.upstream_id = None;
-        self.sleep(index, after).await
-    }
-
     /// Sleeps: the message first, so that a lost write leaves one that finds nothing to do.
-    async fn sleep(&mut self, index: usize, after: Duration) -> Result<Flow, Failure> {
+    pub(super) async fn sleep(&mut self, index: usize, after: Duration) -> Result<Flow, Failure> {
         let state = self.record.steps[index].state;
         let mut record = self.next(index, Transition::Waiting, state);
         let wake_at = record.at + after;
@@ -244,11 +236,12 @@ impl Worker<'_> {
         record.wake_at = Some(wake_at);
         record.lease_until = None;
         record.send_before = None;
-        self.engine.wake(&record.run, record.seq, Some(wake_at), self.deadline).await?;
+        let (engine, deadline) = (self.engine, self.deadline);
+        insist(deadline, || engine.wake(&record.run, record.seq, Some(wake_at), deadline)).await?;
         Ok(if self.commit(record).await? { Flow::Sleeps } else { Flow::Overtaken })
     }
 
-    fn next(&self, index: usize, transition: Transition, state: StepState) -> Record {
+    pub(super) fn next(&self, index: usize, transition: Transition, state: StepState) -> Record {
         let mut record = self.record.next(transition);
         record.steps[index].state = state;
         if state != StepState::Started {
@@ -258,32 +251,36 @@ impl Worker<'_> {
         record
     }
 
-    async fn commit(&mut self, record: Record) -> Result<bool, Failure> {
-        let ours = self.engine.append(&record, self.deadline).await?;
+    /// Appends, through an outage if need be: what has been done must not be forgotten. `false`: overtaken.
+    pub(super) async fn commit(&mut self, record: Record) -> Result<bool, Failure> {
+        let (engine, deadline) = (self.engine, self.deadline);
+        let ours = insist(deadline, || engine.append(&record, deadline)).await?;
         if ours {
             self.record = record;
+        } else if record.transition == Transition::Submitted || record.transition == Transition::StepEnded {
+            let ids: Vec<_> = record.steps.iter().filter_map(|step| step.upstream_id.as_deref()).collect();
+            tracing::error!(run = record.run, seq = record.seq, upstream_ids = ?ids, "overtaken after an effect");
         }
         Ok(ours)
     }
 
-    async fn commit_or_overtaken(&mut self, record: Record) -> Result<Flow, Failure> {
+    pub(super) async fn load_outputs(&mut self) -> Result<(), Failure> {
+        self.engine.load_outputs(&self.record, &mut self.outputs, self.deadline).await
+    }
+
+    pub(super) async fn commit_or_overtaken(&mut self, record: Record) -> Result<Flow, Failure> {
         Ok(if self.commit(record).await? { Flow::Next } else { Flow::Overtaken })
     }
 }
 
-fn allows(retry: &Retry, attempt: u32, failure: &Failure) -> bool {
-    attempt < retry.attempts && (retry.on.is_empty() || retry.on.iter().any(|code| code == failure.code.as_str()))
+fn pause_of(failure: &Failure) -> Duration {
+    failure.retry_after_seconds.map_or(FIRST_SLEEP, Duration::from_secs)
 }
 
-/// A neighbour is away, as opposed to having refused.
-fn is_outage(failure: &Failure) -> bool {
-    matches!(
-        failure.code,
-        Code::UpstreamThrottled
-            | Code::UpstreamUnavailable
-            | Code::UpstreamTimeout
-            | Code::IdentityUnavailable
-            | Code::SecretUnavailable
+fn state_too_large() -> Failure {
+    Failure::new(
+        Code::OutputTooLarge,
+        "With this step's parameters the run's state would grow beyond 1 MiB. Pass less from step to step.",
     )
 }
 
@@ -292,6 +289,6 @@ fn window_closed() -> Failure {
 }
 
 /// `first` doubled `times` times, at most `longest`.
-fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+pub(super) fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
     first.saturating_mul(1_u32.checked_shl(times.min(16)).unwrap_or(u32::MAX)).min(longest)
 }

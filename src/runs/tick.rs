@@ -18,7 +18,7 @@ use crate::ledger::{Put, entry_path};
 use crate::operations::{Entry, MissedTicks, Operation, Overlap, Schedule, Scope};
 
 /// Timers fire a little early; what is due within this is due.
-const EARLY: Duration = Duration::from_secs(1);
+pub(super) const EARLY: Duration = Duration::from_secs(1);
 /// With `missed: none`, what is older than this was missed.
 const LATE: SignedDuration = SignedDuration::from_secs(90);
 /// Older watermarks are of no use.
@@ -70,8 +70,11 @@ impl Engine {
             let bytes = serde_json::to_vec(&mark)
                 .map_err(|error| Failure::new(Code::Internal, "The watermark cannot be written.").caused_by(error))?;
             let put = self.ledger.put(&entry_path(LOG, seq), Bytes::from(bytes), deadline).await?;
-            if put == Put::Written && seq >= KEPT_WATERMARKS {
-                self.ledger.delete(&entry_path(LOG, seq - KEPT_WATERMARKS), deadline).await?;
+            if put == Put::Written
+                && seq >= KEPT_WATERMARKS
+                && let Err(error) = self.ledger.delete(&entry_path(LOG, seq - KEPT_WATERMARKS), deadline).await
+            {
+                tracing::debug!(%error, "an old watermark stays behind");
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::record::{Record, RunState, StepRecord, StepState};
 pub(super) fn view(first: &Record, newest: &Record) -> Value {
     let pinned = first.pinned.as_deref();
     let started = pinned.map(|pinned| pinned.created_at);
-    let ended = newest.state.at_rest().then_some(newest.at);
+    let ended = newest.ended_at;
     json!({
         "runId": newest.run,
         "operation": newest.operation,

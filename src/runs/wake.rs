@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use super::advance::Advance;
 use super::received::Received;
-use super::record::Transition;
+use super::record::{RunState, Transition};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::service_bus::Message;
@@ -46,8 +46,25 @@ impl Engine {
         self.messages.send(&self.queues.work_queue, message, deadline).await
     }
 
+    /// Sends a work message that counts from the newest record, for a run whose worker may be gone.
+    pub(super) async fn wake_anew(
+        &self,
+        run: &str,
+        when: Option<Timestamp>,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        match self.newest(run, deadline).await? {
+            Some(newest) if !newest.state.at_rest() => {
+                self.wake(run, newest.seq, newest.lease_until.max(when), deadline).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What a work message does: nothing if the run has moved on, a copy for later if somebody holds it, else advance.
-    pub(super) async fn work(&self, message: &Received, deadline: Deadline) -> Result<(), Failure> {
+    ///
+    /// `again` says that the message was tried before: the worker that had it may have died with the lease.
+    pub(super) async fn work(&self, message: &Received, again: bool, deadline: Deadline) -> Result<(), Failure> {
         let Ok(work) = serde_json::from_slice::<WorkMessage>(&message.body) else {
             let reason = Failure::new(Code::MessageMalformed, "A work message is {run, after}; this one is not.");
             return self.park(message, &self.queues.work_queue, &reason, deadline).await;
@@ -61,16 +78,19 @@ impl Engine {
             return if newest.transition == Transition::Answered {
                 Ok(())
             } else {
-                self.close(newest, deadline).await.map(|_| ())
+                self.closed(newest, deadline).await
             };
         }
         if newest.seq > work.after {
+            if again && newest.state == RunState::Running {
+                return self.wake(&work.run, newest.seq, newest.lease_until, deadline).await;
+            }
             tracing::debug!(run = work.run, after = work.after, newest = newest.seq, "an overtaken work message");
             return Ok(());
         }
         match self.advance(newest, false, deadline.within(PATIENCE), deadline).await? {
             Advance::Busy(until) => self.wake(&work.run, work.after, Some(until), deadline).await,
-            Advance::AtRest(_) | Advance::Waiting(_) | Advance::Overtaken => Ok(()),
+            Advance::AtRest(_) | Advance::Waiting | Advance::Overtaken => Ok(()),
         }
     }
 }

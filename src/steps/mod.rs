@@ -116,24 +116,20 @@ pub fn kind_of(step: &StepKind) -> &'static dyn Kind {
 
 /// Whether a failure while polling says that the work itself ended badly, rather than that we could not look.
 pub fn is_end_of_work(failure: &Failure) -> bool {
-    matches!(
+    !matches!(
         failure.code,
-        Code::StatementFailed
-            | Code::StatementCanceled
-            | Code::StatementNotFound
-            | Code::ResultTooLarge
-            | Code::ResultExpired
-            | Code::ResultIncomplete
-            | Code::JobFailed
-            | Code::JobCanceled
-            | Code::JobRunNotFound
-            | Code::RefreshFailed
-            | Code::RefreshNotFound
-            | Code::AssertionFailed
-            | Code::OutputTooLarge
-            | Code::OutcomeUnknown
-            | Code::DatabricksRefused
-            | Code::PowerBiRefused
+        Code::UpstreamThrottled
+            | Code::UpstreamUnavailable
+            | Code::UpstreamTimeout
+            | Code::UpstreamReplyInvalid
+            | Code::LedgerUnavailable
+            | Code::IdentityUnavailable
+            | Code::SecretUnavailable
+            | Code::SecretNotFound
+            | Code::DatabricksAccessDenied
+            | Code::PowerBiAccessDenied
+            | Code::DeadlineExceeded
+            | Code::Misconfigured
     )
 }
 

@@ -1,0 +1,110 @@
+//! What becomes of a step that did not go well: tried again, failed, or beyond knowing.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::advance::{Flow, Worker};
+use super::record::{StepRecord, StepState, Transition};
+use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
+use crate::failure::{Code, Failure};
+use crate::operations::{Retry, Step};
+
+/// A neighbour that takes nothing is tried for this long, unless the step has a `timeout`.
+const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
+
+impl Worker<'_> {
+    /// A known failure: tried again while the step allows it, else the end of the step.
+    pub(super) async fn failed(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
+        let StepRecord { attempt, effect, .. } = self.record.steps[index];
+        let Some(retry) = step.retry.as_ref().filter(|retry| allows(retry, attempt, effect, &failure)) else {
+            return self.ended_badly(index, StepState::Failed, failure).await;
+        };
+        tracing::info!(run = self.record.run, step = step.id, attempt, error = failure.chain(), "step will be retried");
+        // A new attempt is a new piece of work: its own key, pauses, and time.
+        let id = std::mem::take(&mut self.record.steps[index].id);
+        self.record.steps[index] = StepRecord { id, attempt: attempt + 1, ..StepRecord::default() };
+        self.sleep(index, doubled(retry.backoff, attempt - 1, LONGEST_SLEEP)).await
+    }
+
+    pub(super) async fn unknown(&mut self, index: usize, why: Failure) -> Result<Flow, Failure> {
+        if why.code == Code::OutcomeUnknown {
+            return self.ended_badly(index, StepState::Unknown, why).await;
+        }
+        let detail = format!(
+            "Step \"{}\" may or may not have happened, or in part. {} Look, then start a new run if it is missing.",
+            self.record.steps[index].id, why.detail
+        );
+        let cause = why.chain();
+        let failure = Failure { code: Code::OutcomeUnknown, detail, ..why }.caused_by(cause);
+        self.ended_badly(index, StepState::Unknown, failure).await
+    }
+
+    pub(super) async fn ended_badly(
+        &mut self,
+        index: usize,
+        state: StepState,
+        failure: Failure,
+    ) -> Result<Flow, Failure> {
+        let failure = failure.in_step(&self.record.steps[index].id).in_run(&self.record.run);
+        tracing::warn!(run = self.record.run, step = failure.step, error = failure.chain(), "step failed");
+        let mut record = self.next(index, Transition::StepEnded, state);
+        record.steps[index].ended_at = Some(record.at);
+        record.steps[index].error = Some(failure.clone());
+        // The first failure is the run's; what `on_failure` fails at is the step's own.
+        record.error.get_or_insert(failure);
+        self.commit_or_overtaken(record).await
+    }
+
+    /// Not taken, and worth trying again after a while: the same attempt with the same key.
+    pub(super) async fn not_yet(
+        &mut self,
+        index: usize,
+        step: &Step,
+        after: Duration,
+        because: Failure,
+        perhaps_sent: bool,
+    ) -> Result<Flow, Failure> {
+        let now = Timestamp::now();
+        let record = &mut self.record.steps[index];
+        let since = *record.held_off_since.get_or_insert(now);
+        let limit = step.timeout.map_or(OUTAGE, |timeout| SignedDuration::try_from(timeout).unwrap_or(OUTAGE));
+        if since.duration_until(now) > limit {
+            return match perhaps_sent {
+                true => self.unknown(index, because).await,
+                false => self.ended_badly(index, StepState::Failed, because).await,
+            };
+        }
+        let after = after.max(doubled(FIRST_SLEEP, record.polls, LONGEST_SLEEP));
+        record.polls += 1;
+        // What may have been sent stays `started`, so that the next worker treats it so.
+        record.state = if perhaps_sent { StepState::Started } else { StepState::Pending };
+        tracing::info!(run = self.record.run, step = step.id, error = because.chain(), "step will be sent later");
+        self.sleep(index, after).await
+    }
+}
+
+/// Whether the step is tried again after this failure. What may have happened in spite of it is tried again only when
+/// the maker names its code.
+fn allows(retry: &Retry, attempt: u32, effect: bool, failure: &Failure) -> bool {
+    let named = retry.on.iter().any(|code| code == failure.code.as_str());
+    let any = retry.on.is_empty() && !(effect && may_have_happened(failure.code));
+    attempt < retry.attempts && (named || any)
+}
+
+/// Failures of a step whose work may be done all the same: its result was lost, refused or not waited for.
+fn may_have_happened(code: Code) -> bool {
+    matches!(
+        code,
+        Code::OutcomeUnknown
+            | Code::StepTimeout
+            | Code::OutputTooLarge
+            | Code::AssertionFailed
+            | Code::StatementNotFound
+            | Code::ResultTooLarge
+            | Code::ResultExpired
+            | Code::ResultIncomplete
+            | Code::JobRunNotFound
+            | Code::RefreshNotFound
+    )
+}
