@@ -103,11 +103,9 @@ impl<F: FetchToken> TokenCache<F> {
             Ok(FetchedToken { token, life }) => {
                 // A token that lives shorter than we look ahead is used for half its life.
                 let ahead = AHEAD.min(life / 2);
-                state.kept = Some(Kept {
-                    token: token.clone(),
-                    refresh: now + life.saturating_sub(ahead),
-                    end: now + life.saturating_sub(LEAST_LEFT),
-                });
+                let end = now + life.saturating_sub(LEAST_LEFT);
+                let refresh = (now + life.saturating_sub(ahead)).min(end);
+                state.kept = Some(Kept { token: token.clone(), refresh, end });
                 state.failed = None;
                 Ok(token)
             }

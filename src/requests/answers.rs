@@ -30,10 +30,11 @@ impl Requests {
         going: Going<'_>,
         started: bool,
     ) -> Result<Answer, Failure> {
-        let status_url = self.url(call, &format!("/api/status/{}", signer.sign(&going.target)?));
-        let body = json!({"id": going.id, "state": going.state, "statusUrl": status_url});
+        let Going { id, state, resource, target, replayed } = going;
+        let status_url = self.url(call, &format!("/api/status/{}", signer.sign(&target)?));
+        let body = json!({"id": id, "state": state, "statusUrl": status_url});
         let (kind, location) = if started {
-            (AnswerKind::Started, self.url(call, &going.resource))
+            (AnswerKind::Started, self.url(call, &resource))
         } else {
             (AnswerKind::Accepted, status_url)
         };
@@ -41,7 +42,7 @@ impl Requests {
             kind,
             location: Some(location),
             retry_after_seconds: (!started).then_some(LOOK_AGAIN_SECONDS),
-            replayed: going.replayed,
+            replayed,
             ..Answer::done(body.to_string().into_bytes())
         })
     }

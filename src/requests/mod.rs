@@ -74,23 +74,23 @@ impl Requests {
         let seen = Mutex::new(None);
         Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, runs_settings, seen }))
     }
+}
 
-    /// Until when this call may wait for its work.
-    fn wait(&self, call: &Call) -> Result<Deadline, Failure> {
-        let wanted = match call.mode {
-            Mode::Start => Duration::ZERO,
-            Mode::Wait(wanted) => wanted.unwrap_or(DEFAULT_WAIT),
-        };
-        if wanted > LONGEST_WAIT {
-            return Err(Failure::new(Code::QueryInvalid, "`waitSeconds` is at most 105.").at("waitSeconds"));
-        }
-        Ok(call.deadline.less(TO_ANSWER).within(wanted))
+/// Until when this call may wait for its work.
+fn wait_of(call: &Call) -> Result<Deadline, Failure> {
+    let wanted = match call.mode {
+        Mode::Start => Duration::ZERO,
+        Mode::Wait(wanted) => wanted.unwrap_or(DEFAULT_WAIT),
+    };
+    if wanted > LONGEST_WAIT {
+        return Err(Failure::new(Code::QueryInvalid, "`waitSeconds` is at most 105.").at("waitSeconds"));
     }
+    Ok(call.deadline.less(TO_ANSWER).within(wanted))
+}
 
-    /// A deadline for one look, which may come a little after the wait is over.
-    fn looking(&self, wait: Deadline) -> Deadline {
-        Deadline::after(wait.remaining() + TO_ANSWER)
-    }
+/// A deadline for one look, which may come a little after the wait is over.
+fn looking(wait: Deadline) -> Deadline {
+    Deadline::after(wait.remaining() + TO_ANSWER)
 }
 
 /// A neighbour that is away for a while: what it owns goes on, and can be looked at later.

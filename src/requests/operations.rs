@@ -14,24 +14,25 @@ use crate::steps::Recovery;
 
 impl Requests {
     /// `GET /api/operations`: what is declared, also what is broken and where.
-    pub async fn list_operations(&self, _call: &Call) -> Result<Answer, Failure> {
+    pub fn list_operations(&self) -> Result<Answer, Failure> {
         let operations: Vec<Value> =
             self.0.runs.catalog().entries.iter().map(|(name, entry)| describe(name, entry, false)).collect();
         Ok(done(&json!({"value": operations})))
     }
 
     /// `GET /api/operations/{name}`: with its JSON Schemas.
-    pub async fn get_operation(&self, _call: &Call, name: &str) -> Result<Answer, Failure> {
+    pub fn get_operation(&self, name: &str) -> Result<Answer, Failure> {
         Ok(done(&describe(name, self.entry(name)?, true)))
     }
 
     /// `POST /api/operations/{name}`: the parameters in, the output out.
     pub async fn run_operation(&self, call: &Call, name: &str, body: Bytes) -> Result<Answer, Failure> {
-        let wait = self.wait(call)?;
+        let wait = super::wait_of(call)?;
         let entry = self.entry(name)?;
         let operation = runnable(entry)?;
         let signer = self.signer(call.deadline).await?;
-        let claimant = Claimant { call, route: "operations", target: name, body: &body, recovery: |_| Recovery::SendAgain };
+        let claimant =
+            Claimant { call, route: "operations", target: name, body: &body, recovery: |_| Recovery::SendAgain };
         let inputs = super::body::inputs(&body, |body: Map<String, Value>| {
             operation.accept(&body).map(Value::Object).map_err(|problems| parameters_invalid(&problems, ""))
         })?;
@@ -59,7 +60,7 @@ impl Requests {
             }
             Err(failure) => return Err(failure.effect_possible().in_run(id)),
         };
-        let answer = self.run_answer(call, outcome, call.mode == Mode::Start, signer)?;
+        let answer = self.run_answer(call, outcome, call.mode == Mode::Start, &signer)?;
         Ok(Answer { replayed: effected.replayed, ..answer })
     }
 
@@ -78,15 +79,15 @@ impl Requests {
         call: &Call,
         outcome: RunOutcome,
         started: bool,
-        signer: super::token::Signer,
+        signer: &super::token::Signer,
     ) -> Result<Answer, Failure> {
         let run = outcome.run.clone();
         let answer = match outcome.state {
             RunEnd::Failed { failure } if !started => return Err(failure.settled()),
             RunEnd::Succeeded { output } if !started => done(&output),
-            RunEnd::Going { state } => self.going(call, &signer, going(&run, &state), started)?,
-            RunEnd::Failed { .. } => self.going(call, &signer, going(&run, "failed"), true)?,
-            RunEnd::Succeeded { .. } => self.going(call, &signer, going(&run, "succeeded"), true)?,
+            RunEnd::Going { state } => self.going(call, signer, going(&run, &state), started)?,
+            RunEnd::Failed { .. } => self.going(call, signer, going(&run, "failed"), true)?,
+            RunEnd::Succeeded { .. } => self.going(call, signer, going(&run, "succeeded"), true)?,
         };
         Ok(Answer { run_id: Some(run), ..answer })
     }

@@ -57,10 +57,11 @@ impl Body {
 impl Requests {
     /// `POST /api/power-bi/workspaces/{w}/datasets/{d}/refreshes`.
     pub async fn start_refresh(&self, call: &Call, w: &str, d: &str, body: Bytes) -> Result<Answer, Failure> {
-        let wait = self.wait(call)?;
+        let wait = super::wait_of(call)?;
         let signer = self.signer(call.deadline).await?;
         let target = format!("{w}/{d}");
-        let claimant = Claimant { call, route: "refreshes", target: &target, body: &body, recovery: |_| Recovery::Unknown };
+        let claimant =
+            Claimant { call, route: "refreshes", target: &target, body: &body, recovery: |_| Recovery::Unknown };
         let inputs = super::body::inputs(&body, |body: Body| super::to_value(&body))?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,
@@ -136,9 +137,9 @@ impl Requests {
         let mut pause = Duration::from_millis(250);
         let mut seen = None;
         loop {
-            match id.look(&self.0.neighbours.power_bi, w, d, self.looking(wait)).await {
+            match id.look(&self.0.neighbours.power_bi, w, d, super::looking(wait)).await {
                 Ok(Some(refresh)) if refresh_outcome(&refresh).is_ok_and(|ended| ended.is_none()) => {
-                    seen = Some(refresh)
+                    seen = Some(refresh);
                 }
                 Ok(Some(ended)) => return Some(ended),
                 Ok(None) => {}

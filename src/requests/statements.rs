@@ -52,8 +52,8 @@ impl Requests {
     /// `POST /api/sql/statements`. A read without a key makes no claim.
     pub async fn submit_statement(&self, call: &Call, body: Bytes) -> Result<Answer, Failure> {
         let values = Values::of(call)?;
-        let wait = self.wait(call)?;
-        if let Some(read) = self.plain_read(call, &body)? {
+        let wait = super::wait_of(call)?;
+        if let Some(read) = plain_read(call, &body)? {
             let submit = self.prepared(&read, None, wait.remaining().min(LONGEST_SUBMIT_WAIT))?;
             let statement = self.0.neighbours.databricks.submit(&submit, call.deadline).await?;
             let follow = Follow { wait, values, on_timeout: read.on_timeout, claimed: None };
@@ -110,15 +110,6 @@ impl Requests {
         Ok(json!(statement.statement_id))
     }
 
-    /// The body, when it is surely a read and carries no key.
-    fn plain_read(&self, call: &Call, body: &Bytes) -> Result<Option<Body>, Failure> {
-        if body.is_empty() || call.idempotency_key.is_some() {
-            return Ok(None);
-        }
-        let body: Body = super::body::read(body)?;
-        Ok(is_surely_a_read(&body.statement).then_some(body))
-    }
-
     fn prepared(&self, body: &Body, key: Option<&str>, wait: Duration) -> Result<SubmitStatement, Failure> {
         if body.statement.trim().is_empty() {
             return Err(Failure::new(Code::BodyInvalid, "`statement` is empty.").at("statement"));
@@ -140,6 +131,15 @@ impl Requests {
             read: is_surely_a_read(&body.statement),
         })
     }
+}
+
+/// The body, when it is surely a read and carries no key.
+fn plain_read(call: &Call, body: &Bytes) -> Result<Option<Body>, Failure> {
+    if body.is_empty() || call.idempotency_key.is_some() {
+        return Ok(None);
+    }
+    let body: Body = super::body::read(body)?;
+    Ok(is_surely_a_read(&body.statement).then_some(body))
 }
 
 pub(super) fn going<'a>(id: &str, state: &'a str, values: Values, replayed: bool) -> Going<'a> {

@@ -32,18 +32,16 @@ impl Requests {
             }
             Target::Refresh { w, d, id } => {
                 let found = RefreshId::from_text(&id).look(&self.0.neighbours.power_bi, &w, &d, call.deadline).await?;
-                match status_value(found.as_ref()).map_err(Failure::settled)? {
-                    Some(value) => Ok(done(&value)),
-                    None => {
-                        let id = json!(found.and_then(|refresh| refresh.refresh_id));
-                        self.still(call, Going { id, ..plain("", "inProgress", target) }).await
-                    }
+                if let Some(value) = status_value(found.as_ref()).map_err(Failure::settled)? {
+                    return Ok(done(&value));
                 }
+                let id = json!(found.and_then(|refresh| refresh.refresh_id));
+                self.still(call, Going { id, ..plain("", "inProgress", target) }).await
             }
             Target::Run { id } => {
                 let outcome = self.0.runs.look(&id, call.deadline).await?;
                 let signer = self.signer(call.deadline).await?;
-                self.run_answer(call, outcome, false, signer)
+                self.run_answer(call, outcome, false, &signer)
             }
         }
     }

@@ -54,10 +54,9 @@ async fn a_body_that_is_wrong_names_the_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parameter_of_a_statement_that_is_wrong_is_named() {
     let road = Road::start().await;
-    let body = json!({"statement": "SELECT :a AS a", "parameters": {"a": {"value": [1], "type": "INT"}}});
-    let reply = road.post("/api/sql/statements", &body).await;
-    assert_eq!(reply.status, 400, "{}", reply.body);
-    reply.saying(&["a"]);
+    let body = json!({"statement": "SELECT :a AS a", "parameters": {"a": {"value": [1], "type": "ARRAY<INT>"}}});
+    let reply = road.post("/api/sql/statements", &body).await.problem(400, "body-invalid").saying(&["ARRAY<INT>"]);
+    assert_eq!(reply.at("/place"), "parameters.a");
     // One that is missing is Databricks' to refuse.
     let missing = road.sql("SELECT :day AS day").await.problem(422, "statement-failed").saying(&["day"]);
     assert_eq!(missing.at("/errorClass"), "UNBOUND_SQL_PARAMETER");

@@ -65,7 +65,11 @@ async fn the_host_is_answered_while_a_neighbour_hangs() {
     let answered = async {
         let asked = road.until("Key Vault is asked", |road| {
             let requests = road.effects("keyVault", "request");
-            requests.iter().filter(|request| request["target"].as_str().is_some_and(|to| to.contains("status-key"))).count() > 0
+            requests
+                .iter()
+                .filter(|request| request["target"].as_str().is_some_and(|to| to.contains("status-key")))
+                .count()
+                > 0
         });
         asked.await;
         let root = format!("http://127.0.0.1:{}/", host.processes()[0].port);

@@ -119,7 +119,10 @@ async fn an_operation_with_a_key_runs_once() {
     let path = "/api/operations/inserting";
     let first = road.post_keyed(path, "k", &json!({})).await.expect(200);
     let again = road.post_keyed(path, "k", &json!({})).await.expect(200);
-    assert_eq!((first.body, first.headers.get("x-causeway-run-id")), (again.body.clone(), again.headers.get("x-causeway-run-id")));
+    assert_eq!(
+        (first.body, first.headers.get("x-causeway-run-id")),
+        (again.body.clone(), again.headers.get("x-causeway-run-id"))
+    );
     assert!(again.replayed());
     assert_eq!(submitted(&road, "INSERT"), 1);
     // A key of one route is no key of another.
@@ -133,7 +136,11 @@ async fn calls_at_the_same_time_with_one_key_have_one_effect() {
     let road = Road::with(declare(folder.path(), &[("inserting.yaml", INSERTING)])).await;
     let body = insert(&road, "both").await;
     let slow = Action::DelayAfterCommit { milliseconds: 800 };
-    road.stack.databricks.served.faults.add(Fault::once("POST", "/api/2.0/sql/statements", slow).body_contains("INSERT"));
+    road.stack
+        .databricks
+        .served
+        .faults
+        .add(Fault::once("POST", "/api/2.0/sql/statements", slow).body_contains("INSERT"));
     let call = || road.post_keyed(STATEMENTS, "k", &body);
     let (one, two, three) = tokio::join!(call(), call(), call());
     let replies = [one.expect(200), two.expect(200), three.expect(200)];

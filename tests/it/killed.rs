@@ -9,7 +9,13 @@ use crate::operations::declare;
 use crate::road::{Reply, Road};
 
 /// Makes the call, kills the handler once `moment` has come, and gives what the caller gets in the end.
-async fn killed_when(road: &Road, path: &str, body: &Value, key: Option<&str>, moment: impl Fn(&Road) -> bool) -> Reply {
+async fn killed_when(
+    road: &Road,
+    path: &str,
+    body: &Value,
+    key: Option<&str>,
+    moment: impl Fn(&Road) -> bool,
+) -> Reply {
     let call = async {
         match key {
             Some(key) => road.post_keyed(path, key, body).await,
@@ -54,7 +60,8 @@ async fn a_write_that_was_not_recorded_is_outcome_unknown_and_not_sent_again() {
     let body = insert(&road, "unknown").await;
     let slow = Action::DelayAfterCommit { milliseconds: 600_000 };
     road.stack.databricks.served.faults.add(Fault::once("POST", "/api/2.0/sql/statements", slow));
-    let reply = killed_when(&road, "/api/sql/statements", &body, Some("k"), |road| submitted(road, "INSERT") == 1).await;
+    let reply =
+        killed_when(&road, "/api/sql/statements", &body, Some("k"), |road| submitted(road, "INSERT") == 1).await;
     reply.problem(409, "outcome-unknown").saying(&["may or may not"]);
     assert!(attempts(&road) > 1);
     road.post_keyed("/api/sql/statements", "k", &body).await.problem(409, "outcome-unknown");

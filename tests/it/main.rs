@@ -1,5 +1,8 @@
 //! The black-box suite: the real handler process under the local stack, driven through the front door.
 
+// Helpers of tests are tests too.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod bad_input;
 mod handler;
 mod health;

@@ -4,12 +4,14 @@ use super::super::{Hit, Work};
 use crate::failure::Failure;
 use crate::requests::Answer;
 
+#[allow(clippy::unused_async)] // the table of functions holds futures
 pub(crate) async fn list_operations(hit: Hit<Work>) -> Result<Answer, Failure> {
-    hit.work.requests.list_operations(&hit.call).await
+    hit.work.requests.list_operations()
 }
 
+#[allow(clippy::unused_async)] // the table of functions holds futures
 pub(crate) async fn get_operation(hit: Hit<Work>) -> Result<Answer, Failure> {
-    hit.work.requests.get_operation(&hit.call, hit.part(0)).await
+    hit.work.requests.get_operation(hit.part(0))
 }
 
 pub(crate) async fn run_operation(hit: Hit<Work>) -> Result<Answer, Failure> {
