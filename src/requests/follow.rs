@@ -84,7 +84,8 @@ impl Requests {
         });
         match self.end(call, &statement, follow).await {
             Err(failure) if failure.code == Code::StatementCanceled => Err(Failure {
-                detail: "The statement did not finish within `waitSeconds` and was cancelled, as `onTimeout` says.".into(),
+                detail: "The statement did not finish within `waitSeconds` and was cancelled, as `onTimeout` says."
+                    .into(),
                 ..failure
             }),
             answer => answer,

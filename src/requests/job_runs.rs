@@ -29,7 +29,8 @@ impl Requests {
     pub async fn start_job_run(&self, call: &Call, job: &str, body: Bytes) -> Result<Answer, Failure> {
         let wait = self.wait(call)?;
         let signer = self.signer(call.deadline).await?;
-        let claimant = Claimant { call, route: "job-runs", target: job, body: &body, recovery: |_| Recovery::SendAgain };
+        let claimant =
+            Claimant { call, route: "job-runs", target: job, body: &body, recovery: |_| Recovery::SendAgain };
         let inputs = super::body::inputs(&body, |body: Body| super::to_value(&body))?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,
@@ -39,7 +40,8 @@ impl Requests {
             }
         };
         let id = effected.upstream.as_str().unwrap_or_default();
-        let run = if call.mode == Mode::Start || wait.has_passed() { None } else { self.wait_for_job_run(id, wait).await };
+        let run =
+            if call.mode == Mode::Start || wait.has_passed() { None } else { self.wait_for_job_run(id, wait).await };
         if let Some(run) = &run
             && run.outcome().map_err(Failure::settled)?.is_some()
         {

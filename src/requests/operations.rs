@@ -31,7 +31,8 @@ impl Requests {
         let entry = self.entry(name)?;
         let operation = runnable(entry)?;
         let signer = self.signer(call.deadline).await?;
-        let claimant = Claimant { call, route: "operations", target: name, body: &body, recovery: |_| Recovery::SendAgain };
+        let claimant =
+            Claimant { call, route: "operations", target: name, body: &body, recovery: |_| Recovery::SendAgain };
         let inputs = super::body::inputs(&body, |body: Map<String, Value>| {
             operation.accept(&body).map(Value::Object).map_err(|problems| parameters_invalid(&problems, ""))
         })?;

@@ -60,7 +60,8 @@ impl Requests {
         let wait = self.wait(call)?;
         let signer = self.signer(call.deadline).await?;
         let target = format!("{w}/{d}");
-        let claimant = Claimant { call, route: "refreshes", target: &target, body: &body, recovery: |_| Recovery::Unknown };
+        let claimant =
+            Claimant { call, route: "refreshes", target: &target, body: &body, recovery: |_| Recovery::Unknown };
         let inputs = super::body::inputs(&body, |body: Body| super::to_value(&body))?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,

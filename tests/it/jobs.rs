@@ -80,6 +80,7 @@ async fn a_job_run_that_outlasts_its_wait_is_a_202_that_becomes_the_result() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_some_tasks_can_be_run() {
     let road = Road::start().await;
-    let reply = road.post("/api/jobs/monthly-report/runs?waitSeconds=60", &json!({"only": ["totals"]})).await.expect(200);
+    let reply =
+        road.post("/api/jobs/monthly-report/runs?waitSeconds=60", &json!({"only": ["totals"]})).await.expect(200);
     assert_eq!(reply.at("/outputs").as_array().unwrap().len(), 1);
 }

@@ -133,6 +133,7 @@ async fn a_push_that_breaks_off_half_way_says_how_far_it_came() {
     reply.problem(409, "outcome-unknown").saying(&["10001 to 15000"]);
     let again = road.post_keyed(&rows("DailySales"), "half", &body).await;
     again.problem(409, "outcome-unknown");
-    let pushed = tokio::time::timeout(PATIENCE, road.until("two pushes", |road| road.effects("powerBi", "rows").len() == 2));
+    let pushed =
+        tokio::time::timeout(PATIENCE, road.until("two pushes", |road| road.effects("powerBi", "rows").len() == 2));
     pushed.await.unwrap();
 }

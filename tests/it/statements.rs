@@ -45,7 +45,10 @@ async fn each_type_has_its_form() {
     assert!(row["list"].is_array() && row["struct"].is_object(), "{row}");
     let columns = reply.at("/columns").as_array().unwrap();
     let rule = |name: &str| columns.iter().find(|column| column["name"] == name).unwrap()["json"].clone();
-    assert_eq!((rule("small"), rule("large"), rule("bytes")), (json!("number"), json!("string-number"), json!("base64")));
+    assert_eq!(
+        (rule("small"), rule("large"), rule("bytes")),
+        (json!("number"), json!("string-number"), json!("base64"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,9 +126,8 @@ async fn a_failed_statement_is_a_422_with_its_sqlstate_and_error_class() {
 #[tokio::test(flavor = "multi_thread")]
 async fn looking_at_a_statement_always_answers_200_also_when_it_failed() {
     let road = Road::start().await;
-    let started = road
-        .post("/api/sql/statements?mode=start", &json!({"statement": "SELECT * FROM main.sales.nowhere"}))
-        .await;
+    let started =
+        road.post("/api/sql/statements?mode=start", &json!({"statement": "SELECT * FROM main.sales.nowhere"})).await;
     let location = started.started();
     let id = started.at("/id").as_str().unwrap();
     assert!(location.ends_with(&format!("/api/sql/statements/{id}")), "{location}");
@@ -136,7 +138,8 @@ async fn looking_at_a_statement_always_answers_200_also_when_it_failed() {
     assert_eq!(seen.at("/error/sqlState"), "42P01");
 
     let done = road.sql("SELECT 1 AS one").await.expect(200);
-    let again = road.get(&format!("/api/sql/statements/{}", done.at("/statementId").as_str().unwrap())).await.expect(200);
+    let again =
+        road.get(&format!("/api/sql/statements/{}", done.at("/statementId").as_str().unwrap())).await.expect(200);
     assert_eq!((again.at("/state"), again.at("/rows")), (&json!("SUCCEEDED"), &json!([{"one": 1}])));
 
     for nothing in ["01ef0000-0000-1000-8000-000000000000", "no such id"] {
