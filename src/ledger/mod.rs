@@ -1,7 +1,7 @@
 //! What must survive: append-only logs, one object an entry, written create-if-absent. The only user of object_store.
 //!
 //! Nothing shared is overwritten, or deleted to release it. A put is known only by reading: see [`Ledger::put`].
-//! What an entry means is no business of this room, slots and watermarks aside.
+//! What an entry means is no business of this room, slots aside.
 
 mod error;
 mod open;
@@ -27,7 +27,7 @@ pub use error::LedgerError;
 pub use open::STORAGE_AUDIENCE;
 pub use paths::{entry_path, segment};
 pub use put::Put;
-pub use slots::{Held, LONGEST_HOLD, Slot, Watermark};
+pub use slots::{Held, LONGEST_HOLD, Slot};
 
 /// A name found by listing.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Slots and watermarks: taken by one, renewed, released, lapsed.
+//! Slots: taken by one, renewed, released, lapsed.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::soon;
 use super::store::Faulty;
-use crate::ledger::{Held, LONGEST_HOLD, Ledger, Slot, Watermark};
+use crate::ledger::{Held, LONGEST_HOLD, Ledger, Slot};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -112,20 +112,4 @@ async fn old_entries_of_a_slot_are_swept() {
     assert_eq!(ledger.list("slots", soon()).await.unwrap().len(), 64);
     assert!(held.still_held(soon()).await.unwrap());
     assert!(take(&ledger, "b").await.is_none());
-}
-
-#[tokio::test]
-async fn a_watermark_moves_on_only_and_for_one_at_a_time() {
-    let ledger = Ledger::in_memory();
-    let at = |second: i64| Timestamp::from_second(second).unwrap();
-    let read = async || Watermark::read(&ledger, "tick", soon()).await.unwrap();
-    let advance = async |seen, second| Watermark::advance(&ledger, "tick", seen, at(second), soon()).await.unwrap();
-    assert_eq!(read().await, None);
-    let first = advance(None, 100).await.expect("it is ours");
-    assert_eq!(read().await, Some(first));
-    assert!(advance(None, 200).await.is_none(), "somebody was first");
-    let second = advance(Some(first), 300).await.expect("it is ours");
-    assert!(advance(Some(first), 400).await.is_none(), "it has moved meanwhile");
-    assert_eq!(advance(Some(second), 250).await, Some(second));
-    assert_eq!(read().await.map(|mark| mark.at), Some(at(300)));
 }
