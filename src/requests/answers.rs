@@ -33,11 +33,8 @@ impl Requests {
         let Going { id, state, resource, target, replayed } = going;
         let status_url = self.url(call, &format!("/api/status/{}", signer.sign(&target)?));
         let body = json!({"id": id, "state": state, "statusUrl": status_url});
-        let (kind, location) = if started {
-            (AnswerKind::Started, self.url(call, &resource))
-        } else {
-            (AnswerKind::Accepted, status_url)
-        };
+        let (kind, location) =
+            if started { (AnswerKind::Started, self.url(call, &resource)) } else { (AnswerKind::Accepted, status_url) };
         Ok(Answer {
             kind,
             location: Some(location),

@@ -79,7 +79,7 @@ impl Requests {
         }
         let id = match RefreshId::from_text(text) {
             RefreshId::Enhanced(id) => Some(id),
-            RefreshId::StandardSince(_) => seen.and_then(|refresh| refresh.refresh_id),
+            RefreshId::StandardSince { .. } => seen.and_then(|refresh| refresh.refresh_id),
         };
         let path = format!("/api/power-bi/workspaces/{w}/datasets/{d}/refreshes");
         let going = Going {
@@ -94,9 +94,8 @@ impl Requests {
 
     async fn send_refresh(&self, w: &str, d: &str, ours: &Ours) -> Result<Value, Failure> {
         let request = super::from_value::<Body>(&ours.inputs)?.request();
-        let since = jiff::Timestamp::now();
-        let started = self.0.neighbours.power_bi.start_refresh(w, d, &request, ours.window).await?;
-        Ok(json!(started.refresh_id.map_or(RefreshId::StandardSince(since), RefreshId::Enhanced).to_text()))
+        let id = RefreshId::start(&self.0.neighbours.power_bi, w, d, &request, ours.window).await?;
+        Ok(json!(id.to_text()))
     }
 
     /// `GET …/refreshes/{id}`: always 200 with the state. A standard refresh is found in the history.

@@ -36,23 +36,49 @@ struct Inputs {
 pub enum RefreshId {
     /// Enhanced: by the service's id.
     Enhanced(String),
-    /// Standard: in the history, the first one that we can have started since.
-    StandardSince(Timestamp),
+    /// Standard: in the history, the first one since then that is newer than the newest one of before.
+    StandardSince { since: Timestamp, newest_before: Option<String> },
 }
 
 impl RefreshId {
-    /// As it stands in records and tokens: the id itself, or `since:` and the moment.
+    /// Starts a refresh, and tells how it is found again.
+    pub async fn start(
+        power_bi: &PowerBi,
+        workspace: &str,
+        dataset: &str,
+        request: &RefreshRequest,
+        deadline: Deadline,
+    ) -> Result<Self, Failure> {
+        // Clocks differ: without this look a short refresh that ended just now would be taken for ours.
+        let newest_before = if request.is_enhanced() {
+            None
+        } else {
+            let newest = power_bi.refreshes(workspace, dataset, 1, deadline).await?;
+            newest.into_iter().next().and_then(|refresh| refresh.refresh_id)
+        };
+        let since = Timestamp::now();
+        let started = power_bi.start_refresh(workspace, dataset, request, deadline).await?;
+        Ok(match started.refresh_id {
+            Some(id) => Self::Enhanced(id),
+            None => Self::StandardSince { since, newest_before },
+        })
+    }
+
+    /// As it stands in records and tokens: the id itself; or `since:`, the moment, and `;` and the id of the one before.
     pub fn to_text(&self) -> String {
         match self {
             Self::Enhanced(id) => id.clone(),
-            Self::StandardSince(since) => format!("since:{since}"),
+            Self::StandardSince { since, newest_before: None } => format!("since:{since}"),
+            Self::StandardSince { since, newest_before: Some(id) } => format!("since:{since};{id}"),
         }
     }
 
     pub fn from_text(text: &str) -> Self {
-        text.strip_prefix("since:")
-            .and_then(|since| since.parse().ok())
-            .map_or_else(|| Self::Enhanced(text.to_owned()), Self::StandardSince)
+        let standard = text.strip_prefix("since:").and_then(|rest| {
+            let (since, before) = rest.split_once(';').map_or((rest, None), |(since, id)| (since, Some(id.to_owned())));
+            Some(Self::StandardSince { since: since.parse().ok()?, newest_before: before })
+        });
+        standard.unwrap_or_else(|| Self::Enhanced(text.to_owned()))
     }
 
     /// What it stands at; `None` while a standard refresh has not appeared in the history.
@@ -65,19 +91,25 @@ impl RefreshId {
     ) -> Result<Option<PowerBiRefresh>, Failure> {
         match self {
             Self::Enhanced(id) => Ok(Some(power_bi.refresh(workspace, dataset, id, deadline).await?)),
-            Self::StandardSince(since) => {
+            Self::StandardSince { since, newest_before } => {
                 let history = power_bi.refreshes(workspace, dataset, HISTORY, deadline).await?;
-                Ok(find_standard(history, *since))
+                Ok(find_standard(history, *since, newest_before.as_deref()))
             }
         }
     }
 }
 
-/// The oldest refresh through the API that began no earlier than `since`, clocks allowed to differ a little.
-fn find_standard(history: Vec<PowerBiRefresh>, since: Timestamp) -> Option<PowerBiRefresh> {
+/// The oldest refresh through the API that began no earlier than `since`, clocks allowed to differ a little, and is newer
+/// than the newest one of before. The history has the newest first.
+fn find_standard(
+    history: Vec<PowerBiRefresh>,
+    since: Timestamp,
+    newest_before: Option<&str>,
+) -> Option<PowerBiRefresh> {
     let earliest = since - CLOCK_SKEW;
     history
         .into_iter()
+        .take_while(|entry| newest_before.is_none() || entry.refresh_id.as_deref() != newest_before)
         .filter(|entry| entry.refresh_type.as_deref() == Some("ViaApi"))
         .filter(|entry| entry.start_time.is_some_and(|start| start >= earliest))
         .min_by_key(|entry| entry.start_time)
@@ -103,13 +135,8 @@ impl Kind for Refresh {
 
     async fn send(&self, to: &Neighbours, inputs: &Value, _key: &str, deadline: Deadline) -> Result<Sent, Failure> {
         let inputs: Inputs = from_inputs(inputs)?;
-        let since = Timestamp::now();
-        let started = to.power_bi.start_refresh(&inputs.workspace, &inputs.dataset, &inputs.request, deadline).await;
-        match started.map_err(Failure::from) {
-            Ok(started) => {
-                let id = started.refresh_id.map_or(RefreshId::StandardSince(since), RefreshId::Enhanced);
-                Ok(Sent::Submitted { upstream_id: id.to_text() })
-            }
+        match RefreshId::start(&to.power_bi, &inputs.workspace, &inputs.dataset, &inputs.request, deadline).await {
+            Ok(id) => Ok(Sent::Submitted { upstream_id: id.to_text() }),
             // A refresh that began before us has not seen the new data: ours must follow it, never join it.
             Err(busy) if busy.code == Code::RefreshRunning => {
                 Ok(Sent::NotYet { after: BUSY_PAUSE, because: Box::new(busy) })
@@ -152,7 +179,7 @@ impl Kind for Refresh {
             RefreshId::Enhanced(id) => {
                 Ok(at.power_bi.cancel_refresh(&inputs.workspace, &inputs.dataset, &id, deadline).await?)
             }
-            RefreshId::StandardSince(_) => Err(Failure::new(
+            RefreshId::StandardSince { .. } => Err(Failure::new(
                 Code::NotCancellable,
                 "A standard refresh cannot be cancelled; only an enhanced one can.",
             )),

@@ -1,6 +1,6 @@
 //! The contract with the Functions host, on the real process: logs, settings, exits, early answers, bodies.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 use local_stack::core::{Action, Fault};
@@ -123,6 +123,12 @@ fn listening(port: u16) -> (std::process::Child, BufReader<std::process::ChildSt
     let mut lines = BufReader::new(child.stdout.take().expect("its output"));
     let mut line = String::new();
     while !line.contains("listening") && lines.read_line(&mut line).is_ok_and(|read| read > 0) {}
+    // It answers when it has begun to listen to signals too.
+    let port = line.split("\"port\":").nth(1).and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+    if let Some(Ok(mut door)) = port.map(|port| std::net::TcpStream::connect(format!("127.0.0.1:{port}"))) {
+        door.write_all(b"GET / HTTP/1.1\r\nhost: handler\r\n\r\n").expect("sent");
+        door.read_exact(&mut [0; 12]).expect("an answer");
+    }
     (child, lines)
 }
 

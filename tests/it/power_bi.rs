@@ -138,3 +138,13 @@ async fn a_push_that_breaks_off_half_way_says_how_far_it_came() {
         tokio::time::timeout(PATIENCE, road.until("two pushes", |road| road.effects("powerBi", "rows").len() == 2));
     pushed.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standard_refresh_is_not_taken_for_the_one_before_it() {
+    let road = Road::with(|options| options.power_bi_clock = Clock::Auto(Duration::from_millis(50))).await;
+    let path = format!("{}?waitSeconds=30", refreshes(sample::SHARED_WORKSPACE, sample::TEAM_SALES));
+    let first = road.post(&path, &json!({})).await.expect(200);
+    let second = road.post(&path, &json!({})).await.expect(200);
+    assert_ne!(first.at("/refreshId"), second.at("/refreshId"));
+    assert_eq!(road.effects("powerBi", "refreshEnded").len(), 2);
+}
