@@ -299,3 +299,6 @@ fn unknown(failure: Failure) -> Failure {
     );
     Failure { code: Code::OutcomeUnknown, detail, ..failure }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,3 +99,19 @@ async fn a_write_that_cannot_be_looked_at_is_a_202() {
     let location = reply.accepted();
     road.follow(&location).await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warehouse_that_is_away_fails_a_read_for_now_and_a_write_for_good() {
+    let road = Road::start().await;
+    let status = json!({"state": "FAILED", "error": {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "Away."}});
+    let failed = |method: &str| {
+        let body = json!({"statement_id": "01ef0000-0000-1000-8000-000000000000", "status": status}).to_string();
+        let headers = vec![("content-type".into(), "application/json".into())];
+        Fault::once(method, "/api/2.0/sql/statements", Action::Status { status: 200, headers, body })
+    };
+    road.stack.databricks.served.faults.add(failed("POST"));
+    road.sql("SELECT 1").await.problem(503, "warehouse-unavailable");
+    // A write was submitted and is on record: its end is its end.
+    road.stack.databricks.served.faults.add(failed("GET"));
+    road.sql("CREATE TABLE main.sales.away (a INT)").await.problem(422, "warehouse-unavailable");
+}
