@@ -100,7 +100,7 @@ impl Requests {
     }
 }
 
-fn going<'a>(run: &str, state: &'a str) -> Going<'a> {
+pub(super) fn going<'a>(run: &str, state: &'a str) -> Going<'a> {
     Going {
         id: json!(run),
         state,
