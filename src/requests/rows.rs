@@ -37,7 +37,7 @@ impl Requests {
         let mut rows = Vec::new();
         let inputs = super::body::inputs(&body, |body: Body| {
             rows = body.rows;
-            Ok(json!({}))
+            Ok(Value::Null)
         })?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,
@@ -60,7 +60,8 @@ impl Requests {
         }
         let entry = one_step()?;
         let signer = self.signer(call.deadline).await?;
-        let target = format!("{w}/{d}/{t}");
+        // Unlike a push that is waited for: its claim holds a run, which the other could not answer with.
+        let target = format!("start {w}/{d}/{t}");
         let claimant =
             Claimant { call, route: "rows", target: &target, body: &body, recovery: |_| Recovery::SendAgain };
         let inputs = super::body::inputs(&body, |body: Body| {

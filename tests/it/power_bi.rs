@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use local_stack::core::{Action, Fault};
 use local_stack::power_bi::{Clock, FailedRefresh, sample};
 use serde_json::{Value, json};
 
@@ -124,8 +125,6 @@ async fn rows_that_do_not_fit_are_refused_and_nothing_is_pushed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_that_breaks_off_half_way_says_how_far_it_came() {
-    use local_stack::core::{Action, Fault};
-
     let road = Road::start().await;
     road.stack.power_bi.served.faults.add(Fault::once("POST", "/rows", Action::CutAfterCommit).skip(1));
     let all: Vec<Value> = (0..15_000).map(day).collect();
@@ -147,4 +146,33 @@ async fn a_standard_refresh_is_not_taken_for_the_one_before_it() {
     let second = road.post(&path, &json!({})).await.expect(200);
     assert_ne!(first.at("/refreshId"), second.at("/refreshId"));
     assert_eq!(road.effects("powerBi", "refreshEnded").len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_started_push_is_a_run_that_has_the_rows_and_happens_once() {
+    let road = Road::start().await;
+    let body = json!({"rows": [day(1), day(2)]});
+    let path = format!("{}?mode=start", rows("DailySales"));
+    let reply = road.post_keyed(&path, "k", &body).await;
+    let run = reply.at("/id").as_str().unwrap().to_owned();
+    assert!(reply.started().ends_with(&format!("/api/runs/{run}")));
+    assert_eq!(road.ended(&run).await["output"], json!({"rowsPushed": 2, "batches": 1}));
+    let again = road.post_keyed(&path, "k", &body).await;
+    again.started();
+    assert!(again.replayed() && again.at("/id") == &json!(run));
+    // Waiting for it is another call.
+    road.post_keyed(&rows("DailySales"), "k", &body).await.problem(422, "idempotency-key-reused");
+    assert_eq!(road.effects("powerBi", "rows").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_without_its_body_never_becomes_a_push_of_nothing() {
+    let road = Road::start().await;
+    let refusal =
+        Action::Status { status: 429, headers: vec![("retry-after".into(), "600".into())], body: String::new() };
+    road.stack.power_bi.served.faults.add(Fault::once("POST", "/rows", refusal));
+    let path = rows("DailySales");
+    road.post_keyed(&path, "k", &json!({"rows": [day(1)]})).await.problem(429, "upstream-throttled");
+    road.call("POST", &path, None, &[("Idempotency-Key", "k")]).await.problem(400, "body-missing");
+    road.post_keyed(&path, "k", &json!({"rows": [day(1)]})).await.expect(200);
 }

@@ -8,7 +8,7 @@ use local_stack::stack::{LEDGER_CONTAINER, Stack, StackOptions};
 use serde_json::{Value, json};
 
 /// Longer than anything that is awaited here takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running stack and a caller.
 pub(crate) struct Road {

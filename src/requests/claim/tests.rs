@@ -59,9 +59,9 @@ fn requests(claim_life: Duration) -> Requests {
     let runs_settings = settings::Runs {
         send_window: Duration::from_secs(1),
         send_margin: Duration::ZERO,
-        message_deadline: Duration::from_secs(240),
-        unknown_operation_wait: Duration::from_secs(900),
-        message_id_reuse: Duration::from_secs(86_400),
+        message_deadline: Duration::from_mins(4),
+        unknown_operation_wait: Duration::from_mins(15),
+        message_id_reuse: Duration::from_hours(24),
     };
     let runs = Runs::new(Engine {
         ledger: ledger.clone(),
@@ -108,7 +108,7 @@ fn ours(claimed: Result<Claimed, Failure>) -> Ours {
     }
 }
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 fn again(_: &Value) -> Recovery {
     Recovery::SendAgain
