@@ -2,5 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod declared;
+mod messages;
 mod road;
 mod statements;
