@@ -5,4 +5,6 @@
 mod declared;
 mod messages;
 mod road;
+mod runs;
+mod steps;
 mod statements;
