@@ -3,8 +3,10 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod declared;
+mod flex;
 mod messages;
 mod road;
 mod runs;
 mod steps;
+mod ticks;
 mod statements;

@@ -187,7 +187,8 @@ async fn a_message_for_a_broken_operation_waits_until_it_is_mended() {
     road.ask("a", "echo", &json!({"text": "one"}));
     road.until("it has waited twice", |road| {
         let sent = road.effects("serviceBus", "message");
-        sent.iter().filter(|m| m["queue"] == "causeway-requests" && m["scheduledEnqueueTimeUtc"].is_string()).count() > 1
+        sent.iter().filter(|m| m["queue"] == "causeway-requests" && m["scheduledEnqueueTimeUtc"].is_string()).count()
+            > 1
     })
     .await;
     assert!(road.queue("causeway-parking").peek().is_empty());

@@ -65,7 +65,9 @@ async fn a_killed_handler_loses_no_run_and_doubles_no_effect() {
     let unstarted = run_of("unstarted");
     let before = Fault::once("PUT", &format!("{unstarted}/00000002"), Action::Hang);
     road.stack.blob.served.faults.add(before);
-    for (id, target) in [("unanswered-job", "run-now"), ("unanswered-write", "statements"), ("unanswered-read", "statements")] {
+    for (id, target) in
+        [("unanswered-job", "run-now"), ("unanswered-write", "statements"), ("unanswered-read", "statements")]
+    {
         let fault = Fault::once("POST", target, forever()).body_contains(&format!("\"{id}\""));
         road.stack.databricks.served.faults.add(fault);
     }
@@ -92,7 +94,7 @@ async fn a_killed_handler_loses_no_run_and_doubles_no_effect() {
     assert!(!has(&road, &unstarted, "started"));
     road.stack.host.as_ref().expect("a host").kill_handler(None).await;
     road.stack.databricks.release();
-    road.stack.databricks.set_clock(Clock::Auto(std::time::Duration::from_millis(50)));
+    road.let_jobs_go();
 
     for (id, state, kind, count) in [
         ("unstarted", "succeeded", "jobRun", 1),
@@ -128,14 +130,16 @@ async fn a_step_that_waits_holds_no_invocation_and_is_woken_by_a_message() {
     .await;
     let scheduled = road.effects("serviceBus", "message");
     assert!(scheduled.iter().any(|m| m["queue"] == "causeway-work" && m["scheduledEnqueueTimeUtc"].is_string()));
-    road.stack.databricks.set_clock(Clock::Auto(std::time::Duration::from_millis(20)));
+    road.let_jobs_go();
     assert_eq!(road.ended(&run).await["state"], "succeeded");
     assert_eq!(effects(&road, "jobRun", "a"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_ends_on_the_definition_that_it_began_with() {
-    let road_is = |text: &str| format!("summary: s\nsteps: [{{id: ask, sql: {{statement: SELECT 1 AS one}}}}]\noutput: {{is: {text}}}\n");
+    let road_is = |text: &str| {
+        format!("summary: s\nsteps: [{{id: ask, sql: {{statement: SELECT 1 AS one}}}}]\noutput: {{is: {text}}}\n")
+    };
     let mut road = Declared::canned(&[("changing", &road_is("old"))], &[]).await;
     road.stack.databricks.hold("SELECT 1 AS one", None);
     road.ask("a", "changing", &json!({}));
@@ -214,7 +218,8 @@ async fn overtaken_work_messages_are_dropped_and_a_live_lease_is_left_alone() {
     let run = run_of("a");
     road.ask("a", "echo", &json!({"text": "a"}));
     road.until_true(|_| has(&road, &run, "leased")).await;
-    let work = |after: usize| local_stack::service_bus::NewMessage::new(json!({"run": run, "after": after}).to_string());
+    let work =
+        |after: usize| local_stack::service_bus::NewMessage::new(json!({"run": run, "after": after}).to_string());
     // One that is behind, and one that is not while the lease lives.
     road.queue("causeway-work").send(work(0).message_id("behind"));
     road.queue("causeway-work").send(work(1).message_id("beside"));
@@ -225,7 +230,8 @@ async fn overtaken_work_messages_are_dropped_and_a_live_lease_is_left_alone() {
     })
     .await;
     let copies: Vec<Value> = road.effects("serviceBus", "message");
-    let later = |m: &&Value| m["body"].as_str().is_some_and(|body| body.contains("\"after\":1")) && m["messageId"] != "beside";
+    let later =
+        |m: &&Value| m["body"].as_str().is_some_and(|body| body.contains("\"after\":1")) && m["messageId"] != "beside";
     assert!(copies.iter().find(later).expect("a copy")["scheduledEnqueueTimeUtc"].is_string());
     assert_eq!(transitions(&road, &run).iter().filter(|one| *one == "leased").count(), 1);
     road.stack.databricks.release();
