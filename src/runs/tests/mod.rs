@@ -110,8 +110,8 @@ impl Bench {
             settings: settings::Runs {
                 send_window: Duration::from_secs(2),
                 send_margin: Duration::from_secs(1),
-                message_deadline: Duration::from_secs(240),
-                unknown_operation_wait: Duration::from_secs(900),
+                message_deadline: Duration::from_mins(4),
+                unknown_operation_wait: Duration::from_mins(15),
                 message_id_reuse: Duration::from_hours(24),
             },
             queues: settings::ServiceBus {
@@ -163,7 +163,7 @@ fn work(run: &str, after: u64) -> Received {
 }
 
 fn soon() -> Deadline {
-    Deadline::after(Duration::from_secs(60))
+    Deadline::after(Duration::from_mins(1))
 }
 
 fn at(text: &str) -> Timestamp {
