@@ -5,6 +5,8 @@
 mod declared;
 mod flex;
 mod messages;
+mod parking;
+mod power_bi_steps;
 mod road;
 mod runs;
 mod steps;

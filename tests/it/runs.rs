@@ -186,8 +186,9 @@ async fn a_ledger_that_answers_wrong_costs_no_run_and_doubles_no_effect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_is_away_after_the_effect_is_waited_for() {
     let road = Declared::with(&[WRITE], &[], |_| {}).await;
+    // More than one put's tries.
     let away = Action::Status { status: 503, headers: Vec::new(), body: String::new() };
-    let fault = Fault::once("PUT", &run_of("a"), away).times(8).body_contains("\"transition\":\"submitted\"");
+    let fault = Fault::once("PUT", &run_of("a"), away).times(20).body_contains("\"transition\":\"submitted\"");
     road.stack.blob.served.faults.add(fault);
     road.ask("a", "write", &json!({"note": "a"}));
     let ended = road.ended(&run_of("a")).await;
