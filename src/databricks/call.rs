@@ -1,6 +1,5 @@
 //! One call: address, token, a second try with a new token when ours was refused, and the body read.
 
-use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -40,29 +39,7 @@ impl Databricks {
         deadline: Deadline,
     ) -> Result<Reply, DatabricksError> {
         let request = request.header("accept", "application/json");
-        let token = self.tokens.token(deadline).await?;
-        let first = self.send(kind, request.clone(), token.expose_secret(), deadline).await?;
-        if !token_was_refused(&first) {
-            return success(first, kind, subject);
-        }
-        // Refused at the door, so nothing has happened yet and sending again is safe for every kind.
-        self.tokens.reject(&token);
-        let renewed = self.tokens.token(deadline).await?;
-        if renewed.expose_secret() == token.expose_secret() {
-            return success(first, kind, subject);
-        }
-        success(self.send(kind, request, renewed.expose_secret(), deadline).await?, kind, subject)
-    }
-
-    async fn send(
-        &self,
-        kind: RequestKind,
-        request: Outbound,
-        token: &str,
-        deadline: Deadline,
-    ) -> Result<Reply, DatabricksError> {
-        let request = request.header("authorization", format!("Bearer {token}"));
-        Ok(self.http.send(kind, request, deadline).await?)
+        success(self.way.send(kind, request, deadline, token_was_refused).await?, kind, subject)
     }
 
     /// The same, with the body read as JSON.

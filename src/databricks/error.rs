@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::entra::CallError;
 use crate::failure::{Code, Effect, Failure, Upstream};
 use crate::http::HttpError;
 
@@ -169,6 +170,15 @@ impl fmt::Display for Subject {
     }
 }
 
+impl From<CallError> for DatabricksError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NoToken(failure) => Self::Failure(failure),
+            CallError::NoAnswer(lost) => Self::Transport(lost),
+        }
+    }
+}
+
 impl From<Refused> for DatabricksError {
     fn from(refused: Refused) -> Self {
         Self::Refused(Box::new(refused))
@@ -194,14 +204,7 @@ impl From<DatabricksError> for Failure {
                 }
                 failure
             }
-            DatabricksError::Transport(lost) => {
-                let (code, detail) = if lost.timed_out {
-                    (Code::UpstreamTimeout, "Databricks did not answer in time; try again later.")
-                } else {
-                    (Code::UpstreamUnavailable, "Databricks could not be reached; try again later.")
-                };
-                Self::new(code, detail).from_upstream(upstream(None, None, None))
-            }
+            DatabricksError::Transport(lost) => lost.to_failure("databricks", "Databricks"),
             DatabricksError::Incomplete { .. } => Self::new(
                 Code::ResultIncomplete,
                 "Databricks did not send every row of the result, so none is given. Run the statement again.",

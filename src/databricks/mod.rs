@@ -22,7 +22,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use url::Url;
 
-use crate::entra::TokenSource;
+use crate::entra::{Authorized, TokenSource};
 use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
@@ -37,9 +37,8 @@ pub use tokens::{OAuthM2m, PersonalAccessToken};
 /// One workspace; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Databricks {
-    http: Http,
     host: Url,
-    tokens: Arc<dyn TokenSource>,
+    way: Authorized,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +48,7 @@ struct WarehouseBody {
 
 impl Databricks {
     pub fn new(http: Http, host: Url, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { http, host, tokens }
+        Self { host, way: Authorized::new(http, tokens) }
     }
 
     /// Whether the workspace answers and takes our token, and the state of `warehouse` when given. Starts nothing.

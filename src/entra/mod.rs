@@ -1,5 +1,6 @@
 //! Who we are: token sources, one for an audience. `azure_identity` is named only here and in `key_vault/`.
 
+mod authorized;
 mod cache;
 mod credentials;
 mod sdk;
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 use crate::failure::Failure;
 use crate::http::Deadline;
 
+pub use authorized::{Authorized, CallError};
 pub use cache::{FetchToken, FetchedToken, TokenCache};
 pub use credentials::{client_secret, credential, managed_identity};
 pub(crate) use sdk::{SdkFailure, client_options, patiently};

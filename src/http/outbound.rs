@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
-use crate::failure::Effect;
+use crate::failure::{Code, Effect, Failure, Upstream};
 
 /// One request, ready to be sent as often as its kind allows.
 #[derive(Clone)]
@@ -98,4 +98,18 @@ pub struct HttpError {
     pub timed_out: bool,
     #[source]
     pub source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl HttpError {
+    /// What callers are told when `name` (`service` in [`Upstream`]) gave no answer.
+    pub fn to_failure(&self, service: &str, name: &str) -> Failure {
+        let (code, how) = if self.timed_out {
+            (Code::UpstreamTimeout, "did not answer in time")
+        } else {
+            (Code::UpstreamUnavailable, "could not be reached")
+        };
+        let upstream = Upstream { service: service.to_owned(), status: None, code: None, request_id: None };
+        let failure = Failure::new(code, format!("{name} {how}; try again later.")).from_upstream(upstream);
+        Failure { effect: self.effect, ..failure }.caused_by(self.clone())
+    }
 }

@@ -1,12 +1,13 @@
 //! What must survive: append-only logs, one object an entry, written create-if-absent. The only user of object_store.
 //!
 //! Nothing shared is overwritten, or deleted to release it. A put is known only by reading: see [`Ledger::put`].
-//! What an entry means is no business of this room, slots and watermarks aside.
+//! What an entry means is no business of this room, slots aside.
 
 mod error;
 mod open;
 mod paths;
 mod put;
+mod refusal;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ pub use error::LedgerError;
 pub use open::STORAGE_AUDIENCE;
 pub use paths::{entry_path, segment};
 pub use put::Put;
-pub use slots::{Held, LONGEST_HOLD, Slot, Watermark};
+pub use slots::{Held, LONGEST_HOLD, Slot};
 
 /// A name found by listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +105,7 @@ impl Ledger {
         let first = || async { self.store.list(Some(&nowhere)).next().await.transpose() };
         match self.twice_if_refused("reach", "its container", deadline, first).await? {
             Ok(_) => Ok(()),
-            Err(error @ Error::NotFound { .. }) => Err(LedgerError::new("find", "its container", error)),
+            Err(error) if refusal::is_missing(&error) => Err(LedgerError::new("find", "its container", error)),
             Err(error) => Err(LedgerError::new("reach", "its container", error)),
         }
     }
@@ -122,7 +123,7 @@ impl Ledger {
     {
         let late = |_| LedgerError::new(action, path, "no answer before the deadline");
         let first = tokio::time::timeout_at(deadline.instant(), call()).await.map_err(late)?;
-        let refused = matches!(first, Err(Error::Unauthenticated { .. } | Error::PermissionDenied { .. }));
+        let refused = first.as_ref().is_err_and(refusal::is_about_the_token);
         if refused && self.tokens.as_ref().is_some_and(|tokens| tokens.reject_last()) {
             return tokio::time::timeout_at(deadline.instant(), call()).await.map_err(late);
         }

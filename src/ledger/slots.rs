@@ -1,4 +1,4 @@
-//! Who may act: slots that are held for a while, and watermarks that only move on. Both are logs, newest wins.
+//! Who may act: slots that are held for a while. Each is a log, and its newest entry tells.
 //!
 //! A slot saves work; it is no proof. Whoever needs exactly one effect also needs a key the neighbour knows.
 
@@ -134,48 +134,6 @@ impl Held {
             until,
             ends,
         }))
-    }
-}
-
-/// A moment up to which work is known to be done: `watermarks/{name}/{seq}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Watermark {
-    pub at: Timestamp,
-    seq: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Mark {
-    writer: String,
-    at: Timestamp,
-}
-
-impl Watermark {
-    /// The newest, or `None` before the first.
-    pub async fn read(ledger: &Ledger, name: &str, deadline: Deadline) -> Result<Option<Self>, LedgerError> {
-        let log = format!("watermarks/{}", segment(name));
-        let Some((seq, bytes)) = ledger.newest(&log, deadline).await? else { return Ok(None) };
-        Ok(Some(Self { at: read::<Mark>(&log, &bytes)?.at, seq }))
-    }
-
-    /// Moves it on to `at`. `seen` is what [`Watermark::read`] gave; `None` when another moved it meanwhile.
-    /// It never goes back: an earlier `at` leaves it where it is.
-    pub async fn advance(
-        ledger: &Ledger,
-        name: &str,
-        seen: Option<Self>,
-        at: Timestamp,
-        deadline: Deadline,
-    ) -> Result<Option<Self>, LedgerError> {
-        if let Some(seen) = seen
-            && at <= seen.at
-        {
-            return Ok(Some(seen));
-        }
-        let log = format!("watermarks/{}", segment(name));
-        let seq = seen.map_or(0, |seen| seen.seq + 1);
-        let written = append(ledger, &log, seq, &Mark { writer: draw_writer(), at }, deadline).await?;
-        Ok(written.then_some(Self { at, seq }))
     }
 }
 

@@ -1,6 +1,5 @@
 //! One call: address, token, a second try with a new token when ours was refused, and the body read.
 
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -70,30 +69,10 @@ impl PowerBi {
         deadline: Deadline,
     ) -> Result<Reply, PowerBiError> {
         let request = request.header("accept", "application/json");
-        let token = self.tokens.token(deadline).await?;
-        let first = self.send(kind, request.clone(), token.expose_secret(), deadline).await?;
         // Not by the status: a bad token is a 403 here, and a missing right is a 401.
-        if first.is_success() || !refused(&first, kind, subject).is_about_the_token() {
-            return success(first, kind, subject);
-        }
-        // Refused at the door, so nothing has happened yet and sending again is safe for every kind.
-        self.tokens.reject(&token);
-        let renewed = self.tokens.token(deadline).await?;
-        if renewed.expose_secret() == token.expose_secret() {
-            return success(first, kind, subject);
-        }
-        success(self.send(kind, request, renewed.expose_secret(), deadline).await?, kind, subject)
-    }
-
-    async fn send(
-        &self,
-        kind: RequestKind,
-        request: Outbound,
-        token: &str,
-        deadline: Deadline,
-    ) -> Result<Reply, PowerBiError> {
-        let request = request.header("authorization", format!("Bearer {token}"));
-        Ok(self.http.send(kind, request, deadline).await?)
+        let token_was_refused =
+            |reply: &Reply| !reply.is_success() && refused(reply, kind, subject).is_about_the_token();
+        success(self.way.send(kind, request, deadline, token_was_refused).await?, kind, subject)
     }
 
     /// The same, with the body read as JSON.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::entra::CallError;
 use crate::failure::{Code, Effect, Failure, Upstream};
 use crate::http::HttpError;
 
@@ -241,6 +242,15 @@ impl fmt::Display for Subject {
     }
 }
 
+impl From<CallError> for PowerBiError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NoToken(failure) => Self::Failure(failure),
+            CallError::NoAnswer(lost) => Self::Transport(lost),
+        }
+    }
+}
+
 impl From<Refused> for PowerBiError {
     fn from(refused: Refused) -> Self {
         Self::Refused(Box::new(refused))
@@ -265,14 +275,7 @@ impl From<PowerBiError> for Failure {
                 }
                 failure
             }
-            PowerBiError::Transport(lost) => {
-                let (code, detail) = if lost.timed_out {
-                    (Code::UpstreamTimeout, "Power BI did not answer in time; try again later.")
-                } else {
-                    (Code::UpstreamUnavailable, "Power BI could not be reached; try again later.")
-                };
-                Self::new(code, detail).from_upstream(upstream(None, None, None))
-            }
+            PowerBiError::Transport(lost) => lost.to_failure("power-bi", "Power BI"),
             PowerBiError::UnexpectedReply { request_id, .. } => {
                 Self::new(Code::UpstreamReplyInvalid, "Power BI sent a reply that cannot be read.")
                     .from_upstream(upstream(None, None, request_id.clone()))

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::entra::TokenSource;
+use crate::entra::{Authorized, TokenSource};
 use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
@@ -26,15 +26,14 @@ pub use rows::{MAX_BYTES_PER_BATCH, MAX_ROWS_PER_BATCH, batches};
 /// Power BI; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PowerBi {
-    http: Http,
     url: Url,
-    tokens: Arc<dyn TokenSource>,
+    way: Authorized,
 }
 
 impl PowerBi {
     /// `url` is the service's origin, such as `https://api.powerbi.com`.
     pub fn new(http: Http, url: Url, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { http, url, tokens }
+        Self { url, way: Authorized::new(http, tokens) }
     }
 
     /// Whether Power BI answers and takes our token. That we may see a workspace is not asked.

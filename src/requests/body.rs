@@ -12,12 +12,23 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
         return Err(missing());
     }
     serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() {
-            Failure::new(Code::BodyInvalid, format!("The body is not what this call takes: {error}."))
+        let (code, what) = if error.is_data() {
+            (Code::BodyInvalid, "The body is not what this call takes")
         } else {
-            Failure::new(Code::BodyMalformed, format!("The body is not JSON: {error}."))
-        }
+            (Code::BodyMalformed, "The body is not JSON")
+        };
+        let said = error.to_string();
+        Failure::new(code, format!("{what}: {said}.")).at(place(&said, error.line(), error.column()))
     })
+}
+
+/// The member that serde names between backticks when one is unknown or missing; else where reading stopped.
+fn place(said: &str, line: usize, column: usize) -> String {
+    let named = ["unknown field `", "missing field `"].iter().find_map(|words| said.strip_prefix(words));
+    match named.and_then(|rest| rest.split('`').next()) {
+        Some(name) => name.to_owned(),
+        None => format!("line {line}, column {column}"),
+    }
 }
 
 /// What a call's body makes it send; `None` when the body is empty.

@@ -34,6 +34,9 @@ struct Entry {
     at: Timestamp,
     /// Of path and body: the same key for something else is refused.
     digest: String,
+    /// The entry that the work's first claim stands at: a key that is used again after its life is new work.
+    #[serde(default)]
+    since: u64,
     /// What is sent, now and in recovery.
     inputs: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +55,8 @@ pub(super) struct Claimant<'a> {
     /// What the path names besides, such as a job's id.
     pub target: &'a str,
     pub body: &'a Bytes,
-    pub recovery: Recovery,
+    /// What may be done about inputs that were perhaps sent. Asked of the inputs, since a call may come without its body.
+    pub recovery: fn(&Value) -> Recovery,
 }
 
 /// What a claimed effect gave, now or when it was first sent.
@@ -69,6 +73,8 @@ pub(super) struct Effected {
 pub(super) struct Ours {
     log: String,
     seq: u64,
+    since: u64,
+    recovery: Recovery,
     pub inputs: Value,
     /// The same for every sending of this work: 64 hex digits.
     pub key: String,
@@ -103,6 +109,10 @@ impl Requests {
     pub(super) async fn had(&self, ours: Ours, call: &Call, sent: Result<Value, Failure>) -> Result<Effected, Failure> {
         let (event, upstream, result) = match sent {
             Ok(upstream) => (Event::Submitted, Some(upstream.clone()), Ok(upstream)),
+            Err(failure) if failure.effect == Effect::Possible && ours.recovery == Recovery::SendAgain => {
+                // Sent again under the same key it happens once, so the claim is free for that.
+                (Event::Released, None, Err(send_again(failure, call)))
+            }
             Err(failure) if failure.effect == Effect::Possible => (Event::Unknown, None, Err(unknown(failure))),
             Err(failure) => (Event::Released, None, Err(failure)),
         };
@@ -111,6 +121,7 @@ impl Requests {
             event,
             at: Timestamp::now(),
             digest: String::new(),
+            since: ours.since,
             inputs: ours.inputs.clone(),
             send_before: None,
             upstream,
@@ -131,17 +142,19 @@ impl Requests {
     ) -> Result<Claimed, Failure> {
         let deadline = claimant.call.deadline;
         // A new key is the common case: one write tells.
-        let mut seq = 0;
+        let (mut seq, mut since) = (0, 0);
         let mut pause = Duration::from_millis(100);
         let mut take = wanted.is_some();
         loop {
             if take && let Some((digest, inputs)) = &wanted {
-                let entry = self.started(digest, inputs);
+                // Begun before the entry is written: it ends no later than the `sendBefore` in it.
+                let window = deadline.within(self.0.runs_settings.send_window);
+                let entry = self.started(digest, inputs, since);
                 let put = self.0.ledger.put(&entry_path(&log, seq), encode(&entry)?, deadline).await?;
                 if put == Put::Written {
-                    let window = deadline.within(self.0.runs_settings.send_window);
-                    let (key, inputs) = (hash(&[&log]), inputs.clone());
-                    return Ok(Claimed::Ours(Ours { log, seq, inputs, key, window }));
+                    let (key, inputs) = (hash(&[&log, &since.to_string()]), inputs.clone());
+                    let recovery = (claimant.recovery)(&inputs);
+                    return Ok(Claimed::Ours(Ours { log, seq, since, recovery, inputs, key, window }));
                 }
             }
             let newest = self.0.ledger.newest(&log, deadline).await?;
@@ -149,15 +162,15 @@ impl Requests {
                 if wanted.is_none() {
                     return Err(super::body::missing());
                 }
-                (take, seq) = (true, 0);
+                (take, seq, since) = (true, 0, 0);
                 continue;
             };
-            seq = newest_seq + 1;
+            (seq, since) = (newest_seq + 1, newest.since);
             if first.at.duration_until(Timestamp::now()) > self.claim_life() {
                 if wanted.is_none() {
                     return Err(super::body::missing());
                 }
-                take = true;
+                (take, since) = (true, seq);
                 continue;
             }
             match &wanted {
@@ -171,14 +184,16 @@ impl Requests {
                     return Ok(Claimed::Before(Effected { upstream, inputs: newest.inputs, replayed: true }));
                 }
                 Event::Unknown => return Err(unknown_before()),
-                // Without its body it cannot be sent; nothing has happened yet.
-                Event::Released if claimant.body.is_empty() => return Err(super::body::missing()),
+                // What the claim did not keep cannot be sent; nothing has happened yet.
+                Event::Released if claimant.body.is_empty() && newest.inputs.is_null() => {
+                    return Err(super::body::missing());
+                }
                 Event::Released => true,
                 Event::Started => {
                     let settled = newest.send_before.map(|before| before + self.0.runs_settings.send_margin);
                     if settled.is_some_and(|settled| settled > Timestamp::now()) {
                         false
-                    } else if claimant.recovery == Recovery::SendAgain {
+                    } else if (claimant.recovery)(&newest.inputs) == Recovery::SendAgain {
                         true
                     } else {
                         return Err(unknown_before());
@@ -214,13 +229,14 @@ impl Requests {
         Ok(Some((seq, first, newest)))
     }
 
-    fn started(&self, digest: &str, inputs: &Value) -> Entry {
+    fn started(&self, digest: &str, inputs: &Value, since: u64) -> Entry {
         let now = Timestamp::now();
         Entry {
             writer: super::writer(),
             event: Event::Started,
             at: now,
             digest: digest.to_owned(),
+            since,
             inputs: inputs.clone(),
             send_before: Some(now + self.0.runs_settings.send_window),
             upstream: None,
@@ -257,6 +273,18 @@ fn unknown_before() -> Failure {
          then call again with a new Idempotency-Key if it is missing.",
     )
     .effect_possible()
+}
+
+/// The effect may have happened, and under the same key it can happen only once.
+fn send_again(failure: Failure, call: &Call) -> Failure {
+    if call.idempotency_key.is_none() {
+        return unknown(failure);
+    }
+    let detail = format!(
+        "The work may or may not have begun: {} Send the same call again with the same Idempotency-Key: it begins once.",
+        failure.detail
+    );
+    Failure { code: Code::OutcomeUnknown, detail, ..failure }
 }
 
 /// The effect may have happened, so the answer is not one that callers send again on.

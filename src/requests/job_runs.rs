@@ -29,7 +29,8 @@ impl Requests {
     pub async fn start_job_run(&self, call: &Call, job: &str, body: Bytes) -> Result<Answer, Failure> {
         let wait = self.wait(call)?;
         let signer = self.signer(call.deadline).await?;
-        let claimant = Claimant { call, route: "job-runs", target: job, body: &body, recovery: Recovery::SendAgain };
+        let claimant =
+            Claimant { call, route: "job-runs", target: job, body: &body, recovery: |_| Recovery::SendAgain };
         let inputs = super::body::inputs(&body, |body: Body| super::to_value(&body))?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,
@@ -39,11 +40,21 @@ impl Requests {
             }
         };
         let id = effected.upstream.as_str().unwrap_or_default();
-        let run = if call.mode == Mode::Start { None } else { self.wait_for_job_run(id, wait).await };
+        let run =
+            if call.mode == Mode::Start || wait.has_passed() { None } else { self.wait_for_job_run(id, wait).await };
         if let Some(run) = &run
-            && run.outcome()?.is_some()
+            && run.outcome().map_err(Failure::settled)?.is_some()
         {
-            return Ok(Answer { replayed: effected.replayed, ..self.job_result(call, run).await? });
+            match self.job_result(call, run).await {
+                // The run is done; its outputs can be had again.
+                Err(failure) if super::is_transient(&failure) => {
+                    tracing::warn!(job_run_id = id, error = failure.chain(), "could not read the job run's outputs");
+                }
+                answer => {
+                    let answer = answer.map_err(Failure::settled)?;
+                    return Ok(Answer { replayed: effected.replayed, ..answer });
+                }
+            }
         }
         let going = Going {
             id: json!(id),

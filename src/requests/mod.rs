@@ -4,6 +4,7 @@ mod answers;
 mod body;
 mod call;
 mod claim;
+mod follow;
 mod job_runs;
 mod operations;
 mod pages;
@@ -90,6 +91,21 @@ impl Requests {
     fn looking(&self, wait: Deadline) -> Deadline {
         Deadline::after(wait.remaining() + TO_ANSWER)
     }
+}
+
+/// A neighbour that is away for a while: what it owns goes on, and can be looked at later.
+fn is_transient(failure: &Failure) -> bool {
+    matches!(
+        failure.code,
+        Code::UpstreamThrottled
+            | Code::UpstreamUnavailable
+            | Code::UpstreamTimeout
+            | Code::UpstreamReplyInvalid
+            | Code::IdentityUnavailable
+            | Code::SecretUnavailable
+            | Code::LedgerUnavailable
+            | Code::DeadlineExceeded
+    )
 }
 
 fn writer() -> String {

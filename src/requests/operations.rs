@@ -31,7 +31,8 @@ impl Requests {
         let entry = self.entry(name)?;
         let operation = runnable(entry)?;
         let signer = self.signer(call.deadline).await?;
-        let claimant = Claimant { call, route: "operations", target: name, body: &body, recovery: Recovery::SendAgain };
+        let claimant =
+            Claimant { call, route: "operations", target: name, body: &body, recovery: |_| Recovery::SendAgain };
         let inputs = super::body::inputs(&body, |body: Map<String, Value>| {
             operation.accept(&body).map(Value::Object).map_err(|problems| parameters_invalid(&problems, ""))
         })?;
@@ -50,7 +51,15 @@ impl Requests {
         };
         let id = effected.upstream.as_str().unwrap_or_default();
         let begun = begun.unwrap_or_else(|| Begun::before(id));
-        let outcome = self.0.runs.carry_on(begun, wait, call.deadline).await?;
+        let outcome = match self.0.runs.carry_on(begun, wait, call.deadline).await {
+            Ok(outcome) => outcome,
+            // The run stands in the ledger and goes on without us: not being able to look is no failure of it.
+            Err(failure) if super::is_transient(&failure) => {
+                tracing::warn!(run = id, error = failure.chain(), "could not follow the run");
+                RunOutcome { run: id.to_owned(), state: RunEnd::Going { state: "running".into() } }
+            }
+            Err(failure) => return Err(failure.effect_possible().in_run(id)),
+        };
         let answer = self.run_answer(call, outcome, call.mode == Mode::Start, signer)?;
         Ok(Answer { replayed: effected.replayed, ..answer })
     }
@@ -91,7 +100,7 @@ impl Requests {
     }
 }
 
-fn going<'a>(run: &str, state: &'a str) -> Going<'a> {
+pub(super) fn going<'a>(run: &str, state: &'a str) -> Going<'a> {
     Going {
         id: json!(run),
         state,

@@ -60,7 +60,8 @@ impl Requests {
         let wait = self.wait(call)?;
         let signer = self.signer(call.deadline).await?;
         let target = format!("{w}/{d}");
-        let claimant = Claimant { call, route: "refreshes", target: &target, body: &body, recovery: Recovery::Unknown };
+        let claimant =
+            Claimant { call, route: "refreshes", target: &target, body: &body, recovery: |_| Recovery::Unknown };
         let inputs = super::body::inputs(&body, |body: Body| super::to_value(&body))?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,
@@ -72,7 +73,7 @@ impl Requests {
         let text = effected.upstream.as_str().unwrap_or_default();
         let seen = if call.mode == Mode::Start { None } else { self.wait_for_refresh(w, d, text, wait).await };
         if let Some(refresh) = &seen
-            && refresh_outcome(refresh)?.is_some()
+            && refresh_outcome(refresh).map_err(Failure::settled)?.is_some()
         {
             return Ok(Answer { replayed: effected.replayed, ..done(&refresh_json(Some(refresh), false)) });
         }

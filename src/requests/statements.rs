@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 
 use super::answers::{Going, done};
 use super::claim::{Claimant, Claimed, Ours};
-use super::token::{Signer, Target};
+use super::follow::Follow;
+use super::token::Target;
 use super::values::Values;
-use super::{Answer, Call, Mode, Requests};
+use super::{Answer, Call, Requests};
 use crate::databricks::{Statement, SubmitStatement, is_surely_a_read};
-use crate::failure::{Code, Effect, Failure};
-use crate::http::Deadline;
+use crate::failure::{Code, Failure};
 use crate::steps::{Recovery, bind_parameters};
 
 /// The longest that one submission may wait at Databricks.
@@ -40,7 +40,7 @@ struct Body {
 /// What becomes of a statement that outlasts the wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum OnTimeout {
+pub(super) enum OnTimeout {
     /// It goes on, and the answer is 202.
     #[default]
     Continue,
@@ -56,11 +56,12 @@ impl Requests {
         if let Some(read) = self.plain_read(call, &body)? {
             let submit = self.prepared(&read, None, wait.remaining().min(LONGEST_SUBMIT_WAIT))?;
             let statement = self.0.neighbours.databricks.submit(&submit, call.deadline).await?;
-            return self.settle(call, statement, wait, values, read.on_timeout, None, false).await;
+            let follow = Follow { wait, values, on_timeout: read.on_timeout, claimed: None };
+            return self.settle(call, statement, follow).await;
         }
         // Before the effect: afterwards nothing may fail for want of a key.
         let signer = self.signer(call.deadline).await?;
-        let claimant = Claimant { call, route: "sql-statements", target: "", body: &body, recovery: Recovery::Unknown };
+        let claimant = Claimant { call, route: "sql-statements", target: "", body: &body, recovery };
         let inputs = super::body::inputs(&body, |body: Body| {
             self.prepared(&body, None, Duration::ZERO)?;
             super::to_value(&body)
@@ -74,7 +75,8 @@ impl Requests {
         };
         let inputs: Body = super::from_value(&effected.inputs)?;
         let id = effected.upstream.as_str().unwrap_or_default().to_owned();
-        self.follow_statement(call, &id, wait, values, inputs.on_timeout, signer, effected.replayed).await
+        let claimed = Some((signer, effected.replayed));
+        self.follow_statement(call, &id, Follow { wait, values, on_timeout: inputs.on_timeout, claimed }).await
     }
 
     /// `GET /api/sql/statements/{id}`: always 200 with the state, also of a failed one.
@@ -138,87 +140,6 @@ impl Requests {
             read: is_surely_a_read(&body.statement),
         })
     }
-
-    /// Waits for a statement whose id is on record. Not being able to look is no failure of the work: 202.
-    async fn follow_statement(
-        &self,
-        call: &Call,
-        id: &str,
-        wait: Deadline,
-        values: Values,
-        on_timeout: OnTimeout,
-        signer: Signer,
-        replayed: bool,
-    ) -> Result<Answer, Failure> {
-        if call.mode == Mode::Start {
-            return self.going(call, &signer, going(id, "PENDING", values, replayed), true);
-        }
-        match self.0.neighbours.databricks.statement(id, call.deadline).await {
-            Ok(statement) => self.settle(call, statement, wait, values, on_timeout, Some(signer), replayed).await,
-            Err(error) => {
-                let failure = Failure::from(error);
-                if failure.code == Code::StatementNotFound {
-                    return Err(failure);
-                }
-                tracing::warn!(statement_id = id, error = failure.chain(), "could not look at the statement");
-                self.going(call, &signer, going(id, "PENDING", values, replayed), false)
-            }
-        }
-    }
-
-    async fn settle(
-        &self,
-        call: &Call,
-        first: Statement,
-        wait: Deadline,
-        values: Values,
-        on_timeout: OnTimeout,
-        signer: Option<Signer>,
-        replayed: bool,
-    ) -> Result<Answer, Failure> {
-        let databricks = &self.0.neighbours.databricks;
-        let id = first.statement_id.clone();
-        let statement = if call.mode == Mode::Start {
-            first
-        } else {
-            match databricks.wait_for(first.clone(), wait).await {
-                Ok(statement) => statement,
-                Err(error) => {
-                    let failure = Failure::from(error);
-                    tracing::warn!(statement_id = id, error = failure.chain(), "could not look at the statement");
-                    first
-                }
-            }
-        };
-        match statement.outcome() {
-            Ok(Some(())) if call.mode != Mode::Start => {
-                let answer = self.result(call, &statement, values).await;
-                // The rows can be had again; the work is done and is not to be repeated.
-                return match answer {
-                    Err(failure) if signer.is_some() && is_transient(&failure) => {
-                        let signer = signer.map_or_else(|| Err(failure), Ok)?;
-                        self.going(call, &signer, going(&id, "SUCCEEDED", values, replayed), false)
-                    }
-                    other => other.map(|answer| Answer { replayed, ..answer }),
-                };
-            }
-            Err(failure) if call.mode != Mode::Start => return Err(failure),
-            _ => {}
-        }
-        if call.mode != Mode::Start && on_timeout == OnTimeout::Cancel {
-            databricks.cancel_statement(&id, call.deadline).await.map_err(Failure::from)?;
-            return Err(Failure::new(
-                Code::StatementCanceled,
-                "The statement did not finish within `waitSeconds` and was cancelled, as `onTimeout` says.",
-            ));
-        }
-        let signer = match signer {
-            Some(signer) => signer,
-            None => self.signer(call.deadline).await?,
-        };
-        let state = state_name(&statement);
-        self.going(call, &signer, going(&id, &state, values, replayed), call.mode == Mode::Start)
-    }
 }
 
 pub(super) fn going<'a>(id: &str, state: &'a str, values: Values, replayed: bool) -> Going<'a> {
@@ -229,14 +150,6 @@ pub(super) fn going<'a>(id: &str, state: &'a str, values: Values, replayed: bool
         target: Target::Statement { id: id.to_owned(), q: values },
         replayed,
     }
-}
-
-fn is_transient(failure: &Failure) -> bool {
-    failure.effect == Effect::None
-        && matches!(
-            failure.code,
-            Code::UpstreamThrottled | Code::UpstreamUnavailable | Code::UpstreamTimeout | Code::IdentityUnavailable
-        )
 }
 
 /// The state in the vendor's own words.
@@ -252,6 +165,12 @@ pub(super) fn state_name(statement: &Statement) -> String {
         State::Other(name) => name,
     }
     .to_owned()
+}
+
+/// What is surely a read may be sent again.
+fn recovery(inputs: &Value) -> Recovery {
+    let read = inputs["statement"].as_str().is_some_and(is_surely_a_read);
+    if read { Recovery::SendAgain } else { Recovery::Unknown }
 }
 
 fn no_warehouse() -> Failure {

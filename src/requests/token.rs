@@ -69,22 +69,28 @@ impl Requests {
 
     /// What a token stands for, if we signed it and it has not expired.
     pub(super) async fn open(&self, token: &str, deadline: Deadline) -> Result<Target, Failure> {
-        let (version, payload, signature) = split(token).ok_or_else(invalid)?;
+        let (version, ..) = split(token).ok_or_else(invalid)?;
         let name = &self.0.settings.status_key_secret_name;
-        let secret = match self.0.secrets.version(name, version, deadline).await {
-            Err(failure) if failure.code == Code::SecretNotFound => return Err(invalid()),
-            other => other?,
-        };
-        let signature = BASE64.decode(signature).map_err(|_| invalid())?;
-        let signed = format!("v1.{version}.{payload}");
-        hmac::verify(&key(&secret.value), signed.as_bytes(), &signature).map_err(|_| invalid())?;
-        let payload = BASE64.decode(payload).map_err(|_| invalid())?;
-        let payload: Payload = serde_json::from_slice(&payload).map_err(|_| invalid())?;
-        if payload.exp < Timestamp::now().as_second() {
-            return Err(Failure::new(Code::StatusTokenExpired, "This status URL has expired; it lasts 31 days."));
+        match self.0.secrets.version(name, version, deadline).await {
+            Err(failure) if failure.code == Code::SecretNotFound => Err(invalid()),
+            Err(failure) => Err(failure),
+            Ok(secret) => read(token, &secret.value, Timestamp::now()),
         }
-        Ok(payload.target)
     }
+}
+
+/// What a token stands for at `now`, if it was signed with `secret`.
+fn read(token: &str, secret: &SecretString, now: Timestamp) -> Result<Target, Failure> {
+    let (version, payload, signature) = split(token).ok_or_else(invalid)?;
+    let signature = BASE64.decode(signature).map_err(|_| invalid())?;
+    let signed = format!("v1.{version}.{payload}");
+    hmac::verify(&key(secret), signed.as_bytes(), &signature).map_err(|_| invalid())?;
+    let payload = BASE64.decode(payload).map_err(|_| invalid())?;
+    let payload: Payload = serde_json::from_slice(&payload).map_err(|_| invalid())?;
+    if payload.exp < now.as_second() {
+        return Err(Failure::new(Code::StatusTokenExpired, "This status URL has expired; it lasts 31 days."));
+    }
+    Ok(payload.target)
 }
 
 impl Signer {
@@ -110,4 +116,46 @@ fn split(token: &str) -> Option<(&str, &str, &str)> {
 
 fn invalid() -> Failure {
     Failure::new(Code::StatusTokenInvalid, "This status URL is not one that Causeway made. Use the whole `Location`.")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const VERSION: &str = "0123456789abcdef0123456789abcdef";
+
+    fn signer(key: &str) -> Signer {
+        Signer { version: VERSION.into(), key: key.to_owned().into() }
+    }
+
+    fn target() -> Target {
+        Target::JobRun { id: "7".into() }
+    }
+
+    #[rstest]
+    #[case::at_once(0, Ok(target()))]
+    #[case::in_its_last_minute(31 * 24 * 60 - 1, Ok(target()))]
+    #[case::a_minute_later(31 * 24 * 60 + 1, Err(Code::StatusTokenExpired))]
+    fn a_token_lasts_31_days(#[case] minutes: i64, #[case] expected: Result<Target, Code>) {
+        let token = signer("k").sign(&target()).unwrap();
+        let now = Timestamp::now() + SignedDuration::from_mins(minutes);
+        assert_eq!(read(&token, &"k".to_owned().into(), now).map_err(|failure| failure.code), expected);
+    }
+
+    #[test]
+    fn a_token_that_was_changed_or_signed_by_another_is_refused() {
+        let token = signer("k").sign(&target()).unwrap();
+        let other = signer("k").sign(&Target::JobRun { id: "8".into() }).unwrap();
+        let (head, _) = other.rsplit_once('.').unwrap();
+        let (_, signature) = token.rsplit_once('.').unwrap();
+        let swapped = format!("{head}.{signature}");
+        let older = token.replace(VERSION, &VERSION.replace('0', "f"));
+        let foreign = signer("another").sign(&target()).unwrap();
+        for wrong in [&swapped, &older, &foreign, &token[..token.len() - 2], "", "v1", "v1...", "v2.a.b.c"] {
+            let failure = read(wrong, &"k".to_owned().into(), Timestamp::now()).unwrap_err();
+            assert_eq!(failure.code, Code::StatusTokenInvalid, "{wrong}");
+        }
+    }
 }

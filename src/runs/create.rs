@@ -43,9 +43,13 @@ impl Engine {
         let marker = json!({"writer": writer(), "run": new.run, "operation": operation.name});
         self.ledger.put(&open_path(&new.run), Bytes::from(marker.to_string()), deadline).await?;
         let record = first_record(entry, operation, new, hold.then(|| lease_until(deadline)));
-        let ours = self.append(&record, deadline).await?;
+        // From here on the run may stand: whoever is told of a failure must not make another one.
+        let ours = self.append(&record, deadline).await.map_err(|failure| match failure.code {
+            Code::LedgerUnavailable => failure.effect_possible(),
+            _ => failure,
+        })?;
         if !hold || !ours {
-            self.wake(&new.run, 0, None, deadline).await?;
+            self.wake(&new.run, 0, None, deadline).await.map_err(Failure::effect_possible)?;
         }
         if ours {
             tracing::info!(run = new.run, operation = operation.name, caller = new.caller, "run created");

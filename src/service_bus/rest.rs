@@ -7,13 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::fmt::strtime;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
 
 use super::{MAX_MESSAGE_BYTES, Message, Messages};
-use crate::entra::TokenSource;
+use crate::entra::{Authorized, CallError, TokenSource};
 use crate::failure::{Code, Effect, Failure, Upstream};
 use crate::http::{Deadline, Http, HttpError, Outbound, Reply, RequestKind};
 
@@ -21,17 +20,16 @@ use crate::http::{Deadline, Http, HttpError, Outbound, Reply, RequestKind};
 #[derive(Clone, Debug)]
 pub struct ServiceBus {
     url: Url,
-    http: Http,
-    tokens: Arc<dyn TokenSource>,
+    way: Authorized,
 }
 
 impl ServiceBus {
     /// `tokens` are for the audience [`super::AUDIENCE`].
     pub fn new(url: Url, http: Http, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { url, http, tokens }
+        Self { url, way: Authorized::new(http, tokens) }
     }
 
-    fn request(&self, entity: &str, message: &Message, token: &SecretString) -> Result<Outbound, Failure> {
+    fn request(&self, entity: &str, message: &Message) -> Result<Outbound, Failure> {
         let mut url = self.url.clone();
         url.path_segments_mut()
             .map_err(|()| Failure::new(Code::Misconfigured, "The Service Bus address cannot carry a path."))?
@@ -49,7 +47,6 @@ impl ServiceBus {
         let properties = serde_json::to_string(&properties)
             .map_err(|error| Failure::new(Code::Internal, "A message could not be written.").caused_by(error))?;
         let mut request = Outbound::post(url)
-            .header("authorization", format!("Bearer {}", token.expose_secret()))
             .header("content-type", message.content_type.as_deref().unwrap_or("application/json"))
             .header("brokerproperties", ascii(&properties));
         for (name, value) in &message.properties {
@@ -59,18 +56,6 @@ impl ServiceBus {
         }
         request.body = Some(message.body.clone());
         Ok(request)
-    }
-
-    async fn post(
-        &self,
-        entity: &str,
-        message: &Message,
-        deadline: Deadline,
-    ) -> Result<(Reply, SecretString), Failure> {
-        let token = self.tokens.token(deadline).await?;
-        let request = self.request(entity, message, &token)?;
-        let reply = self.http.send(RequestKind::MessageSend, request, deadline).await.map_err(|e| lost(entity, e))?;
-        Ok((reply, token))
     }
 }
 
@@ -86,11 +71,12 @@ impl Messages for ServiceBus {
                 ),
             ));
         }
-        let (mut reply, token) = self.post(entity, &message, deadline).await?;
-        if reply.status == 401 {
-            self.tokens.reject(&token);
-            reply = self.post(entity, &message, deadline).await?.0;
-        }
+        let request = self.request(entity, &message)?;
+        let sent = self.way.send(RequestKind::MessageSend, request, deadline, |reply| reply.status == 401).await;
+        let reply = sent.map_err(|error| match error {
+            CallError::NoToken(failure) => failure,
+            CallError::NoAnswer(error) => lost(entity, error),
+        })?;
         if reply.is_success() { Ok(()) } else { Err(refused(entity, &reply)) }
     }
 }

@@ -4,11 +4,16 @@
 
 mod declared;
 mod flex;
+mod jobs;
 mod messages;
+mod operations;
 mod parking;
+mod power_bi;
 mod power_bi_steps;
+mod problem;
 mod road;
 mod runs;
+mod statements;
 mod steps;
 mod ticks;
-mod statements;
+mod waiting;

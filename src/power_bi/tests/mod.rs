@@ -4,6 +4,7 @@ mod bodies;
 mod calls;
 mod refusals;
 mod shapes;
+mod stand_in;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -36,6 +36,8 @@ fn the_extended_status_counts_where_it_says_something() {
     assert_eq!(state("Unknown", "InProgress"), RefreshState::InProgress);
     assert_eq!(state("Unknown", "Cancelled"), RefreshState::Cancelled);
     assert_eq!(state("Failed", "TimedOut"), RefreshState::Failed);
+    // An attempt failed, and the next one is under way.
+    assert_eq!(state("Failed", "InProgress"), RefreshState::InProgress);
     assert_eq!(state("Disabled", "Disabled"), RefreshState::Disabled);
     assert_eq!(state("Completed", "Unknown"), RefreshState::Completed);
 }

@@ -1,0 +1,121 @@
+//! A submitted statement to its answer: rows, a failure, a cancellation, or where to look.
+
+use std::time::Duration;
+
+use super::statements::{OnTimeout, going, state_name};
+use super::token::Signer;
+use super::values::Values;
+use super::{Answer, Call, Mode, Requests, is_transient};
+use crate::databricks::Statement;
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+
+/// How long a cancelled statement is watched for its end.
+const CANCEL_SHOWS: Duration = Duration::from_secs(4);
+
+/// How a statement is followed.
+#[derive(Debug)]
+pub(super) struct Follow {
+    pub wait: Deadline,
+    pub values: Values,
+    pub on_timeout: OnTimeout,
+    /// It stands in a claim: the key of its `Location`, and whether an earlier sending of the call submitted it. From
+    /// then on no answer may invite the caller to send it again.
+    pub claimed: Option<(Signer, bool)>,
+}
+
+impl Follow {
+    fn replayed(&self) -> bool {
+        self.claimed.as_ref().is_some_and(|(_, replayed)| *replayed)
+    }
+
+    fn settled(&self, failure: Failure) -> Failure {
+        if self.claimed.is_some() { failure.settled() } else { failure }
+    }
+}
+
+impl Requests {
+    /// Looks for a statement whose id is on record. Not being able to look is no failure of the work: 202.
+    pub(super) async fn follow_statement(&self, call: &Call, id: &str, follow: Follow) -> Result<Answer, Failure> {
+        if call.mode == Mode::Start {
+            return self.statement_goes_on(call, id, "PENDING", follow).await;
+        }
+        match self.0.neighbours.databricks.statement(id, call.deadline).await.map_err(Failure::from) {
+            Ok(statement) => self.settle(call, statement, follow).await,
+            Err(failure) if is_transient(&failure) => {
+                tracing::warn!(statement_id = id, error = failure.chain(), "could not look at the statement");
+                self.statement_goes_on(call, id, "PENDING", follow).await
+            }
+            Err(failure) => Err(follow.settled(failure)),
+        }
+    }
+
+    /// Waits for the end of a statement and answers.
+    pub(super) async fn settle(&self, call: &Call, first: Statement, follow: Follow) -> Result<Answer, Failure> {
+        let id = first.statement_id.clone();
+        if call.mode == Mode::Start {
+            return self.statement_goes_on(call, &id, &state_name(&first), follow).await;
+        }
+        let statement = match self.0.neighbours.databricks.wait_for(first.clone(), follow.wait).await {
+            Ok(last) if !last.has_ended() && follow.on_timeout == OnTimeout::Cancel => {
+                return self.stop(call, last, follow).await;
+            }
+            Ok(last) => last,
+            Err(error) => {
+                let failure = Failure::from(error);
+                tracing::warn!(statement_id = id, error = failure.chain(), "could not look at the statement");
+                first
+            }
+        };
+        self.end(call, &statement, follow).await
+    }
+
+    /// `onTimeout: cancel`. A cancel may come too late, so what the statement then stands at is the answer.
+    async fn stop(&self, call: &Call, statement: Statement, follow: Follow) -> Result<Answer, Failure> {
+        let databricks = &self.0.neighbours.databricks;
+        let seen = match databricks.cancel_statement(&statement.statement_id, call.deadline).await {
+            Ok(()) => databricks.wait_for(statement.clone(), call.deadline.within(CANCEL_SHOWS)).await,
+            Err(error) => Err(error),
+        };
+        let statement = seen.unwrap_or_else(|error| {
+            let (id, failure) = (&statement.statement_id, Failure::from(error));
+            tracing::warn!(statement_id = id, error = failure.chain(), "could not cancel the statement");
+            statement
+        });
+        match self.end(call, &statement, follow).await {
+            Err(failure) if failure.code == Code::StatementCanceled => Err(Failure {
+                detail: "The statement did not finish within `waitSeconds` and was cancelled, as `onTimeout` says."
+                    .into(),
+                ..failure
+            }),
+            answer => answer,
+        }
+    }
+
+    async fn end(&self, call: &Call, statement: &Statement, follow: Follow) -> Result<Answer, Failure> {
+        let (id, state) = (&statement.statement_id, state_name(statement));
+        match statement.outcome() {
+            Ok(None) => self.statement_goes_on(call, id, &state, follow).await,
+            Err(failure) => Err(follow.settled(failure)),
+            Ok(Some(())) => match self.result(call, statement, follow.values).await {
+                Ok(answer) => Ok(Answer { replayed: follow.replayed(), ..answer }),
+                // The work is done and is not to be repeated; its rows can be had again.
+                Err(failure) if follow.claimed.is_some() && is_transient(&failure) => {
+                    tracing::warn!(statement_id = id, error = failure.chain(), "could not read the rows");
+                    self.statement_goes_on(call, id, &state, follow).await
+                }
+                Err(failure) => Err(follow.settled(failure)),
+            },
+        }
+    }
+
+    /// 201 for `mode=start`, else 202.
+    async fn statement_goes_on(&self, call: &Call, id: &str, state: &str, follow: Follow) -> Result<Answer, Failure> {
+        let replayed = follow.replayed();
+        let signer = match follow.claimed {
+            Some((signer, _)) => signer,
+            None => self.signer(call.deadline).await?,
+        };
+        self.going(call, &signer, going(id, state, follow.values, replayed), call.mode == Mode::Start)
+    }
+}

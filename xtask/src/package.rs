@@ -1,0 +1,164 @@
+//! `package`: lays the function app out as Azure Functions wants it: host.json, a folder for each function with its
+//! function.json, the operations and the binary. For the machine it runs on: build where the app is to run.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode, String> {
+    let profile = profile(arguments)?;
+    workspace.build(&["--locked", "-p", "causeway", "--bin", "causeway", "--profile", profile])?;
+    let target = workspace.target()?;
+    let name = format!("causeway{}", std::env::consts::EXE_SUFFIX);
+    let package = target.join("package");
+    let files = lay_out(&workspace.root, &target.join(profile).join(name), &package)?;
+    println!("{}", package.display());
+    print!("{}", table(&files));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn profile(arguments: &[OsString]) -> Result<&str, String> {
+    let words: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+    match words.as_slice() {
+        [] => Ok("release"),
+        ["--profile", name @ ("release" | "dist")] if arguments.len() == 2 => Ok(name),
+        _ => Err("package [--profile release|dist]".to_owned()),
+    }
+}
+
+/// A file of the package: its place there and its size in bytes.
+type Laid = (String, u64);
+
+/// Starts from an empty folder, so that nothing of an earlier build stays.
+fn lay_out(root: &Path, binary: &Path, package: &Path) -> Result<Vec<Laid>, String> {
+    match fs::remove_dir_all(package) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(format!("{}: {error}", package.display()));
+        }
+        _ => {}
+    }
+    let mut copies = vec![(root.join("host.json"), PathBuf::from("host.json"))];
+    for function in folder(&root.join("function-definitions"))? {
+        let definition = function.join("function.json");
+        if let Some(name) = function.file_name().filter(|_| definition.is_file()) {
+            copies.push((definition.clone(), Path::new(name).join("function.json")));
+        }
+    }
+    if copies.len() == 1 {
+        return Err("function-definitions/ holds no function".to_owned());
+    }
+    for operation in files_below(&root.join("operations"))? {
+        if let Ok(place) = operation.strip_prefix(root) {
+            copies.push((operation.clone(), place.to_owned()));
+        }
+    }
+    // Copied with its permissions: the host starts it only with the executable bit.
+    copies.push((binary.to_owned(), binary.file_name().map(PathBuf::from).unwrap_or_default()));
+    let mut files = Vec::new();
+    for (from, place) in copies {
+        let to = package.join(&place);
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
+        }
+        let size = fs::copy(&from, &to).map_err(|error| format!("{}: {error}", from.display()))?;
+        files.push((place.display().to_string(), size));
+    }
+    Ok(files)
+}
+
+fn folder(path: &Path) -> Result<Vec<PathBuf>, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let entries: Result<Vec<_>, _> = fs::read_dir(path).map_err(failed)?.collect();
+    let mut paths: Vec<PathBuf> = entries.map_err(failed)?.into_iter().map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+fn files_below(path: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for path in folder(path)? {
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+/// Places on the left, bytes lined up on the right, the sum below.
+fn table(files: &[Laid]) -> String {
+    let total = ("total".to_owned(), files.iter().map(|(_, size)| size).sum());
+    let rows: Vec<&Laid> = files.iter().chain([&total]).collect();
+    let wide = rows.iter().map(|(place, _)| place.len()).max().unwrap_or_default();
+    let lines: Vec<String> =
+        rows.iter().map(|(place, size)| format!("  {place:<wide$}  {:>12}\n", grouped(*size))).collect();
+    lines.concat()
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_lined_up() {
+        let files = [("host.json".to_owned(), 512), ("causeway".to_owned(), 12_345_678)];
+        let table = table(&files);
+        let ends: Vec<usize> = table.lines().map(str::len).collect();
+        assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{table}");
+        assert!(table.ends_with("12,346,190\n"), "{table}");
+    }
+
+    #[test]
+    fn only_profiles_that_ship_are_taken() {
+        let of = |words: &[&str]| profile(&words.iter().map(OsString::from).collect::<Vec<_>>()).map(str::to_owned);
+        assert_eq!(of(&[]).unwrap(), "release");
+        assert_eq!(of(&["--profile", "dist"]).unwrap(), "dist");
+        assert!(of(&["--profile", "dev"]).is_err());
+        assert!(of(&["--release"]).is_err());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_package_is_what_the_host_wants_and_nothing_old() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scratch = std::env::temp_dir().join(format!("causeway-package-{}", std::process::id()));
+        let write = |path: &str| {
+            let path = scratch.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "x").unwrap();
+            path
+        };
+        write("repo/host.json");
+        write("repo/function-definitions/sql/function.json");
+        write("repo/operations/a.yaml");
+        write("repo/operations/deep/a.sql");
+        write("package/old");
+        let binary = write("built/causeway");
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        let files = lay_out(&scratch.join("repo"), &binary, &scratch.join("package")).unwrap();
+        let places: Vec<&str> = files.iter().map(|(place, _)| place.as_str()).collect();
+        let wanted = ["host.json", "sql/function.json", "operations/a.yaml", "operations/deep/a.sql", "causeway"];
+        assert_eq!(places, wanted);
+        assert_eq!(files_below(&scratch.join("package")).unwrap().len(), wanted.len());
+        let mode = fs::metadata(scratch.join("package/causeway")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111);
+        fs::remove_dir_all(&scratch).unwrap();
+    }
+}
