@@ -24,7 +24,7 @@ const STANDING_BY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) enum Advance {
     /// The run has ended, and its end is told.
-    AtRest(Record),
+    AtRest(Box<Record>),
     /// It sleeps; a message will wake it.
     Waiting,
     /// Another worker may still hold it, until then.
@@ -66,7 +66,7 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<Advance, Failure> {
         if newest.state.at_rest() {
-            return Ok(Advance::AtRest(newest));
+            return Ok(Advance::AtRest(Box::new(newest)));
         }
         if !held && let Some(until) = self.busy_until(&newest) {
             return Ok(Advance::Busy(until));
@@ -194,7 +194,7 @@ impl Worker<'_> {
             }
             other => other?,
         }
-        Ok(Advance::AtRest(record))
+        Ok(Advance::AtRest(Box::new(record)))
     }
 
     async fn rendered_output(&mut self) -> Result<Result<Value, Failure>, Failure> {

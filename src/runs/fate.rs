@@ -70,10 +70,10 @@ impl Worker<'_> {
         let since = *record.held_off_since.get_or_insert(now);
         let limit = step.timeout.map_or(OUTAGE, |timeout| SignedDuration::try_from(timeout).unwrap_or(OUTAGE));
         if since.duration_until(now) > limit {
-            return match perhaps_sent {
-                true => self.unknown(index, because).await,
-                false => self.ended_badly(index, StepState::Failed, because).await,
-            };
+            if perhaps_sent {
+                return self.unknown(index, because).await;
+            }
+            return self.ended_badly(index, StepState::Failed, because).await;
         }
         let after = after.max(doubled(FIRST_SLEEP, record.polls, LONGEST_SLEEP));
         record.polls += 1;

@@ -17,6 +17,8 @@ mod received;
 mod record;
 mod scope;
 mod step;
+#[cfg(test)]
+mod tests;
 mod tick;
 mod view;
 mod wake;

@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    fn bound(value: Value) -> (Option<String>, Option<String>) {
+    fn bound(value: &Value) -> (Option<String>, Option<String>) {
         let parameters = json!({ "p": value });
         let bound = bind_parameters(parameters.as_object().unwrap()).unwrap();
         (bound[0].value.clone(), bound[0].type_text.clone())
@@ -97,26 +97,26 @@ mod tests {
 
     #[test]
     fn plain_values_are_bound_with_the_type_that_they_have() {
-        assert_eq!(bound(json!("O'Hara")), pair("O'Hara", "STRING"));
-        assert_eq!(bound(json!(7)), pair("7", "INT"));
-        assert_eq!(bound(json!(3_000_000_000_i64)), pair("3000000000", "BIGINT"));
-        assert_eq!(bound(json!(u64::MAX)), pair("18446744073709551615", "DECIMAL(38,0)"));
-        assert_eq!(bound(json!(2.5)), pair("2.5", "DOUBLE"));
-        assert_eq!(bound(json!(true)), pair("true", "BOOLEAN"));
-        assert_eq!(bound(json!(null)), (None, None));
+        assert_eq!(bound(&json!("O'Hara")), pair("O'Hara", "STRING"));
+        assert_eq!(bound(&json!(7)), pair("7", "INT"));
+        assert_eq!(bound(&json!(3_000_000_000_i64)), pair("3000000000", "BIGINT"));
+        assert_eq!(bound(&json!(u64::MAX)), pair("18446744073709551615", "DECIMAL(38,0)"));
+        assert_eq!(bound(&json!(2.5)), pair("2.5", "DOUBLE"));
+        assert_eq!(bound(&json!(true)), pair("true", "BOOLEAN"));
+        assert_eq!(bound(&json!(null)), (None, None));
     }
 
     #[test]
     fn a_named_type_is_kept_and_null_may_have_one() {
-        assert_eq!(bound(json!({"value": "2026-01-02", "type": "DATE"})), pair("2026-01-02", "DATE"));
-        assert_eq!(bound(json!({"value": null, "type": "DATE"})), (None, Some("DATE".into())));
-        assert_eq!(bound(json!({"value": 1.5, "type": "DECIMAL(10,2)"})), pair("1.5", "DECIMAL(10,2)"));
+        assert_eq!(bound(&json!({"value": "2026-01-02", "type": "DATE"})), pair("2026-01-02", "DATE"));
+        assert_eq!(bound(&json!({"value": null, "type": "DATE"})), (None, Some("DATE".into())));
+        assert_eq!(bound(&json!({"value": 1.5, "type": "DECIMAL(10,2)"})), pair("1.5", "DECIMAL(10,2)"));
     }
 
     #[test]
     fn arrays_and_objects_are_bound_as_json_text() {
-        assert_eq!(bound(json!([1, 2])), pair("[1,2]", "STRING"));
-        assert_eq!(bound(json!({"a": 1})), pair("{\"a\":1}", "STRING"));
+        assert_eq!(bound(&json!([1, 2])), pair("[1,2]", "STRING"));
+        assert_eq!(bound(&json!({"a": 1})), pair("{\"a\":1}", "STRING"));
     }
 
     #[test]

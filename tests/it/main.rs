@@ -1,18 +1,25 @@
 //! The black-box suite: the real handler process under the local stack, driven through the front door.
 
-// Helpers of tests are tests too.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod declared;
+mod flex;
 mod handler;
 mod health;
 mod idempotency;
 mod jobs;
 mod killed;
+mod messages;
 mod operations;
+mod parking;
 mod power_bi;
+mod power_bi_steps;
 mod problem;
 mod road;
+mod runs;
 mod statements;
 mod status;
+mod steps;
+mod ticks;
 mod waiting;

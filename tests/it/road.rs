@@ -71,6 +71,15 @@ impl Road {
         Self { stack, client: reqwest::Client::new(), base, key }
     }
 
+    /// Kills the handler and the host, and starts another over the same neighbours, with keys and a port of its own.
+    pub(crate) async fn restart(&mut self) {
+        self.stack.stop_host().await;
+        self.stack.start_host().await.expect("the host starts");
+        tokio::time::timeout(PATIENCE, self.stack.ready()).await.expect("in time").expect("the handler is ready");
+        self.base = self.stack.endpoints().host.unwrap_or_default();
+        self.key = self.stack.credentials().host_key.unwrap_or_default();
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.call("GET", path, None, &[]).await
     }
