@@ -90,8 +90,6 @@ struct Parameter {
     /// Its label.
     summary: Option<String>,
     description: Option<String>,
-    /// Kept out of logs and encrypted in the ledger.
-    sensitive: Option<bool>,
     /// Least value: a number, or a text for date and datetime.
     min: Option<NumberOrText>,
     /// Greatest value: a number, or a text for date and datetime.

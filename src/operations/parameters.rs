@@ -16,8 +16,6 @@ pub struct Parameter {
     pub default: Option<Value>,
     pub summary: Option<String>,
     pub description: Option<String>,
-    /// Kept out of logs and encrypted in the ledger.
-    pub sensitive: bool,
     pub bounds: Bounds,
 }
 
@@ -43,7 +41,7 @@ pub struct Bounds {
 pub struct FieldProblem {
     /// The name of the parameter or of the unknown member; a message's reader puts `parameters.` before it.
     pub place: String,
-    /// Never the value itself, which may be sensitive.
+    /// Never the value itself, which may be a secret.
     pub message: String,
 }
 

@@ -55,7 +55,7 @@ impl Parameter {
         put("format", format.map(Value::from));
         put("title", self.summary.clone().map(Value::from));
         put("description", self.description.clone().map(Value::from));
-        put("default", self.default.clone().filter(|_| !self.sensitive));
+        put("default", self.default.clone());
         put("minimum", numeric(&bounds.min));
         put("maximum", numeric(&bounds.max));
         put("minLength", bounds.min_length.map(Value::from));
@@ -70,7 +70,6 @@ impl Parameter {
             }
             put("enum", Some(Value::from(values)));
         }
-        put("writeOnly", self.sensitive.then_some(Value::Bool(true)));
         Value::Object(schema)
     }
 }

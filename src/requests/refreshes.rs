@@ -98,14 +98,16 @@ impl Requests {
         Ok(json!(id.to_text()))
     }
 
+    /// `GET …/refreshes`: the history, newest first.
+    pub async fn list_refreshes(&self, call: &Call, w: &str, d: &str) -> Result<Answer, Failure> {
+        let history = self.0.neighbours.power_bi.refreshes(w, d, HISTORY, call.deadline).await?;
+        let value: Vec<Value> = history.iter().map(view).collect();
+        Ok(done(&json!({"value": value})))
+    }
+
     /// `GET …/refreshes/{id}`: always 200 with the state. A standard refresh is found in the history.
     pub async fn get_refresh(&self, call: &Call, w: &str, d: &str, id: &str) -> Result<Answer, Failure> {
-        let refresh = self.find_refresh(call, w, d, id).await?;
-        let mut value = refresh_json(Some(&refresh), false);
-        if let Err(failure) = refresh_outcome(&refresh) {
-            value["error"] = json!({"code": failure.code, "message": failure.detail});
-        }
-        Ok(done(&value))
+        Ok(done(&view(&self.find_refresh(call, w, d, id).await?)))
     }
 
     /// `DELETE …/refreshes/{id}`: only an enhanced refresh can be cancelled.
@@ -157,4 +159,14 @@ impl Requests {
 pub(super) fn status_value(refresh: Option<&Refresh>) -> Result<Option<Value>, Failure> {
     let Some(refresh) = refresh else { return Ok(None) };
     Ok(refresh_outcome(refresh)?.map(|()| refresh_json(Some(refresh), false)))
+}
+
+/// A refresh as it stands, its failure included.
+fn view(refresh: &Refresh) -> Value {
+    let mut value = refresh_json(Some(refresh), false);
+    value["type"] = json!(refresh.refresh_type);
+    if let Err(failure) = refresh_outcome(refresh) {
+        value["error"] = json!({"code": failure.code, "message": failure.detail});
+    }
+    value
 }

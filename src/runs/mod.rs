@@ -235,7 +235,7 @@ impl Runs {
 
 fn not_found(run: &str) -> Failure {
     let run: String = run.chars().take(64).collect();
-    Failure::new(Code::RunNotFound, format!("There is no run \"{run}\"; it may have been forgotten after 30 days."))
+    Failure::new(Code::RunNotFound, format!("There is no run \"{run}\"."))
 }
 
 fn outcome(record: &Record) -> RunOutcome {

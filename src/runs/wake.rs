@@ -17,6 +17,9 @@ use crate::service_bus::Message;
 /// How long an invocation of the work queue looks at a step before the run sleeps.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How soon a message that came before its record looks again.
+const EARLY: Duration = Duration::from_secs(5);
+
 /// `{run, after}`: advance the run, unless it has moved past `after`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,8 +91,13 @@ impl Engine {
             tracing::debug!(run = work.run, after = work.after, newest = newest.seq, "an overtaken work message");
             return Ok(());
         }
+        // A wake-up goes out before its record: this one has come first, and the record is being written.
+        let early = newest.seq < work.after;
         match self.advance(newest, false, deadline.within(PATIENCE), deadline).await? {
-            Advance::Busy(until) => self.wake(&work.run, work.after, Some(until), deadline).await,
+            Advance::Busy(until) => {
+                let until = if early { until.min(Timestamp::now() + EARLY) } else { until };
+                self.wake(&work.run, work.after, Some(until), deadline).await
+            }
             Advance::AtRest(_) | Advance::Waiting | Advance::Overtaken => Ok(()),
         }
     }

@@ -55,6 +55,7 @@ pub static FUNCTIONS: &[Function<Work>] = &[
         Key,
         &[
             start("/api/power-bi/workspaces/{w}/datasets/{d}/refreshes", |hit| Box::pin(power_bi::start_refresh(hit))),
+            get("/api/power-bi/workspaces/{w}/datasets/{d}/refreshes", |hit| Box::pin(power_bi::list_refreshes(hit))),
             get("/api/power-bi/workspaces/{w}/datasets/{d}/refreshes/{id}", |hit| Box::pin(power_bi::get_refresh(hit))),
             delete("/api/power-bi/workspaces/{w}/datasets/{d}/refreshes/{id}", |hit| {
                 Box::pin(power_bi::cancel_refresh(hit))

@@ -31,6 +31,9 @@ async fn a_standard_refresh_is_found_in_the_history_and_cannot_be_cancelled() {
     let seen = road.get(&status).await;
     seen.accepted();
     let id = seen.at("/id").as_str().expect("found by its time").to_owned();
+    let history = road.get(started.header("location").unwrap()).await.expect(401);
+    assert_eq!(history.body, Value::Null, "a resource wants a key, which a status URL does not");
+    assert_eq!(road.get(&path).await.expect(200).at("/value/0/refreshId"), &json!(id));
     assert_eq!(road.get(&format!("{path}/{id}")).await.expect(200).at("/refreshId"), &json!(id));
     let cancel = road.call("DELETE", &format!("{path}/{id}"), None, &[]).await;
     cancel.problem(409, "not-cancellable").saying(&["standard"]);

@@ -59,7 +59,6 @@ impl Reader<'_> {
             default: node.get("default").map(Node::to_json),
             summary: node.text_of("summary").map(ToOwned::to_owned),
             description: node.text_of("description").map(ToOwned::to_owned),
-            sensitive: node.boolean_of("sensitive").unwrap_or(false),
             bounds,
         };
         if let (Some(default), Some(value)) = (node.get("default"), &parameter.default) {

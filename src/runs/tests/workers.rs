@@ -56,6 +56,20 @@ async fn a_message_tried_again_wakes_the_run_when_the_dead_workers_lease_ends() 
     assert_eq!(bench.newest("a").await.seq, 1);
 }
 
+#[tokio::test]
+async fn a_message_that_comes_before_its_record_looks_again_soon_and_not_when_the_lease_ends() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    let mut leased = bench.create("quick", "a").await.next(Transition::Leased);
+    leased.lease_until = Some(Timestamp::now() + SignedDuration::from_mins(4));
+    assert!(bench.engine.append(&leased, soon()).await.unwrap());
+    bench.work("a", 2, false).await;
+    let (after, when) = *bench.outbox.work().last().unwrap();
+    assert_eq!(after, 2);
+    assert!(when.unwrap() < Timestamp::now() + SignedDuration::from_secs(10), "{when:?}");
+    bench.work("a", 1, false).await;
+    assert_eq!(bench.outbox.work().last(), Some(&(1, leased.lease_until)), "this one's record stands");
+}
+
 /// Another worker writes while this one is waiting for its answer.
 struct Meddling {
     ledger: Ledger,

@@ -8,6 +8,10 @@ pub(crate) async fn start_refresh(hit: Hit<Work>) -> Result<Answer, Failure> {
     hit.work.requests.start_refresh(&hit.call, hit.part(0), hit.part(1), hit.body.clone()).await
 }
 
+pub(crate) async fn list_refreshes(hit: Hit<Work>) -> Result<Answer, Failure> {
+    hit.work.requests.list_refreshes(&hit.call, hit.part(0), hit.part(1)).await
+}
+
 pub(crate) async fn get_refresh(hit: Hit<Work>) -> Result<Answer, Failure> {
     hit.work.requests.get_refresh(&hit.call, hit.part(0), hit.part(1), hit.part(2)).await
 }
