@@ -1,8 +1,10 @@
-//! The commands around the server: serve, check, schema, run, explain. No rule of the product lives here.
+//! The commands around the server: serve, check, and those that print a generated page. No rule of the product lives
+//! here.
 
 pub mod check;
 pub mod schema;
 mod serve;
+mod settings_page;
 
 use std::io::Write as _;
 
@@ -38,6 +40,9 @@ enum Command {
     Schema,
     /// Print docs/error-codes.md, which is generated.
     ErrorCodes,
+    /// Print docs/settings.md, which is generated.
+    #[command(hide = true)]
+    SettingsPage,
 }
 
 /// Runs the command that the process was started with; gives its exit code.
@@ -61,6 +66,7 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
         }
         Command::Schema => print(&schema::run()),
         Command::ErrorCodes => print(&triggers::error_codes_page()),
+        Command::SettingsPage => print(&settings_page::run()),
     }
 }
 

@@ -44,6 +44,7 @@ use create::NewRun;
 use record::{Record, RunState, Trigger};
 
 pub use create::runnable;
+pub use park::DeadLetters;
 pub use received::Received;
 
 /// What the engine stands on.
@@ -134,9 +135,14 @@ impl Runs {
     }
 
     /// A dead-letter queue: park with exact bytes, properties and the reason.
-    pub async fn park_dead_letter(&self, message: Received, queue: &str, deadline: Deadline) -> Result<(), Failure> {
+    pub async fn park_dead_letter(
+        &self,
+        message: Received,
+        of: DeadLetters,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
-        insist(own, || self.0.park_dead_letter(&message, queue, own)).await
+        insist(own, || self.0.park_dead_letter(&message, of, own)).await
     }
 
     /// The timer: start what is due, and every fifth minute nudge what is stale.

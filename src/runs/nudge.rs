@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::Engine;
-use super::record::{Record, Transition};
+use super::record::{Record, Transition, writer};
 use crate::failure::Failure;
 use crate::http::Deadline;
 use crate::ledger::Listed;
@@ -37,28 +39,39 @@ impl Engine {
         Ok(woken)
     }
 
-    /// Runs that nudging does not help.
+    /// Runs that nudging does not help. Only marked ones are looked at, so that readiness stays cheap with many runs.
     pub(super) async fn stalled(&self, deadline: Deadline) -> Result<Vec<String>, Failure> {
         let mut stalled = Vec::new();
-        for listed in self.ledger.list("open", deadline).await?.into_iter().take(AT_ONCE) {
+        for listed in self.ledger.list("stalled", deadline).await? {
             let Some(run) = listed.path.split('/').nth(1) else { continue };
             match self.newest(run, deadline).await {
                 Ok(Some(newest)) if newest.nudges >= STALLED => stalled.push(run.to_owned()),
-                Ok(_) => {}
+                Ok(_) => self.ledger.delete(&listed.path, deadline).await?,
                 Err(failure) if super::is_outage(&failure) => return Err(failure),
-                Err(failure) => {
-                    tracing::error!(run, error = failure.chain(), "an open run cannot be read");
-                    stalled.push(run.to_owned());
-                }
+                Err(_) => stalled.push(run.to_owned()),
             }
         }
         Ok(stalled)
     }
 
+    async fn mark_stalled(&self, run: &str, deadline: Deadline) -> Result<(), Failure> {
+        let marker = json!({"writer": writer(), "run": run});
+        self.ledger.put(&format!("stalled/{run}"), Bytes::from(marker.to_string()), deadline).await?;
+        tracing::error!(run, "a run is stalled: nudging does not help it");
+        Ok(())
+    }
+
     /// Whether there was something to do for this run.
     async fn nudge_one(&self, open: &Listed, now: Timestamp, deadline: Deadline) -> Result<bool, Failure> {
         let Some(run) = open.path.split('/').nth(1) else { return Ok(false) };
-        let Some(newest) = self.newest(run, deadline).await? else {
+        let newest = match self.newest(run, deadline).await {
+            Err(failure) if !super::is_outage(&failure) => {
+                self.mark_stalled(run, deadline).await?;
+                return Err(failure);
+            }
+            other => other?,
+        };
+        let Some(newest) = newest else {
             // The marker is written first: a creation that got no further is its caller's to repeat.
             if open.last_modified.duration_until(now) > SignedDuration::from_hours(24) {
                 self.ledger.delete(&open.path, deadline).await?;
@@ -75,6 +88,9 @@ impl Engine {
         let nudged = newest.next(Transition::Nudged);
         if self.append(&nudged, deadline).await? {
             tracing::warn!(run, nudges = nudged.nudges, since = %newest.at, "a silent run is woken");
+            if nudged.nudges >= STALLED {
+                self.mark_stalled(run, deadline).await?;
+            }
             self.wake(run, nudged.seq, None, deadline).await?;
         }
         Ok(true)

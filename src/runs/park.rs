@@ -14,6 +14,13 @@ const MAX_ORIGINAL: usize = 16_000;
 /// What the broker and the sender said of the message, in JSON.
 pub(super) const ORIGINAL: &str = "causeway-original";
 
+/// Which queue a message died in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadLetters {
+    Requests,
+    Work,
+}
+
 impl Engine {
     /// Parks a message that came from `queue`.
     pub(super) async fn park(
@@ -30,7 +37,7 @@ impl Engine {
             subject: Some("parked".into()),
             properties: vec![
                 ("causeway-reason".into(), reason.code.to_string()),
-                ("causeway-detail".into(), ascii(&shortened(&reason.detail))),
+                ("causeway-detail".into(), shortened(&reason.detail)),
                 (ORIGINAL.into(), original_of(message, queue)),
             ],
             ..Message::default()
@@ -51,9 +58,13 @@ impl Engine {
     pub(super) async fn park_dead_letter(
         &self,
         message: &Received,
-        queue: &str,
+        of: DeadLetters,
         deadline: Deadline,
     ) -> Result<(), Failure> {
+        let queue = match of {
+            DeadLetters::Requests => &self.queues.request_queue,
+            DeadLetters::Work => &self.queues.work_queue,
+        };
         let said = |name: &str| message.properties.get(name).and_then(|value| value.as_str());
         let why = said("DeadLetterReason").unwrap_or("no reason given");
         let reason = Failure::new(
@@ -64,7 +75,7 @@ impl Engine {
     }
 }
 
-/// What is known of the message as it first came, on one line of ASCII.
+/// What is known of the message as it first came, in JSON.
 pub(super) fn original_of(message: &Received, queue: &str) -> String {
     // A copy of ours brings along what the first one had.
     if let Some(original) = message.properties.get(ORIGINAL).and_then(Value::as_str) {
@@ -84,14 +95,14 @@ pub(super) fn original_of(message: &Received, queue: &str) -> String {
         "subject": message.subject,
         "properties": message.properties,
     });
-    let whole = ascii(&original.to_string());
+    let whole = original.to_string();
     if whole.len() <= MAX_ORIGINAL {
         return whole;
     }
     // With all of them the message could not be parked at all.
     original["properties"] = json!({});
     original["propertiesDropped"] = json!(message.properties.keys().take(20).collect::<Vec<_>>());
-    ascii(&original.to_string())
+    original.to_string()
 }
 
 fn shortened(text: &str) -> String {
@@ -99,31 +110,5 @@ fn shortened(text: &str) -> String {
         text.to_owned()
     } else {
         text.chars().take(MAX_DETAIL).chain("…".chars()).collect()
-    }
-}
-
-/// Properties travel as HTTP headers: what is not plain ASCII is written `\uXXXX`, as in JSON.
-fn ascii(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c == ' ' || c.is_ascii_graphic() {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_ascii_is_escaped_as_json_does() {
-        assert_eq!(ascii("a é 😀\n"), "a \\u00e9 \\ud83d\\ude00\\u000a");
     }
 }

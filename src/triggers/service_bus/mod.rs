@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Answering, Work};
 use crate::http::Deadline;
-use crate::runs::Received;
+use crate::runs::{DeadLetters, Received};
 
 pub(super) fn request(work: Arc<Work>, message: Received, deadline: Deadline) -> Answering<()> {
     Box::pin(async move { work.runs.accept(message, deadline).await })
@@ -15,9 +15,9 @@ pub(super) fn work(work: Arc<Work>, message: Received, deadline: Deadline) -> An
 }
 
 pub(super) fn dead_request(work: Arc<Work>, message: Received, deadline: Deadline) -> Answering<()> {
-    Box::pin(async move { work.runs.park_dead_letter(message, "request-queue", deadline).await })
+    Box::pin(async move { work.runs.park_dead_letter(message, DeadLetters::Requests, deadline).await })
 }
 
 pub(super) fn dead_work(work: Arc<Work>, message: Received, deadline: Deadline) -> Answering<()> {
-    Box::pin(async move { work.runs.park_dead_letter(message, "work-queue", deadline).await })
+    Box::pin(async move { work.runs.park_dead_letter(message, DeadLetters::Work, deadline).await })
 }
