@@ -63,13 +63,7 @@ async fn every_request_to_power_bi_and_every_reply_of_the_stand_in_keep_the_cont
         assert_eq!(check_reply(method, path, status, reply), Ok(()), "{exchange}");
         seen.insert(call(method, path));
     }
-    let every = [
-        "DELETE refreshes/{id}",
-        "GET groups",
-        "GET refreshes",
-        "GET refreshes/{id}",
-        "POST refreshes",
-        "POST rows",
-    ];
+    let every =
+        ["DELETE refreshes/{id}", "GET groups", "GET refreshes", "GET refreshes/{id}", "POST refreshes", "POST rows"];
     assert_eq!(seen, every.iter().map(ToString::to_string).collect(), "the calls that were made");
 }

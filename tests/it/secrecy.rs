@@ -62,8 +62,7 @@ async fn tells_no_secret(authentication: DatabricksAuthentication) {
     })
     .await;
 
-    let lines: Vec<String> =
-        road.stack.host.as_ref().unwrap().logs().lines().iter().map(ToString::to_string).collect();
+    let lines: Vec<String> = road.stack.host.as_ref().unwrap().logs().lines().iter().map(ToString::to_string).collect();
     let read = |name: &String| road.stack.blob.read(LEDGER_CONTAINER, name);
     let kept: Vec<String> = road
         .ledger("")
@@ -85,10 +84,8 @@ async fn tells_no_secret(authentication: DatabricksAuthentication) {
         assert!(!spelled.iter().any(|secret| text.contains(secret)), "{text}");
     }
     // A status URL needs no key, so it is one: its caller has it, the log and the ledger do not.
-    let tokens: Vec<&str> = replies
-        .iter()
-        .filter_map(|reply| reply.body["statusUrl"].as_str()?.rsplit('/').next())
-        .collect();
+    let tokens: Vec<&str> =
+        replies.iter().filter_map(|reply| reply.body["statusUrl"].as_str()?.rsplit('/').next()).collect();
     assert!(tokens.len() > 2, "{tokens:?}");
     for text in lines.iter().chain(&kept) {
         assert!(!tokens.iter().any(|token| text.contains(token)), "{text}");
