@@ -152,6 +152,10 @@ impl Requests {
                 let entry = self.started(digest, inputs, since);
                 let put = self.0.ledger.put(&entry_path(&log, seq), encode(&entry)?, deadline).await?;
                 if put == Put::Written {
+                    // Either clock may say that the window has closed: a suspended process comes back with its own
+                    // still open.
+                    let closed = entry.send_before.is_some_and(|before| before <= Timestamp::now());
+                    let window = if closed { Deadline::after(Duration::ZERO) } else { window };
                     let (key, inputs) = (hash(&[&log, &since.to_string()]), inputs.clone());
                     let recovery = (claimant.recovery)(&inputs);
                     return Ok(Claimed::Ours(Ours { log, seq, since, recovery, inputs, key, window }));

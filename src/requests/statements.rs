@@ -100,7 +100,9 @@ impl Requests {
     /// `POST /api/sql/statements/{id}/cancel`. The statement may still finish.
     pub async fn cancel_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         self.0.neighbours.databricks.cancel_statement(id, call.deadline).await?;
-        let statement = self.0.neighbours.databricks.statement(id, call.deadline).await?;
+        let seen = self.0.neighbours.databricks.statement(id, call.deadline).await;
+        // The cancel has been taken: no answer may invite the caller to send it again.
+        let statement = seen.map_err(|error| Failure::from(error).effect_possible())?;
         Ok(done(&json!({"statementId": id, "state": state_name(&statement)})))
     }
 

@@ -54,16 +54,26 @@ impl Engine {
         };
         if until > mark.until {
             let after = mark.until;
+            let mut failed = None;
             for (name, entry) in &self.catalog.entries {
                 let Ok(operation) = runnable(entry) else { continue };
                 let Some(schedule) = &operation.schedule else { continue };
                 for due in due(schedule, after, until, now) {
-                    if let Some(run) =
-                        self.start(entry, operation, schedule, due, mark.last.get(name), deadline).await?
-                    {
-                        mark.last.insert(name.clone(), run);
+                    match self.start(entry, operation, schedule, due, mark.last.get(name), deadline).await {
+                        Ok(Some(run)) => _ = mark.last.insert(name.clone(), run),
+                        Ok(None) => {}
+                        Err(failure) if super::is_outage(&failure) => return Err(failure),
+                        // What is wrong with one schedule keeps no other from starting.
+                        Err(failure) => {
+                            tracing::error!(operation = name, %due, error = failure.chain(), "a run was not started");
+                            failed.get_or_insert(failure);
+                        }
                     }
                 }
+            }
+            // The watermark stays, so that the next tick finds the same due again.
+            if let Some(failure) = failed {
+                return Err(failure);
             }
             mark.until = until;
             mark.writer = writer();
@@ -92,7 +102,7 @@ impl Engine {
     ) -> Result<Option<String>, Failure> {
         let run = run_id(&["schedule", &operation.name, &due.to_string()]);
         let going = match last.filter(|last| **last != run) {
-            Some(last) => self.newest(last, deadline).await?.is_some_and(|record| !record.state.at_rest()),
+            Some(last) => self.still_goes(last, deadline).await?,
             None => false,
         };
         if going && schedule.overlap == Overlap::Skip {
@@ -115,6 +125,18 @@ impl Engine {
         };
         self.create(entry, &new, false, deadline).await?;
         Ok(Some(run))
+    }
+
+    /// Whether a run has not ended. One that cannot be read must not keep its schedule from ever starting again.
+    async fn still_goes(&self, run: &str, deadline: Deadline) -> Result<bool, Failure> {
+        match self.newest(run, deadline).await {
+            Ok(newest) => Ok(newest.is_some_and(|record| !record.state.at_rest())),
+            Err(failure) if super::is_outage(&failure) => Err(failure),
+            Err(failure) => {
+                tracing::error!(run, error = failure.chain(), "the run before cannot be read");
+                Ok(false)
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::road::{Reply, Road};
 
 /// The failure's own line in the log: code, status, cause.
 #[track_caller]
-fn logged(road: &Road, reply: &Reply) -> Value {
+pub(crate) fn logged(road: &Road, reply: &Reply) -> Value {
     let id = reply.at("/requestId").as_str().unwrap().to_owned();
     let lines = road.log(&id);
     let code = reply.code().to_owned();

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod contract;
 mod declared;
 mod flex;
 mod handler;
@@ -16,8 +17,10 @@ mod parking;
 mod power_bi;
 mod power_bi_steps;
 mod problem;
+mod refusals;
 mod road;
 mod runs;
+mod secrecy;
 mod statements;
 mod status;
 mod steps;

@@ -191,3 +191,25 @@ async fn requests_wait_while_the_queue_that_we_send_to_is_away() {
     assert_eq!(body(&reply.expect("in time")[0])["state"], "succeeded");
     assert_eq!(road.effects("databricks", "statement").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invocation_ends_itself_before_the_host_would_kill_the_process_for_it() {
+    let settings = [("CAUSEWAY_MESSAGE_SECONDS", "12")];
+    let road = Declared::canned(&[ECHO], &settings).await;
+    // The ledger takes calls and answers none.
+    for method in ["GET", "PUT"] {
+        road.stack.blob.served.faults.add(Fault::once(method, "", Action::Hang).times(1_000));
+    }
+    road.ask("a", "echo", &json!({"text": "one"}));
+    road.until("the invocation ends", |road| {
+        road.effects("host", "invocation").iter().any(|ended| ended["function"] == "request-queue")
+    })
+    .await;
+    let host = road.stack.host.as_ref().expect("a host");
+    assert_eq!(host.restarts(), 0, "the process was killed for it");
+    let lines = road.log("request-queue");
+    assert!(lines.iter().any(|line| line["level"] == "ERROR" && line["code"].is_string()), "{lines:?}");
+    road.stack.blob.served.faults.clear();
+    let reply = road.messages("causeway-replies", 1).await;
+    assert_eq!(body(&reply[0])["state"], "succeeded");
+}

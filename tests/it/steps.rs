@@ -106,3 +106,38 @@ async fn a_step_keeps_one_row_where_it_says_so_and_never_more_than_fits() {
     }
     assert_eq!(run(&road, "most").await["state"], "succeeded");
 }
+
+/// A share of 2 % as a DECIMAL(38,18), held against 0.05.
+fn share(name: &'static str, that: &str) -> (&'static str, String) {
+    let yaml = format!(
+        "summary: s
+steps:
+  - id: ask
+    sql: {{statement: 'SELECT CAST(0.02 AS DECIMAL(38, 18)) AS share', expect: one_row}}
+  - id: check
+    assert: {{that: \"{that}\", message: too much}}
+output: {{share: '{{{{ steps.ask.row.share }}}}'}}
+"
+    );
+    (name, yaml)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decimal_of_38_digits_is_compared_as_a_number_or_not_at_all() {
+    let cases = [
+        share("cast", "double(steps.ask.row.share) < 0.05"),
+        share("ordered", "steps.ask.row.share > 0.05"),
+        share("equal", "steps.ask.row.share == 0.02"),
+        share("unequal", "steps.ask.row.share != 0.05"),
+    ];
+    let files: Vec<(&str, &str)> = cases.iter().map(|(name, yaml)| (*name, yaml.as_str())).collect();
+    let road = Declared::with(&files, &[], |_| {}).await;
+    let ended = run(&road, "cast").await;
+    assert_eq!((&ended["state"], &ended["output"]["share"]), (&json!("succeeded"), &json!("0.020000000000000000")));
+    for guess in ["ordered", "equal", "unequal"] {
+        let ended = run(&road, guess).await;
+        assert_eq!((&ended["error"]["code"], &ended["error"]["step"]), (&json!("expression-failed"), &json!("check")));
+        let said = ended["error"]["message"].as_str().unwrap();
+        assert!(said.contains("cast the text") && said.contains(&format!("{guess}.yaml:6")), "{said}");
+    }
+}

@@ -115,3 +115,17 @@ async fn a_warehouse_that_is_away_fails_a_read_for_now_and_a_write_for_good() {
     road.stack.databricks.served.faults.add(failed("GET"));
     road.sql("CREATE TABLE main.sales.away (a INT)").await.problem(422, "warehouse-unavailable");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_was_taken_invites_nobody_to_send_it_again() {
+    let road = Road::start().await;
+    road.stack.databricks.hold("SELECT 8", None);
+    let started = road.post("/api/sql/statements?mode=start", &json!({"statement": "SELECT 8 AS eight"})).await;
+    started.started();
+    let id = started.at("/id").as_str().unwrap();
+    let busy = Action::Status { status: 429, headers: vec![("retry-after".into(), "600".into())], body: String::new() };
+    road.stack.databricks.served.faults.add(Fault::once("GET", "/sql/statements/", busy));
+    let path = format!("/api/sql/statements/{id}/cancel");
+    road.call("POST", &path, None, &[]).await.problem(409, "outcome-unknown");
+    assert_eq!(road.call("POST", &path, None, &[]).await.expect(200).at("/state"), "CANCELED");
+}

@@ -2,6 +2,7 @@
 //! states. What is there is `model.rs` (the sample `sample.rs`); who may ask and how errors look is `reply.rs`.
 
 mod asked;
+mod exchange;
 mod lists;
 mod model;
 mod push_datasets;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, delete, get, post, put};
 use serde_json::{Map, Value};
 
@@ -62,7 +64,7 @@ impl PowerBiOptions {
 }
 
 /// Power BI, being served over plain http. Effects in the history: `refresh` (accepted), `refreshEnded`, `rows`,
-/// `rowsDeleted`, `dataset`, `datasetDeleted`.
+/// `rowsDeleted`, `dataset`, `datasetDeleted`; and each `exchange` as it was.
 #[derive(Debug)]
 pub struct PowerBi {
     pub served: Served,
@@ -103,6 +105,7 @@ impl PowerBi {
             .route("/v1.0/myorg/datasets", any(reply::my_workspace))
             .route("/v1.0/myorg/datasets/{*rest}", any(reply::my_workspace))
             .fallback(reply::unknown)
+            .layer(from_fn_with_state(service.clone(), exchange::keep))
             .with_state(service.clone());
         let served = Served::start("powerBi", options.port, None, router, history).await?;
         Ok(Self { served, service })

@@ -1,5 +1,6 @@
 //! The tick at moments that tests choose.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use rstest::rstest;
 
@@ -132,4 +133,33 @@ async fn a_schedule_whose_parameters_are_wrong_disables_its_operation_only() {
     let due = bench.due().await;
     assert_eq!(due.len(), 1);
     assert_eq!(bench.newest(&due[0].1).await.operation, "c-good");
+}
+
+#[rstest]
+#[case("skip")]
+#[case("queue")]
+#[tokio::test]
+async fn a_run_that_cannot_be_read_keeps_no_schedule_from_starting(#[case] overlap: &str) {
+    let bench = Bench::new(&[("a", &scheduled(&format!(", overlap: {overlap}"))), ("b", &scheduled(""))]);
+    bench.tick("2026-10-05T11:59:00Z").await;
+    bench.tick("2026-10-05T12:00:00Z").await;
+    let mut last = bench.due().await;
+    last.retain(|(_, run)| run == &crate::runs::identity::run_id(&["schedule", "a", "2026-10-05T12:00:00Z"]));
+    let later = Bytes::from_static(b"{\"v\": 99, \"writer\": \"a later version\"}");
+    bench.engine.ledger.put(&format!("runs/{}/00000001", last[0].1), later, soon()).await.unwrap();
+    bench.tick("2026-10-05T13:00:00Z").await;
+    let (first, second) = (at("2026-10-05T12:00:00Z"), at("2026-10-05T13:00:00Z"));
+    // The run of b that still goes is overlapped by none.
+    assert_eq!(bench.times().await, [first, first, second]);
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_start_keeps_no_other_from_starting() {
+    let bench = Bench::new(&[("a", &scheduled("")), ("b", &scheduled(""))]);
+    bench.tick("2026-10-05T11:59:00Z").await;
+    bench.outbox.refusals.store(1, std::sync::atomic::Ordering::SeqCst);
+    assert!(bench.engine.tick(at("2026-10-05T12:00:00Z"), soon()).await.is_err());
+    assert_eq!(bench.outbox.work().len(), 1, "b was begun");
+    bench.tick("2026-10-05T12:01:00Z").await;
+    assert_eq!(bench.times().await.len(), 2);
 }

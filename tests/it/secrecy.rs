@@ -1,0 +1,103 @@
+//! Nothing that is said, logged or kept holds a secret, at the most talkative level of the log.
+
+use local_stack::core::{Action, Fault};
+use local_stack::power_bi::sample;
+use local_stack::stack::{DatabricksAuthentication, LEDGER_CONTAINER};
+use serde_json::json;
+
+use crate::road::{Reply, Road};
+
+/// As it might be written: plain, in a query, or inside JSON.
+fn spellings(secret: &str) -> Vec<String> {
+    let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    vec![secret.to_owned(), encoded, json!(secret).to_string().trim_matches('"').to_owned()]
+}
+
+/// One call of each kind, good and bad.
+async fn calls(road: &Road) -> Vec<Reply> {
+    let power_bi = format!("/api/power-bi/workspaces/{}/datasets/{}", sample::WORKSPACE, sample::SALES);
+    let accepted = road.post("/api/operations/refresh-sales?waitSeconds=0", &json!({"day": "2026-10-31"})).await;
+    let location = accepted.accepted();
+    let followed = road.follow(&location).await;
+    // The key in the query, as a webhook sends it.
+    let key = road.stack.credentials().host_key.unwrap();
+    let host = road.stack.endpoints().host.unwrap();
+    let in_query = road.call("GET", &format!("{host}/api/sql/nothing?code={key}"), None, &[]).await;
+    vec![
+        accepted,
+        followed,
+        in_query,
+        road.sql("SELECT 1").await,
+        road.sql("SELECT nothing FROM nowhere").await,
+        road.post_keyed("/api/sql/statements", "k", &json!({"statement": "SELECT 2"})).await,
+        road.post("/api/jobs/rebuild-daily-sales/runs?waitSeconds=0", &json!({})).await,
+        road.post("/api/jobs/nothing/runs", &json!({})).await,
+        road.post(&format!("{power_bi}/refreshes?waitSeconds=0"), &json!({})).await,
+        road.post(&format!("{power_bi}/tables/T/rows"), &json!({"rows": [{"a": 1}]})).await,
+        road.get("/api/health/ready").await,
+        road.get("/api/status/v1.a.b.c").await,
+    ]
+}
+
+async fn tells_no_secret(authentication: DatabricksAuthentication) {
+    let road = Road::with(|options| {
+        options.databricks_authentication = authentication;
+        options.extra_environment.insert("CAUSEWAY_LOG".into(), "trace".into());
+    })
+    .await;
+    let mut replies = calls(&road).await;
+    road.request("a", &json!({"operation": "refresh-sales", "parameters": {"day": "2026-10-30"}}));
+    road.request("b", &json!({"operation": "refresh-sales", "parameters": {"day": "never"}}));
+    road.messages("causeway-parking", 1).await;
+    // Refused tokens and a vault that fails are where errors like to quote what was sent.
+    road.stack.entra.tokens.revoke_all();
+    road.stack.databricks.forget_issued_tokens();
+    replies.push(road.sql("SELECT 3").await);
+    let broken = Action::Status { status: 500, headers: Vec::new(), body: "no".into() };
+    road.stack.key_vault.served.faults.add(Fault::once("GET", "/secrets/", broken).times(1_000));
+    replies.push(road.post("/api/jobs/slow/runs?mode=start", &json!({})).await);
+    road.until("both requests are settled", |road| {
+        let done = road.effects("serviceBus", "completed");
+        done.iter().filter(|done| done["queue"] == "causeway-requests").count() >= 2
+    })
+    .await;
+
+    let lines: Vec<String> = road.stack.host.as_ref().unwrap().logs().lines().iter().map(ToString::to_string).collect();
+    let read = |name: &String| road.stack.blob.read(LEDGER_CONTAINER, name);
+    let kept: Vec<String> = road
+        .ledger("")
+        .iter()
+        .filter_map(|name| Some(format!("{name} {}", String::from_utf8_lossy(&read(name)?))))
+        .collect();
+    let parked = road.queue("causeway-parking").peek().into_iter().map(|message| format!("{message:?}"));
+    let said = replies.iter().map(|reply| format!("{:?} {}", reply.headers, reply.body));
+    let said: Vec<String> = said.chain(parked).collect();
+
+    // What is looked through is there at all.
+    assert!(lines.iter().any(|line| line.contains("neighbour answered")), "no trace");
+    assert!(kept.iter().any(|entry| entry.starts_with("claims/")), "no claims");
+    assert!(kept.iter().any(|entry| entry.starts_with("runs/")), "no runs");
+    let secrets = road.stack.every_secret();
+    assert!(secrets.len() > 8);
+    let spelled: Vec<String> = secrets.iter().flat_map(|secret| spellings(secret)).collect();
+    for text in lines.iter().chain(&kept).chain(&said) {
+        assert!(!spelled.iter().any(|secret| text.contains(secret)), "{text}");
+    }
+    // A status URL needs no key, so it is one: its caller has it, the log and the ledger do not.
+    let tokens: Vec<&str> =
+        replies.iter().filter_map(|reply| reply.body["statusUrl"].as_str()?.rsplit('/').next()).collect();
+    assert!(tokens.len() > 2, "{tokens:?}");
+    for text in lines.iter().chain(&kept) {
+        assert!(!tokens.iter().any(|token| text.contains(token)), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_no_line_and_no_ledger_entry_holds_a_secret() {
+    tells_no_secret(DatabricksAuthentication::OAuthM2m).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_personal_token_is_told_either() {
+    tells_no_secret(DatabricksAuthentication::PersonalAccessToken).await;
+}
