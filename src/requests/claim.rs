@@ -17,6 +17,10 @@ use crate::ledger::{Put, entry_path};
 use crate::runs::identity::{digest_of, hash};
 use crate::steps::Recovery;
 
+/// With no more time than this a sending that can be repeated is taken over from whoever may still be at it. A process
+/// that has just been restarted has less time than a claim takes to settle.
+const TAKE_OVER: Duration = Duration::from_secs(25);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Event {
@@ -195,12 +199,12 @@ impl Requests {
                 Event::Released => true,
                 Event::Started => {
                     let settled = newest.send_before.map(|before| before + self.0.runs_settings.send_margin);
-                    if settled.is_some_and(|settled| settled > Timestamp::now()) {
-                        false
-                    } else if (claimant.recovery)(&newest.inputs) == Recovery::SendAgain {
-                        true
-                    } else {
-                        return Err(unknown_before());
+                    let settled = settled.is_none_or(|settled| settled <= Timestamp::now());
+                    match (claimant.recovery)(&newest.inputs) {
+                        // Safe at any time; waiting only spares a sending that is still under way.
+                        Recovery::SendAgain => settled || deadline.remaining() < TAKE_OVER,
+                        Recovery::Unknown if settled => return Err(unknown_before()),
+                        Recovery::Unknown => false,
                     }
                 }
             };

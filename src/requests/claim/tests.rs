@@ -83,7 +83,7 @@ fn requests(claim_life: Duration) -> Requests {
 
 fn call() -> Call {
     Call {
-        deadline: Deadline::after(Duration::from_secs(20)),
+        deadline: Deadline::after(Duration::from_secs(40)),
         mode: Mode::Wait(None),
         idempotency_key: Some("k".into()),
         invocation_id: "i".into(),
@@ -180,4 +180,18 @@ async fn a_worker_that_died_is_followed_after_its_window_by_kind() {
             Ok(other) => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_sending_that_can_be_repeated_is_taken_over_when_time_runs_out_and_no_other_is() {
+    let requests = requests(Duration::from_hours(24));
+    let first = ours(claim(&requests, Some(json!({"job": 1})), |_| Recovery::SendAgain).await);
+    // The first worker has died; its window is still open.
+    let call = Call { deadline: Deadline::after(Duration::from_secs(2)), ..call() };
+    let body = Bytes::from_static(b"{}");
+    let again = |recovery| Claimant { call: &call, route: "rows", target: "t", body: &body, recovery };
+    let refused = requests.claim(&again(|_| Recovery::Unknown), Some(json!({"job": 1}))).await;
+    assert_eq!(refused.unwrap_err().code, Code::OutcomeUnknown);
+    let second = ours(requests.claim(&again(|_| Recovery::SendAgain), Some(json!({"job": 1}))).await);
+    assert_eq!(second.key, first.key, "the neighbour must recognise it");
 }
