@@ -80,7 +80,7 @@ impl Requests {
             "neighbours": states,
             "warehouse": warehouse,
             "invalidOperations": broken,
-            "stalledRuns": stalled.map(|runs| runs.len()).unwrap_or_default(),
+            "stalledRuns": stalled.ok().map(|runs| runs.len()),
         });
         Seen { at: Instant::now(), ready, body }
     }

@@ -59,9 +59,9 @@ async fn a_message_goes_out_with_its_properties() {
         properties: vec![("causeway-key".to_owned(), "say \"ü\"".to_owned())],
         ..Message::default()
     };
-    send(&server, "area/work", message).await.unwrap();
+    send(&server, "area/orders", message).await.unwrap();
     let request = &server.received_requests().await.unwrap()[0];
-    assert_eq!(request.url.path(), "/area/work/messages");
+    assert_eq!(request.url.path(), "/area/orders/messages");
     assert_eq!(request.headers["authorization"], "Bearer t0");
     assert_eq!(request.headers["content-type"], "application/json");
     assert_eq!(request.headers["causeway-key"], r#""say \"\u00fc\"""#);
@@ -77,7 +77,7 @@ async fn a_message_goes_out_with_its_properties() {
 async fn every_message_has_an_id_of_its_own() {
     let server = answering(201).await;
     for _ in 0..2 {
-        send(&server, "work", Message::default()).await.unwrap();
+        send(&server, "orders", Message::default()).await.unwrap();
     }
     let requests = server.received_requests().await.unwrap();
     assert_ne!(broker_properties(&requests[0])["MessageId"], broker_properties(&requests[1])["MessageId"]);
@@ -87,12 +87,12 @@ async fn every_message_has_an_id_of_its_own() {
 async fn a_refused_token_is_replaced_once() {
     let server = MockServer::start().await;
     Mock::given(header("authorization", "Bearer t0")).respond_with(ResponseTemplate::new(401)).mount(&server).await;
-    Mock::given(path("/work/messages"))
+    Mock::given(path("/orders/messages"))
         .and(header("authorization", "Bearer t1"))
         .respond_with(ResponseTemplate::new(201))
         .mount(&server)
         .await;
-    send(&server, "work", Message::default()).await.unwrap();
+    send(&server, "orders", Message::default()).await.unwrap();
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_refusal_says_what_to_do() {
         (400, Code::Internal, "form"),
     ] {
         let server = answering(status).await;
-        let failure = send(&server, "work", Message::default()).await.unwrap_err();
+        let failure = send(&server, "orders", Message::default()).await.unwrap_err();
         assert_eq!((failure.code, failure.effect), (code, Effect::None));
         assert!(failure.detail.contains(word), "{failure}");
         assert_eq!(failure.upstream.unwrap().status, Some(status));
@@ -115,6 +115,6 @@ async fn a_refusal_says_what_to_do() {
 async fn what_is_too_large_is_not_sent() {
     let server = answering(201).await;
     let message = Message { body: vec![b'x'; MAX_MESSAGE_BYTES + 1].into(), ..Message::default() };
-    assert_eq!(send(&server, "work", message).await.unwrap_err().code, Code::OutputTooLarge);
+    assert_eq!(send(&server, "orders", message).await.unwrap_err().code, Code::OutputTooLarge);
     assert!(server.received_requests().await.unwrap().is_empty());
 }
