@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::road::{Reply, Road};
 
 /// The failure's own line in the log: code, status, cause.
-#[track_caller]
-pub(crate) fn logged(road: &Road, reply: &Reply) -> Value {
-    let id = reply.at("/requestId").as_str().unwrap().to_owned();
-    let lines = road.log(&id);
-    let code = reply.code().to_owned();
-    let line = lines.into_iter().find(|line| line.to_string().contains(&format!("\"code\":\"{code}\"")));
-    line.unwrap_or_else(|| panic!("no line in the log says {code} for {id}"))
+pub(crate) async fn logged(road: &Road, reply: &Reply) -> Value {
+    let (id, code) = (reply.at("/requestId").as_str().unwrap(), format!("\"code\":\"{}\"", reply.code()));
+    let of_the_call = |line: &Value| {
+        let text = line.to_string();
+        text.contains(id) && text.contains(&code)
+    };
+    road.logged(&format!("{code} for {id}"), of_the_call).await
 }
 
 async fn raw(road: &Road, path: &str, body: &str) -> Reply {
@@ -43,7 +43,7 @@ async fn a_body_that_is_wrong_names_the_place() {
     for (path, body, code, word) in cases {
         let reply = raw(&road, path, body).await.problem(400, code).saying(&[word]);
         assert!(reply.body["place"].is_string(), "{path} {body}: no place in {}", reply.body);
-        logged(&road, &reply);
+        logged(&road, &reply).await;
     }
     for (body, place) in [("{\"statement\": \"SELECT 1\", \"statment\": 1}", "statment"), ("{}", "statement")] {
         assert_eq!(raw(&road, sql, body).await.at("/place"), place);
@@ -73,7 +73,7 @@ async fn an_unreachable_key_vault_stops_what_needs_it_before_any_effect() {
     let cut = Fault::once("GET", "/secrets/", Action::CutBeforeCommit).times(1_000);
     road.stack.key_vault.served.faults.add(cut);
     let reply = road.post("/api/jobs/slow/runs", &json!({})).await.problem(503, "secret-unavailable");
-    assert_eq!(logged(&road, &reply)["level"], "ERROR");
+    assert_eq!(logged(&road, &reply).await["level"], "ERROR");
     assert!(road.effects("databricks", "jobRun").is_empty());
     // A read that fits its wait needs no secret here.
     road.sql("SELECT 1").await.expect(200);
@@ -102,7 +102,7 @@ async fn a_wrong_secret_is_databricks_denying_us() {
         let reply = road.sql("SELECT 1").await;
         assert!(["databricks-access-denied", "identity-unavailable"].contains(&reply.code()), "{}", reply.body);
         assert!(!reply.message().contains("dapi-wrong"), "{}", reply.body);
-        let line = logged(&road, &reply).to_string();
+        let line = logged(&road, &reply).await.to_string();
         assert!(!line.contains("dapi-wrong"), "{line}");
     }
 }
@@ -113,7 +113,7 @@ async fn without_an_identity_nothing_is_sent() {
     let refuse = Action::Status { status: 500, headers: Vec::new(), body: "{}".into() };
     road.stack.entra.identity.faults.add(Fault::once("GET", "", refuse).times(1_000));
     let reply = road.sql("SELECT 1").await.problem(503, "identity-unavailable");
-    logged(&road, &reply);
+    logged(&road, &reply).await;
     assert!(road.effects("databricks", "statement").is_empty());
 }
 
@@ -133,7 +133,7 @@ async fn without_a_ledger_nothing_that_acts_is_sent() {
         (rows.as_str(), json!({"rows": [{"orders": 1}]})),
     ] {
         let reply = road.post(path, &body).await.problem(503, "ledger-unavailable");
-        logged(&road, &reply);
+        logged(&road, &reply).await;
     }
     for (service, kind) in [("databricks", "statement"), ("databricks", "jobRun"), ("powerBi", "rows")] {
         assert!(road.effects(service, kind).is_empty(), "{kind}");

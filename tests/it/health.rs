@@ -3,6 +3,7 @@
 use local_stack::core::{Action, Fault, Faults};
 use local_stack::databricks::STOPPED_WAREHOUSE;
 use local_stack::stack::LEDGER_CONTAINER;
+use serde_json::Value;
 
 use crate::road::Road;
 
@@ -38,8 +39,8 @@ async fn named(name: &str, path: &str, faults: impl Fn(&Road) -> &Faults) {
     }
     // Anybody may ask: states only, no addresses.
     assert!(!reply.message().contains("127.0.0.1") && !reply.message().contains("http"), "{}", reply.message());
-    let lines = road.log("not ready");
-    assert!(lines.iter().any(|line| line.to_string().contains(name)), "the log does not name {name}");
+    let named = |line: &Value| line["message"] == "not ready" && line.to_string().contains(name);
+    road.logged(&format!("that {name} is not ready"), named).await;
     road.get("/api/health").await.expect(200);
 }
 

@@ -57,7 +57,7 @@ async fn each_refusal_is_told_to_the_maker_and_to_the_operator() {
     ];
     for case in cases {
         let reply = road.post(&case.path, &case.body).await.problem(case.status, case.code).saying(case.says);
-        let line = logged(&road, &reply);
+        let line = logged(&road, &reply).await;
         assert!(line["error"].as_str().is_some_and(|error| !error.is_empty()), "no reason for the operator: {line}");
         assert!(line["route"].as_str().is_some_and(|route| route.starts_with("/api/")), "{line}");
         if let Some(upstream) = reply.body.get("upstream") {
@@ -67,7 +67,7 @@ async fn each_refusal_is_told_to_the_maker_and_to_the_operator() {
     let asleep = json!({"statement": "SELECT 1", "warehouseId": STOPPED_WAREHOUSE});
     let reply = road.post(sql, &asleep).await;
     assert!(["warehouse-unavailable", "statement-failed"].contains(&reply.code()), "{}", reply.body);
-    logged(&road, &reply);
+    logged(&road, &reply).await;
     // A statement that failed is no effect, and there was no other.
     assert!(road.effects("databricks", "jobRun").is_empty() && road.effects("powerBi", "refresh").is_empty());
     assert!(road.ledger("runs/").is_empty());
@@ -79,7 +79,7 @@ async fn a_bad_schedule_is_named_with_its_place_and_stops_nothing_else() {
     let road = Declared::canned(&[crate::declared::ECHO, ("bad", bad)], &[]).await;
     let reply = road.post("/api/operations/bad", &json!({})).await.problem(503, "operation-invalid");
     let reply = reply.saying(&["bad.yaml:2:", "cron"]);
-    logged(&road, &reply);
+    logged(&road, &reply).await;
     let ticked = road.stack.host.as_ref().unwrap().fire_timer("tick", false).await.unwrap();
     assert_eq!(ticked, Outcome::Succeeded);
     road.post("/api/operations/echo", &json!({"text": "a"})).await.expect(200);

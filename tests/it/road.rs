@@ -180,13 +180,21 @@ impl Road {
         names.into_iter().filter(|name| name.starts_with(prefix)).collect()
     }
 
-    /// The handler's log lines that contain `part`, parsed.
-    pub(crate) fn log(&self, part: &str) -> Vec<Value> {
-        let lines = self.stack.host.as_ref().expect("a host").logs().lines();
-        lines
-            .iter()
-            .filter(|line| line.text.contains(part))
-            .filter_map(|line| serde_json::from_str(&line.text).ok())
-            .collect()
+    /// Waits for a line of the handler's log; it comes over a pipe, and so perhaps after the answer it is about.
+    pub(crate) async fn logged(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let logs = self.stack.host.as_ref().expect("a host").logs();
+        let mut watch = logs.watch();
+        let found = async {
+            loop {
+                let lines = logs.lines();
+                let mut parsed = lines.iter().filter_map(|line| serde_json::from_str(&line.text).ok());
+                if let Some(line) = parsed.find(&holds) {
+                    return Some(line);
+                }
+                watch.changed().await.ok()?;
+            }
+        };
+        let line = tokio::time::timeout(PATIENCE, found).await.ok().flatten();
+        line.unwrap_or_else(|| panic!("the log does not say {what}"))
     }
 }

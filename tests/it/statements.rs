@@ -118,9 +118,9 @@ async fn a_failed_statement_is_a_422_with_its_sqlstate_and_error_class() {
     assert_eq!(reply.at("/upstream/service"), "databricks");
     let reply = reply.saying(&["nowhere"]);
     // The operator finds the same call, with its cause.
-    let lines = road.log(reply.at("/requestId").as_str().unwrap());
-    let failed = lines.iter().find(|line| line["message"] == "failed" || line["fields"]["message"] == "failed");
-    assert!(failed.is_some_and(|line| line.to_string().contains("statement-failed")), "{lines:?}");
+    let id = reply.at("/requestId").as_str().unwrap();
+    let failed = |line: &Value| line["message"] == "failed" && line.to_string().contains(id);
+    assert_eq!(road.logged("that the call failed", failed).await["code"], "statement-failed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
