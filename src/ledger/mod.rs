@@ -26,7 +26,7 @@ use open::Tokens;
 pub use error::LedgerError;
 pub use open::STORAGE_AUDIENCE;
 pub use paths::{entry_path, segment};
-pub use put::Put;
+pub use put::{Put, draw_writer};
 pub use slots::{Held, LONGEST_HOLD, Slot};
 
 /// A name found by listing.

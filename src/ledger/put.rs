@@ -70,6 +70,11 @@ struct Signed {
 }
 
 /// The member `writer` of a JSON object.
+/// A `writer` for one entry: drawn once and kept over every try to write it.
+pub fn draw_writer() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
 fn writer_of(entry: &[u8]) -> Option<String> {
     serde_json::from_slice::<Signed>(entry).ok().map(|signed| signed.writer)
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{Ledger, LedgerError, Put, entry_path, segment};
+use super::{Ledger, LedgerError, Put, draw_writer, entry_path, segment};
 use crate::http::Deadline;
 
 /// No hold is longer; who needs more renews.
@@ -158,8 +158,4 @@ async fn append(
 
 fn read<T: for<'a> Deserialize<'a>>(log: &str, bytes: &[u8]) -> Result<T, LedgerError> {
     serde_json::from_slice(bytes).map_err(|error| LedgerError::new("understand the newest entry of", log, error))
-}
-
-fn draw_writer() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
 }

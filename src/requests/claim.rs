@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Call, Requests};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
-use crate::ledger::{Put, entry_path};
+use crate::ledger::{Put, draw_writer, entry_path};
 use crate::runs::identity::{digest_of, hash};
 use crate::steps::Recovery;
 
@@ -121,7 +121,7 @@ impl Requests {
             Err(failure) => (Event::Released, None, Err(failure)),
         };
         let entry = Entry {
-            writer: super::writer(),
+            writer: draw_writer(),
             event,
             at: Timestamp::now(),
             digest: String::new(),
@@ -240,7 +240,7 @@ impl Requests {
     fn started(&self, digest: &str, inputs: &Value, since: u64) -> Entry {
         let now = Timestamp::now();
         Entry {
-            writer: super::writer(),
+            writer: draw_writer(),
             event: Event::Started,
             at: now,
             digest: digest.to_owned(),

@@ -13,7 +13,7 @@ use super::{Answer, Call, Mode, Requests};
 use crate::databricks::{JobRun, RunNow};
 use crate::failure::Failure;
 use crate::http::Deadline;
-use crate::steps::{Recovery, job_run_json};
+use crate::steps::{Recovery, job_run_json, parameter_text};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -71,7 +71,7 @@ impl Requests {
         let databricks = &self.0.neighbours.databricks;
         let start = RunNow {
             job_id: databricks.resolve_job(job, ours.window).await?,
-            parameters: body.parameters.iter().map(|(name, value)| (name.clone(), as_text(value))).collect(),
+            parameters: body.parameters.iter().map(|(name, value)| (name.clone(), parameter_text(value))).collect(),
             only: body.only,
             idempotency_token: ours.key.clone(),
         };
@@ -107,8 +107,4 @@ impl Requests {
             }
         }
     }
-}
-
-fn as_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -108,10 +108,6 @@ fn is_transient(failure: &Failure) -> bool {
     )
 }
 
-fn writer() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
-}
-
 fn to_value<T: Serialize>(value: &T) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|error| Failure::new(Code::Internal, "Not JSON.").caused_by(error))
 }

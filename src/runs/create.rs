@@ -5,9 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::Engine;
-use super::record::{FORMAT, Pinned, Record, RunState, StepRecord, Transition, Trigger, writer};
+use super::record::{FORMAT, Pinned, Record, RunState, StepRecord, Transition, Trigger};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
+use crate::ledger::draw_writer;
 use crate::operations::{Entry, Operation};
 
 /// A run to be.
@@ -40,7 +41,7 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<(Record, bool), Failure> {
         let operation = runnable(entry)?;
-        let marker = json!({"writer": writer(), "run": new.run, "operation": operation.name});
+        let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
         self.ledger.put(&open_path(&new.run), Bytes::from(marker.to_string()), deadline).await?;
         let record = first_record(entry, operation, new, hold.then(|| lease_until(deadline)));
         // From here on the run may stand: whoever is told of a failure must not make another one.
@@ -83,7 +84,7 @@ fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Optio
         v: FORMAT,
         run: new.run.clone(),
         seq: 0,
-        writer: writer(),
+        writer: draw_writer(),
         transition: Transition::Created,
         state: RunState::Running,
         at: Timestamp::now(),

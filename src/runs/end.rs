@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use super::create::open_path;
-use super::record::{Pinned, Record, RunState, Transition, Trigger, writer};
+use super::record::{Pinned, Record, RunState, Transition, Trigger};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
+use crate::ledger::draw_writer;
 use crate::service_bus::Message;
 
 /// A longer reply is replaced by where to find it.
@@ -47,7 +48,7 @@ impl Engine {
             if self.append(&answered, deadline).await? { answered } else { ended }
         };
         let history =
-            json!({"writer": writer(), "run": record.run, "operation": record.operation, "state": record.state});
+            json!({"writer": draw_writer(), "run": record.run, "operation": record.operation, "state": record.state});
         self.ledger.put(&history_path(&record), Bytes::from(history.to_string()), deadline).await?;
         self.ledger.delete(&open_path(&record.run), deadline).await?;
         Ok(record)

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Engine;
-use super::record::{FORMAT, Pinned, Record, writer};
+use super::record::{FORMAT, Pinned, Record};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::ledger::{Put, entry_path};
+use crate::ledger::{Put, draw_writer, entry_path};
 
 /// A run's whole state may be no larger.
 const MAX_RECORD: usize = 1024 * 1024;
@@ -65,7 +65,7 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<(String, Value), Failure> {
         not_too_large(&format!("Step \"{step}\""), &output)?;
-        let bytes = serde_json::to_vec(&json!({"writer": writer(), "output": output}))
+        let bytes = serde_json::to_vec(&json!({"writer": draw_writer(), "output": output}))
             .map_err(|error| unreadable(run, &error.to_string()))?;
         let path = format!("outputs/{run}/{step}-{attempt}");
         // An earlier worker's output of this very attempt is as good as ours, and the one that will be read again.

@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Engine;
-use super::record::{Record, Transition, writer};
+use super::record::{Record, Transition};
 use crate::failure::Failure;
 use crate::http::Deadline;
-use crate::ledger::Listed;
+use crate::ledger::{Listed, draw_writer};
 
 /// Silence beyond the latest known moment that is still normal.
 const ALLOWANCE: Duration = Duration::from_mins(3);
@@ -55,7 +55,7 @@ impl Engine {
     }
 
     async fn mark_stalled(&self, run: &str, deadline: Deadline) -> Result<(), Failure> {
-        let marker = json!({"writer": writer(), "run": run});
+        let marker = json!({"writer": draw_writer(), "run": run});
         self.ledger.put(&format!("stalled/{run}"), Bytes::from(marker.to_string()), deadline).await?;
         tracing::error!(run, "a run is stalled: nudging does not help it");
         Ok(())

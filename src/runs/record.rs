@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
+use crate::ledger::draw_writer;
 use crate::operations::Definition;
 
 /// The version of the record's format. A newer one is not touched by this code.
@@ -182,7 +183,7 @@ impl Record {
     pub(super) fn next(&self, transition: Transition) -> Self {
         Self {
             seq: self.seq + 1,
-            writer: writer(),
+            writer: draw_writer(),
             transition,
             at: Timestamp::now(),
             pinned: None,
@@ -200,9 +201,4 @@ impl Record {
     pub(super) fn unsettled(&self) -> Option<&StepRecord> {
         self.steps.iter().find(|step| step.state == StepState::Started)
     }
-}
-
-/// Drawn once for each entry and kept over every try to write it.
-pub(super) fn writer() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
 }

@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::Engine;
 use super::create::{NewRun, runnable};
 use super::identity::run_id;
-use super::record::{Trigger, writer};
+use super::record::Trigger;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::ledger::{Put, entry_path};
+use crate::ledger::{Put, draw_writer, entry_path};
 use crate::operations::{Entry, MissedTicks, Operation, Overlap, Schedule, Scope};
 
 /// Timers fire a little early; what is due within this is due.
@@ -76,7 +76,7 @@ impl Engine {
                 return Err(failure);
             }
             mark.until = until;
-            mark.writer = writer();
+            mark.writer = draw_writer();
             let bytes = serde_json::to_vec(&mark)
                 .map_err(|error| Failure::new(Code::Internal, "The watermark cannot be written.").caused_by(error))?;
             let put = self.ledger.put(&entry_path(LOG, seq), Bytes::from(bytes), deadline).await?;

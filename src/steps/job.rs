@@ -34,7 +34,7 @@ impl Kind for Job {
         let parameters = parameters.as_object().ok_or_else(mismatched)?;
         let inputs = Inputs {
             job: step.job.render_text(scope).map_err(|error| expression_failed(&error))?,
-            parameters: parameters.iter().map(|(name, value)| (name.clone(), as_text(value))).collect(),
+            parameters: parameters.iter().map(|(name, value)| (name.clone(), parameter_text(value))).collect(),
             only: step.only.clone(),
         };
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })
@@ -70,7 +70,7 @@ impl Kind for Job {
 }
 
 /// Job parameters are texts on the wire; anything else is written as JSON.
-fn as_text(value: &Value) -> String {
+pub fn parameter_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -24,7 +24,7 @@ use crate::operations::{ExpressionError, Scope, StepKind};
 use crate::power_bi::PowerBi;
 
 pub use binding::bind_parameters;
-pub use job::job_run_json;
+pub use job::{job_run_json, parameter_text};
 pub use push_rows::push as push_rows;
 pub use refresh::{RefreshId, outcome as refresh_outcome, refresh_json};
 
