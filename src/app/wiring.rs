@@ -68,8 +68,15 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
         settings: settings.runs.clone(),
         queues: settings.service_bus.clone(),
     });
-    let requests =
-        Requests::new(neighbours, ledger, secrets, runs.clone(), settings.requests.clone(), settings.runs.clone());
+    let requests = Requests::new(
+        neighbours,
+        ledger,
+        secrets,
+        runs.clone(),
+        settings.requests.clone(),
+        settings.sql.clone(),
+        settings.runs.clone(),
+    );
     Ok((requests, runs))
 }
 

@@ -1,7 +1,9 @@
 //! The client of one Databricks workspace: statements, chunks, jobs, tokens. What callers are told about a result's
 //! values is `rows`; how often a call is tried is `http`.
 
+mod budget;
 mod call;
+mod chunks;
 mod error;
 mod jobs;
 mod jobs_wire;
@@ -26,11 +28,13 @@ use crate::entra::{Authorized, TokenSource};
 use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
+pub use budget::Budget;
+pub use chunks::{Chunk, Chunks};
 pub use error::{DatabricksError, Refused, Subject};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
 pub use statement_kind::is_surely_a_read;
 pub use statements::{
-    ColumnInfo, Parameter, ResultChunk, Row, Statement, StatementFailure, StatementState, SubmitStatement,
+    ColumnInfo, Disposition, Parameter, ResultChunk, Row, Statement, StatementFailure, StatementState, SubmitStatement,
 };
 pub use tokens::{OAuthM2m, PersonalAccessToken};
 

@@ -44,12 +44,26 @@ pub struct SubmitStatement {
     pub schema: Option<String>,
     pub parameters: Vec<Parameter>,
     pub row_limit: Option<u64>,
+    /// Bytes of the result as Databricks counts them; more are left out and told as `truncated`.
+    pub byte_limit: Option<u64>,
+    pub disposition: Disposition,
     /// Rounded down to what the API takes: 0, or 5 to 50 whole seconds.
     pub wait: Duration,
     /// Tags of the query history, such as `causeway-key`.
     pub query_tags: Vec<(String, String)>,
     /// Surely a read: may be sent again after an ambiguous failure.
     pub read: bool,
+}
+
+/// How the result is to come (Databricks SDK, execute_statement).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Disposition {
+    /// JSON_ARRAY in the answers; fails the statement beyond 25 MiB.
+    #[default]
+    Inline,
+    /// ARROW_STREAM behind presigned links; any size.
+    ExternalLinks,
 }
 
 /// `status.state`; an open set on the wire.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::sync::mpsc;
 use url::Url;
 
+use crate::failure::Failure;
 use crate::http::Deadline;
 
 /// How the caller wants to be answered.
@@ -44,12 +47,30 @@ pub enum AnswerKind {
     Accepted,
 }
 
+/// What stands in an answer.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// Whole.
+    Json(Vec<u8>),
+    /// As it comes. A stream that ends with a failure, or with no [`Ok`] end, was cut and must not look complete.
+    Stream(AnswerStream),
+}
+
+/// Rows on their way to the caller.
+#[derive(Debug)]
+pub struct AnswerStream {
+    pub content_type: &'static str,
+    /// Headers of its own, such as `x-causeway-row-count`.
+    pub headers: Vec<(&'static str, String)>,
+    /// The pieces; closed after the last. Dropping it stops the work behind it.
+    pub pieces: mpsc::Receiver<Result<Bytes, Failure>>,
+}
+
 /// What the caller gets.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Answer {
     pub kind: AnswerKind,
-    /// JSON.
-    pub body: Vec<u8>,
+    pub body: AnswerBody,
     pub location: Option<String>,
     pub retry_after_seconds: Option<u64>,
     /// Header `x-causeway-run-id`.
@@ -67,6 +88,13 @@ impl Call {
 
 impl Answer {
     pub fn done(body: Vec<u8>) -> Self {
-        Self { kind: AnswerKind::Done, body, location: None, retry_after_seconds: None, run_id: None, replayed: false }
+        Self {
+            kind: AnswerKind::Done,
+            body: AnswerBody::Json(body),
+            location: None,
+            retry_after_seconds: None,
+            run_id: None,
+            replayed: false,
+        }
     }
 }

@@ -4,7 +4,9 @@ mod answers;
 mod body;
 mod call;
 mod claim;
+mod disposition;
 mod follow;
+mod guard;
 mod job_runs;
 mod operations;
 mod pages;
@@ -25,6 +27,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use crate::databricks::Budget;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::key_vault::Secrets;
@@ -33,7 +36,7 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
-pub use call::{Answer, AnswerKind, Call, Mode};
+pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, Call, Mode};
 
 /// Waited for when a call does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);
@@ -52,6 +55,9 @@ struct Inner {
     secrets: Arc<dyn Secrets>,
     runs: Runs,
     settings: settings::Requests,
+    sql: settings::Sql,
+    /// What all streams of this process hold in memory together.
+    budget: Budget,
     runs_settings: settings::Runs,
     seen: Mutex<Option<ready::Seen>>,
 }
@@ -69,10 +75,12 @@ impl Requests {
         secrets: Arc<dyn Secrets>,
         runs: Runs,
         settings: settings::Requests,
+        sql: settings::Sql,
         runs_settings: settings::Runs,
     ) -> Self {
+        let budget = Budget::new(sql.result_budget);
         let seen = Mutex::new(None);
-        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, runs_settings, seen }))
+        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, sql, budget, runs_settings, seen }))
     }
 }
 

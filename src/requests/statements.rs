@@ -11,7 +11,7 @@ use super::claim::{Claimant, Claimed, Ours};
 use super::follow::Follow;
 use super::token::Target;
 use super::values::Values;
-use super::{Answer, Call, Requests};
+use super::{Answer, Call, Requests, disposition, guard};
 use crate::databricks::{Statement, SubmitStatement, is_surely_a_read};
 use crate::failure::{Code, Failure};
 use crate::steps::{Recovery, bind_parameters};
@@ -116,6 +116,7 @@ impl Requests {
         if body.statement.trim().is_empty() {
             return Err(Failure::new(Code::BodyInvalid, "`statement` is empty.").at("statement"));
         }
+        guard::allowed(&body.statement, &self.0.sql)?;
         let warehouse_id = body.warehouse_id.clone().or_else(|| self.0.neighbours.warehouse_id.clone());
         let statement = match key {
             Some(key) => format!("/* causeway-key: {key} */ {}", body.statement),
@@ -128,6 +129,8 @@ impl Requests {
             schema: body.schema.clone(),
             parameters: bind_parameters(&body.parameters)?,
             row_limit: body.row_limit,
+            byte_limit: None,
+            disposition: disposition::of(&body.statement, body.row_limit, &self.0.sql),
             wait,
             query_tags: key.map(|key| ("causeway-key".into(), key.into())).into_iter().collect(),
             read: is_surely_a_read(&body.statement),

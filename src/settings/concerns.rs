@@ -43,6 +43,44 @@ pub struct Databricks {
     pub audience: String,
 }
 
+/// What callers of the function `sql` may ask for, and how much of it.
+#[derive(Clone, Debug)]
+pub struct Sql {
+    /// `CAUSEWAY_SQL_MODE`: `read_only` (default), `read_write`, `off`.
+    pub mode: SqlMode,
+    /// `CAUSEWAY_SQL_DISPOSITION`: `auto` (default), `inline`, `external-links`.
+    pub disposition: ResultDisposition,
+    /// `CAUSEWAY_SQL_MAX_ROWS`: most rows of a result; default no ceiling.
+    pub max_rows: Option<u64>,
+    /// `CAUSEWAY_SQL_MAX_BYTES`: most bytes of a result; default no ceiling.
+    pub max_bytes: Option<u64>,
+    /// `CAUSEWAY_SQL_CONCURRENCY`: calls in flight; default 64.
+    pub concurrency: usize,
+    /// `CAUSEWAY_SQL_STREAMS`: results streamed at once; default 8.
+    pub streams: usize,
+    /// `CAUSEWAY_RESULT_BUDGET_MIB`, in bytes: what all streams together hold in memory; default 64 MiB.
+    pub result_budget: usize,
+}
+
+/// Which statements the function `sql` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqlMode {
+    ReadOnly,
+    ReadWrite,
+    Off,
+}
+
+/// How a result comes to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultDisposition {
+    /// By what the statement and the caller say.
+    Auto,
+    /// In Databricks' answers: at most 25 MiB, and no way to the storage account is needed.
+    Inline,
+    /// By links into the workspace's storage account: any size.
+    ExternalLinks,
+}
+
 /// Power BI.
 #[derive(Clone, Debug)]
 pub struct PowerBi {

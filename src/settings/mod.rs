@@ -15,7 +15,7 @@ mod variables;
 
 pub use concerns::{
     Databricks, DatabricksAuthentication, Entra, Host, KeyVault, Ledger, LedgerPlace, Operations, PowerBi, Requests,
-    Runs, ServiceBus, Telemetry,
+    ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
 };
 pub use host_json::host_json_warnings;
 pub use known::{KNOWN, Known, OUR_PREFIX, Origin, VARIABLE_PREFIX};

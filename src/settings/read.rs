@@ -8,8 +8,8 @@ use url::Url;
 
 use super::clouds::{self, Cloud, cloud};
 use super::concerns::{
-    Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, PowerBi, Requests, Runs, ServiceBus,
-    Telemetry,
+    Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, PowerBi, Requests, ResultDisposition,
+    Runs, ServiceBus, Sql, SqlMode, Telemetry,
 };
 use super::known::{VARIABLE_PREFIX, unknown};
 use super::ledger_place::ledger_place;
@@ -21,6 +21,7 @@ use super::{Host, Variables};
 pub struct Settings {
     pub host: Host,
     pub databricks: Databricks,
+    pub sql: Sql,
     pub power_bi: PowerBi,
     pub key_vault: KeyVault,
     pub entra: Entra,
@@ -67,6 +68,7 @@ impl Reading {
             power_bi_client_secret || databricks.authentication == DatabricksAuthentication::ClientSecret;
         let settings = Settings {
             databricks,
+            sql: sql(&mut reader),
             power_bi: PowerBi {
                 url: reader.origin("CAUSEWAY_POWER_BI_URL").unwrap_or_else(|| preset(cloud.power_bi_url)),
                 audience: reader
@@ -150,6 +152,34 @@ fn databricks(reader: &mut Reader<'_>) -> Databricks {
     };
     let audience = reader.text("CAUSEWAY_DATABRICKS_AUDIENCE").unwrap_or_default();
     Databricks { host, warehouse_id, authentication, audience }
+}
+
+fn sql(reader: &mut Reader<'_>) -> Sql {
+    let mode = match reader.one_of("CAUSEWAY_SQL_MODE", &["read_only", "read_write", "off"]) {
+        "read_write" => SqlMode::ReadWrite,
+        "off" => SqlMode::Off,
+        _ => SqlMode::ReadOnly,
+    };
+    let disposition = match reader.one_of("CAUSEWAY_SQL_DISPOSITION", &["auto", "inline", "external-links"]) {
+        "inline" => ResultDisposition::Inline,
+        "external-links" => ResultDisposition::ExternalLinks,
+        _ => ResultDisposition::Auto,
+    };
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    Sql {
+        mode,
+        disposition,
+        max_rows: ceiling(reader, "CAUSEWAY_SQL_MAX_ROWS", "rows"),
+        max_bytes: ceiling(reader, "CAUSEWAY_SQL_MAX_BYTES", "bytes"),
+        concurrency: size(reader.whole("CAUSEWAY_SQL_CONCURRENCY", 1..=10_000, "calls")),
+        streams: size(reader.whole("CAUSEWAY_SQL_STREAMS", 1..=1_000, "streams")),
+        result_budget: size(reader.whole("CAUSEWAY_RESULT_BUDGET_MIB", 8..=16_384, "MiB") << 20),
+    }
+}
+
+fn ceiling(reader: &mut Reader<'_>, name: &'static str, unit: &str) -> Option<u64> {
+    reader.text(name)?;
+    Some(reader.whole(name, 1..=u64::MAX, unit))
 }
 
 fn entra(reader: &mut Reader<'_>, cloud: &Cloud, uses_client_secret: bool) -> Entra {

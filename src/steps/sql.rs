@@ -10,7 +10,7 @@ use super::{
     Kind, Neighbours, Polled, Prepared, Recovery, Sent, bind_parameters, expression_failed, from_inputs, mismatched,
     to_inputs,
 };
-use crate::databricks::{Parameter, Statement, SubmitStatement, is_surely_a_read};
+use crate::databricks::{Disposition, Parameter, Statement, SubmitStatement, is_surely_a_read};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::{Scope, StepKind, Template};
@@ -79,6 +79,8 @@ impl Kind for Sql {
             schema: inputs.schema.clone(),
             parameters: inputs.parameters.clone(),
             row_limit: None,
+            byte_limit: None,
+            disposition: Disposition::Inline,
             wait: if inputs.read { READ_WAIT } else { Duration::ZERO },
             query_tags: vec![("causeway-key".into(), key.into())],
             read: inputs.read,

@@ -35,6 +35,8 @@ impl Stack {
             ("CAUSEWAY_REPLY_QUEUES", "causeway-replies".into()),
             ("CAUSEWAY_REQUEST_QUEUE", "causeway-requests".into()),
             ("CAUSEWAY_SERVICE_BUS_URL", service_bus),
+            // The sample lakehouse is there to be written to.
+            ("CAUSEWAY_SQL_MODE", "read_write".into()),
             ("CAUSEWAY_WORK_QUEUE", "causeway-work".into()),
             // What the example operations see as `variables.*`.
             ("CAUSEWAY_VAR_WORKSPACE", sample::WORKSPACE.into()),

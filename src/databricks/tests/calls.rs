@@ -12,6 +12,7 @@ use wiremock::matchers::{body_partial_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::shapes::rows_reply;
+use crate::databricks::Disposition;
 use crate::databricks::{Databricks, DatabricksError, Parameter, StatementState, SubmitStatement};
 use crate::entra::TokenSource;
 use crate::failure::{Code, Effect, Failure};
@@ -63,6 +64,8 @@ fn select() -> SubmitStatement {
             Parameter { name: "b".to_owned(), value: None, type_text: None },
         ],
         row_limit: Some(10),
+        byte_limit: None,
+        disposition: Disposition::Inline,
         wait: Duration::from_secs(10),
         query_tags: vec![("causeway-key".to_owned(), "k".to_owned())],
         read: true,

@@ -78,7 +78,16 @@ fn requests(claim_life: Duration) -> Requests {
         },
     });
     let settings = settings::Requests { public_base_url: None, status_key_secret_name: "key".into(), claim_life };
-    Requests::new(neighbours, ledger, tokens, runs, settings, runs_settings)
+    let sql = settings::Sql {
+        mode: settings::SqlMode::ReadWrite,
+        disposition: settings::ResultDisposition::Auto,
+        max_rows: None,
+        max_bytes: None,
+        concurrency: 64,
+        streams: 8,
+        result_budget: 64 << 20,
+    };
+    Requests::new(neighbours, ledger, tokens, runs, settings, sql, runs_settings)
 }
 
 fn call() -> Call {

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use super::super::layers::{Invocation, log_end};
 use super::super::problem::{media_type, problem};
 use crate::failure::Failure;
-use crate::requests::{Answer, AnswerKind};
+use crate::requests::{Answer, AnswerBody, AnswerKind};
 
 /// When a 202 says nothing of its own: the first poll is worth it after this many seconds.
 const POLL_AFTER_SECONDS: u64 = 5;
@@ -33,7 +33,17 @@ pub(super) fn done(invocation: &Invocation, answer: Answer) -> HttpResponse {
     if answer.replayed {
         response.insert_header(("x-causeway-replayed", "true"));
     }
-    response.content_type("application/json").body(answer.body)
+    match answer.body {
+        AnswerBody::Json(body) => response.content_type("application/json").body(body),
+        AnswerBody::Stream(stream) => {
+            for (name, value) in stream.headers {
+                response.insert_header((name, value));
+            }
+            let mut pieces = stream.pieces;
+            let pieces = futures_util::stream::poll_fn(move |context| pieces.poll_recv(context));
+            response.content_type(stream.content_type).streaming(pieces)
+        }
+    }
 }
 
 /// `allow`: the methods that the address takes, on a 405.
