@@ -1,13 +1,17 @@
 //! The client of one Databricks workspace: statements, chunks, jobs, tokens. What callers are told about a result's
 //! values is `rows`; how often a call is tried is `http`.
 
+mod ahead;
+mod binary;
 mod budget;
 mod call;
+mod cells;
 mod chunks;
 mod error;
 mod jobs;
 mod jobs_wire;
 mod lexer;
+mod links;
 mod outputs;
 mod pause;
 mod refusal;
@@ -34,7 +38,8 @@ pub use error::{DatabricksError, Refused, Subject};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
 pub use statement_kind::is_surely_a_read;
 pub use statements::{
-    ColumnInfo, Disposition, Parameter, ResultChunk, Row, Statement, StatementFailure, StatementState, SubmitStatement,
+    ChunkInfo, ColumnInfo, Disposition, Parameter, ResultChunk, ResultFormat, Row, Statement, StatementFailure,
+    StatementState, SubmitStatement,
 };
 pub use tokens::{OAuthM2m, PersonalAccessToken};
 
@@ -43,6 +48,9 @@ pub use tokens::{OAuthM2m, PersonalAccessToken};
 pub struct Databricks {
     host: Url,
     way: Authorized,
+    /// The transport without our token, for links.
+    http: Http,
+    binary: Arc<binary::Learned>,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +60,14 @@ struct WarehouseBody {
 
 impl Databricks {
     pub fn new(http: Http, host: Url, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { host, way: Authorized::new(http, tokens) }
+        Self { host, way: Authorized::new(http.clone(), tokens), http, binary: Arc::default() }
+    }
+
+    /// The warehouse that is asked how BINARY is written when it is not known which one ran a statement.
+    #[must_use]
+    pub fn with_default_warehouse(mut self, id: Option<String>) -> Self {
+        self.binary = Arc::new(binary::Learned::by_default(id));
+        self
     }
 
     /// Whether the workspace answers and takes our token, and the state of `warehouse` when given. Starts nothing.

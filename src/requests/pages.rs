@@ -103,8 +103,9 @@ impl Requests {
                 None => self.0.neighbours.databricks.chunk(&statement.statement_id, wanted, call.deadline).await?,
             };
             in_order(&current, wanted, offset)?;
-            offset = Some(current.row_offset + current.rows.len() as u64);
-            let rest = current.rows.get(skip..).unwrap_or_default();
+            let rows = current.rows()?;
+            offset = Some(current.row_offset.unwrap_or_default() + rows.len() as u64);
+            let rest = rows.get(skip..).unwrap_or_default();
             let taken = take(&mut page, columns, rest, values)?;
             if taken < rest.len() {
                 page.next = Some((wanted, skip + taken));
@@ -142,7 +143,7 @@ fn take(page: &mut Page, columns: &[Column], rows: &[Vec<Option<String>>], value
 
 /// A chunk that is missing, repeated or out of order must not pass for a result.
 fn in_order(chunk: &ResultChunk, wanted: u64, offset: Option<u64>) -> Result<(), Failure> {
-    let right = chunk.chunk_index == wanted && offset.is_none_or(|offset| offset == chunk.row_offset);
+    let right = chunk.chunk_index == wanted && offset.is_none_or(|offset| Some(offset) == chunk.row_offset);
     if right { Ok(()) } else { Err(incomplete("a chunk of it came out of order")) }
 }
 

@@ -1,0 +1,1 @@
+//! Chunks against a server.
