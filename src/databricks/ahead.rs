@@ -70,6 +70,7 @@ impl Ahead {
     pub(super) async fn next(&mut self, access: &Access) -> Result<Option<Arrived>, DatabricksError> {
         if self.under_way.is_empty() {
             let Some(chunk) = self.plan.front() else { return Ok(None) };
+            access.in_time()?;
             let share = access.share(self.bytes_of(chunk)).await?;
             self.begin(access, share);
         }

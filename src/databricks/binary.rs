@@ -98,6 +98,3 @@ impl Databricks {
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -50,6 +50,11 @@ impl Budget {
         Portion { budget: self.clone(), held: Arc::default() }
     }
 
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.room.available_permits() * 1024
+    }
+
     /// Permits for so many bytes: at least one, at most all.
     fn permits(&self, bytes: u64) -> u32 {
         u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, self.most)
@@ -115,3 +120,6 @@ impl Drop for Share {
 fn permits_in(permit: &OwnedSemaphorePermit) -> u32 {
     u32::try_from(permit.num_permits()).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

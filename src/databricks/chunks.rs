@@ -131,6 +131,8 @@ impl Chunks {
     }
 
     async fn advance(&mut self) -> Result<Option<Chunk>, DatabricksError> {
+        // Before the chunk is taken: whoever gives up this wait in the middle must not lose it.
+        let binary = self.binary_form().await?;
         let arrived = match &mut self.source {
             Source::Over => return Ok(None),
             Source::Inline(inline) => inline.next(&self.access).await?,
@@ -148,7 +150,7 @@ impl Chunks {
         };
         let row_offset = self.count.take(arrived.chunk_index, arrived.row_offset, arrived.row_count)?;
         let data = match self.format {
-            ResultFormat::JsonArray => ChunkData::JsonArray { text: arrived.body, binary: self.binary_form().await? },
+            ResultFormat::JsonArray => ChunkData::JsonArray { text: arrived.body, binary },
             ResultFormat::ArrowStream => ChunkData::ArrowStream(arrived.body),
             ResultFormat::Other(ref format) => return Err(unreadable(format).into()),
         };
@@ -163,8 +165,10 @@ impl Chunks {
 
     async fn binary_form(&self) -> Result<BinaryForm, Failure> {
         match &self.binary {
-            None => Ok(BinaryForm::default()),
-            Some(warehouse) => self.access.databricks.binary_form(warehouse.as_deref(), self.access.deadline).await,
+            Some(warehouse) if self.format == ResultFormat::JsonArray && !matches!(self.source, Source::Over) => {
+                self.access.databricks.binary_form(warehouse.as_deref(), self.access.deadline).await
+            }
+            _ => Ok(BinaryForm::default()),
         }
     }
 }
@@ -176,7 +180,10 @@ impl Inline {
         let mut share = access.share(known.unwrap_or(self.guess)).await?;
         let chunk = match self.first.take() {
             Some(first) => first,
-            None => access.databricks.chunk(&access.statement_id, index, access.deadline).await?,
+            None => {
+                access.in_time()?;
+                access.databricks.chunk(&access.statement_id, index, access.deadline).await?
+            }
         };
         self.guess = chunk.text.len() as u64;
         share.fit(&access.budget, self.guess);
@@ -191,16 +198,20 @@ impl Inline {
 }
 
 impl Access {
+    /// Whether there is time to ask for more.
+    pub(super) fn in_time(&self) -> Result<(), Failure> {
+        if self.deadline.has_passed() { Err(self.too_late("every row of it had come")) } else { Ok(()) }
+    }
+
+    fn too_late(&self, what: &str) -> Failure {
+        let subject = Subject::Statement(self.statement_id.clone());
+        Failure::new(Code::DeadlineExceeded, format!("The time of the call was over for {subject} before {what}."))
+    }
+
     /// Waits for its turn, as long as the call may.
     pub(super) async fn share(&self, bytes: u64) -> Result<Share, DatabricksError> {
         let share = tokio::time::timeout_at(self.deadline.instant(), self.portion.take(bytes)).await;
-        share.ok().flatten().ok_or_else(|| {
-            let what = format!(
-                "The time was over before there was memory for the rows of {}: other results are being read. Try again.",
-                Subject::Statement(self.statement_id.clone())
-            );
-            Failure::new(Code::DeadlineExceeded, what).into()
-        })
+        share.ok().flatten().ok_or_else(|| self.too_late("there was memory for its rows beside other results").into())
     }
 }
 
@@ -219,7 +230,11 @@ impl Count {
         let due = if from == 0 { Some(0) } else { listed.and_then(|chunk| chunk.row_offset) };
         // What a total means after Databricks has cut the result is documented nowhere; its list of chunks is plain.
         let total = if statement.truncated { listed_rows(&statement.chunks) } else { statement.total_row_count };
-        Self { statement_id: statement.statement_id.clone(), due, total }
+        Self::of(&statement.statement_id, due, total)
+    }
+
+    pub(super) fn of(statement_id: &str, due: Option<u64>, total: Option<u64>) -> Self {
+        Self { statement_id: statement_id.to_owned(), due, total }
     }
 
     /// Takes a chunk in; the number of its first row. That indexes are neither unique nor without gaps has been seen
@@ -265,6 +280,3 @@ fn unreadable(format: &str) -> Failure {
         format!("The result has the format {format}, which is not read here. Ask for JSON_ARRAY or ARROW_STREAM."),
     )
 }
-
-#[cfg(test)]
-mod tests;

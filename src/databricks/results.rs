@@ -1,7 +1,6 @@
 //! What a statement's end means, and few rows gathered from its chunks.
 
 use super::cells::cells;
-use super::error::Subject;
 use super::statements::{Row, Statement, StatementFailure, StatementState};
 use super::{Budget, Chunks, Databricks, DatabricksError};
 use crate::failure::{Code, Failure, Upstream};
@@ -151,7 +150,7 @@ impl Databricks {
     ) -> Result<(Vec<Row>, bool), DatabricksError> {
         // The limits bound what is held: these rows stand outside the budget of the streams.
         let chunks = self.chunks(statement, 0, &Budget::new(usize::MAX), deadline);
-        gather(chunks, statement, max_rows, max_bytes, deadline).await
+        gather(chunks, statement, max_rows, max_bytes).await
     }
 
     /// The same, taking the first chunk out of the statement, so that its rows are not held twice.
@@ -164,7 +163,7 @@ impl Databricks {
     ) -> Result<(Vec<Row>, bool), DatabricksError> {
         let chunks = self.chunks(statement, 0, &Budget::new(usize::MAX), deadline);
         statement.chunk = None;
-        gather(chunks, statement, max_rows, max_bytes, deadline).await
+        gather(chunks, statement, max_rows, max_bytes).await
     }
 }
 
@@ -173,7 +172,6 @@ async fn gather(
     statement: &Statement,
     max_rows: usize,
     max_bytes: usize,
-    deadline: Deadline,
 ) -> Result<(Vec<Row>, bool), DatabricksError> {
     let mut gathered = Gathered::new(max_rows, max_bytes);
     while let Some(chunk) = chunks.next().await? {
@@ -181,18 +179,8 @@ async fn gather(
         if !all_in || (gathered.is_full() && !chunks.is_last()) {
             return Ok((gathered.rows, true));
         }
-        if deadline.has_passed() && !chunks.is_last() {
-            return Err(too_late(&statement.statement_id).into());
-        }
     }
     Ok((gathered.rows, false))
-}
-
-fn too_late(id: &str) -> Failure {
-    Failure::new(
-        Code::DeadlineExceeded,
-        format!("The time was over before every row of {} had come.", Subject::Statement(id.to_owned())),
-    )
 }
 
 #[cfg(test)]

@@ -1,1 +1,0 @@
-//! The form of BINARY, learned from a server.

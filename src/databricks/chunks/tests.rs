@@ -1,1 +1,0 @@
-//! Chunks against a server.
