@@ -14,6 +14,7 @@ mod jobs;
 mod options;
 mod query_history;
 mod reply;
+mod rights;
 mod statement;
 mod statements;
 mod tokens;
@@ -73,6 +74,7 @@ impl Databricks {
             statements: Mutex::<Statements>::default(),
             holds: holds::Holds::default(),
             canned: holds::Canned::default(),
+            rights: rights::Rights::default(),
             engine,
             lakehouse,
             options,
@@ -127,6 +129,17 @@ impl Databricks {
         refuses_to_start: Option<bool>,
     ) -> bool {
         self.workspace.warehouses.set(id, state, start_delay, refuses_to_start)
+    }
+
+    /// Takes from the principal USE CATALOG on `main`, USE SCHEMA on `main.gold` or SELECT on `main.gold.t`, by the form
+    /// of the name.
+    pub fn revoke(&self, place: &str) {
+        self.workspace.rights.revoke(place);
+    }
+
+    /// Gives it back.
+    pub fn grant(&self, place: &str) {
+        self.workspace.rights.grant(place);
     }
 
     /// Makes a statement's result unreadable, as it is an hour after success; false when there is no such statement.
@@ -191,6 +204,7 @@ fn router(workspace: Shared) -> Router {
         .route("/api/2.1/unity-catalog/schemas", get(catalog::schemas))
         .route("/api/2.1/unity-catalog/tables", get(catalog::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(catalog::table))
+        .route("/api/2.1/unity-catalog/tables/{full_name}/exists", get(catalog::exists))
         .merge(jobs::routes())
         .fallback(unknown)
         .layer(axum::middleware::from_fn_with_state(workspace.clone(), auth::check));

@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::holds::{Canned, Holds};
 use super::jobs::Jobs;
 use super::options::DatabricksOptions;
+use super::rights::Rights;
 use super::statement::Statement;
 use super::tokens::Made;
 use super::warehouses::Warehouses;
@@ -30,6 +31,7 @@ pub(super) struct Workspace {
     pub(super) history_lag: Mutex<Duration>,
     pub(super) holds: Holds,
     pub(super) canned: Canned,
+    pub(super) rights: Rights,
     pub(super) jobs: Jobs,
 }
 
