@@ -41,8 +41,15 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
         Verb::Start if rows => &["waitSeconds", "mode", "decimals", "bigints"],
         Verb::Start => &["waitSeconds", "mode"],
         Verb::Get if rows => &["decimals", "bigints"],
+        Verb::Get if is_list(route) => &["top"],
         _ => &[],
     }
+}
+
+/// The lists that come in pages.
+fn is_list(route: &str) -> bool {
+    let last = route.rsplit('/').next().unwrap_or_default();
+    route.starts_with("/api/sql/") && ["warehouses", "catalogs", "schemas", "tables"].contains(&last)
 }
 
 fn query(raw: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {

@@ -4,6 +4,7 @@
 mod answer;
 mod call;
 
+pub(super) mod catalog;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod operations;
