@@ -67,6 +67,7 @@ async fn execute(workspace: &Shared, statement: &Statement) -> Phase {
             "parameters": request.parameters,
             "catalog": request.catalog,
             "schema": request.schema,
+            "denied": workspace.rights.revoked(),
             "timeZone": workspace.options.time_zone,
             "rowLimit": request.row_limit,
             "maxBytes": request.byte_limit.or((!inline).then_some(LINKS_LIMIT)),
