@@ -11,6 +11,7 @@ mod job_runs;
 mod lists;
 mod operations;
 mod pages;
+mod reads;
 mod ready;
 mod refreshes;
 mod rows;
@@ -62,6 +63,8 @@ struct Inner {
     budget: Budget,
     /// A permit for each result that may be streamed at once.
     streams: Arc<Semaphore>,
+    waiting: reads::Waiters,
+    links: disposition::Links,
     runs_settings: settings::Runs,
     seen: Mutex<Option<ready::Seen>>,
 }
@@ -85,7 +88,20 @@ impl Requests {
         let budget = Budget::new(sql.result_budget);
         let streams = Arc::new(Semaphore::new(sql.streams));
         let seen = Mutex::new(None);
-        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, sql, budget, streams, runs_settings, seen }))
+        Self(Arc::new(Inner {
+            neighbours,
+            ledger,
+            secrets,
+            runs,
+            settings,
+            sql,
+            budget,
+            streams,
+            waiting: reads::Waiters::default(),
+            links: disposition::Links::default(),
+            runs_settings,
+            seen,
+        }))
     }
 }
 
