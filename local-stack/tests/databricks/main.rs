@@ -13,3 +13,4 @@ mod shapes;
 mod sql;
 mod statements;
 mod warehouses;
+mod zz;
