@@ -27,6 +27,7 @@ import commands
 import failures
 import positions
 import scripts
+import unity
 from lakehouse import Lakehouse, run
 
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -106,9 +107,7 @@ def metadata(job, request):
     session = lakehouse.session(None, None, "UTC")
     catalog, schema, table = (request.get(name) for name in ("catalog", "schema", "table"))
     if table:
-        found = commands.columns(session, catalog, schema, table)
-        kinds = dict(commands.tables(session, catalog, schema))
-        reply(job.identity, ok={"columns": found, "kind": kinds.get(table)})
+        reply(job.identity, ok={"table": unity.table(lakehouse, session, catalog, schema, table)})
     elif schema:
         reply(job.identity, ok={"tables": commands.tables(session, catalog, schema)})
     elif catalog:

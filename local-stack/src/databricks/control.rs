@@ -33,6 +33,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/__stand-in/warehouses/{id}", post(warehouse))
         .route("/__stand-in/statements/{id}/{what}", post(statement))
         .route("/__stand-in/tokens/revoke", post(revoke))
+        .route("/__stand-in/rights/{what}", post(rights))
 }
 
 #[derive(Deserialize)]
@@ -200,6 +201,16 @@ async fn revoke(State(workspace): State<Shared>, body: Option<Json<Vec<String>>>
     match body {
         Some(Json(tokens)) => tokens.iter().for_each(|token| workspace.tokens.remove(token)),
         None => workspace.tokens.forget_issued(),
+    }
+    Ok(ok(&json!({})))
+}
+
+/// `revoke` or `grant`, with the place in the body: `main`, `main.gold` or `main.gold.t`.
+async fn rights(State(workspace): State<Shared>, Path(what): Path<String>, Json(place): Json<String>) -> Reply {
+    match what.as_str() {
+        "revoke" => workspace.rights.revoke(&place),
+        "grant" => workspace.rights.grant(&place),
+        _ => return Err(invalid("revoke or grant")),
     }
     Ok(ok(&json!({})))
 }

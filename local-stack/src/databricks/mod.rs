@@ -16,6 +16,7 @@ mod links;
 mod options;
 mod query_history;
 mod reply;
+mod rights;
 mod rows;
 mod sessions;
 mod statement;
@@ -86,6 +87,7 @@ impl Databricks {
             sessions: sessions::Sessions::default(),
             links: links::Links::new(options.link_life)?,
             binary: Mutex::new(options.binary),
+            rights: rights::Rights::default(),
             engine,
             lakehouse,
             options,
@@ -174,6 +176,17 @@ impl Databricks {
         self.workspace.warehouses.set(id, state, start_delay, refuses_to_start)
     }
 
+    /// Takes from the principal USE CATALOG on `main`, USE SCHEMA on `main.gold` or SELECT on `main.gold.t`, by the form
+    /// of the name.
+    pub fn revoke(&self, place: &str) {
+        self.workspace.rights.revoke(place);
+    }
+
+    /// Gives it back.
+    pub fn grant(&self, place: &str) {
+        self.workspace.rights.grant(place);
+    }
+
     /// Makes a statement's result unreadable, as it is an hour after success; false when there is no such statement.
     pub fn expire(&self, statement_id: &str) -> bool {
         self.workspace.expire(statement_id)
@@ -236,6 +249,7 @@ fn router(workspace: Shared) -> Router {
         .route("/api/2.1/unity-catalog/schemas", get(catalog::schemas))
         .route("/api/2.1/unity-catalog/tables", get(catalog::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(catalog::table))
+        .route("/api/2.1/unity-catalog/tables/{full_name}/exists", get(catalog::exists))
         .merge(jobs::routes())
         .fallback(unknown)
         .layer(axum::middleware::from_fn_with_state(workspace.clone(), auth::check));

@@ -11,6 +11,7 @@ use super::holds::{Canned, Holds};
 use super::jobs::Jobs;
 use super::links::Links;
 use super::options::{Binary, DatabricksOptions};
+use super::rights::Rights;
 use super::sessions::Sessions;
 use super::statement::Statement;
 use super::tokens::Made;
@@ -37,6 +38,7 @@ pub(super) struct Workspace {
     pub(super) links: Links,
     pub(super) sessions: Sessions,
     pub(super) binary: Mutex<Binary>,
+    pub(super) rights: Rights,
     pub(super) jobs: Jobs,
 }
 

@@ -13,4 +13,3 @@ mod shapes;
 mod sql;
 mod statements;
 mod warehouses;
-mod zz;
