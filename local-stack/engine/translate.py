@@ -36,6 +36,7 @@ def translate(text, parameters):
     if kind == "command":
         return Statement(tree, text, _command(tree, text), set())
     tree = _unsupported_parts(tree)
+    _name_ranges(tree)
     source = tree.copy() if kind == "definition" else None
     if isinstance(tree, exp.Create):
         declared.keys_are_not_null(tree)
@@ -169,6 +170,16 @@ def _name_projections(tree):
             continue
         named.append(exp.alias_(projection.copy(), _title(projection), quoted=True))
     select.set("expressions", named)
+
+
+def _name_ranges(tree):
+    """The one column of range() is `id` on Databricks."""
+    for table in tree.find_all(exp.Table):
+        if isinstance(table.this, exp.Anonymous) and table.this.name.lower() == "range":
+            alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier("range"))
+            if not alias.args.get("columns"):
+                alias.set("columns", [exp.to_identifier("id")])
+            table.set("alias", alias)
 
 
 def _title(node):
