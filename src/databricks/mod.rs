@@ -32,7 +32,8 @@ pub use budget::Budget;
 pub use chunks::{Chunk, Chunks};
 pub use error::{DatabricksError, Refused, Subject};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
-pub use statement_kind::is_surely_a_read;
+pub use lexer::Unreadable;
+pub use statement_kind::{Reading, is_a_script, is_plain_dml, is_surely_a_read, reading};
 pub use statements::{
     ColumnInfo, Disposition, Parameter, ResultChunk, Row, Statement, StatementFailure, StatementState, SubmitStatement,
 };

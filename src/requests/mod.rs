@@ -13,6 +13,7 @@ mod pages;
 mod ready;
 mod refreshes;
 mod rows;
+mod statement_body;
 mod statements;
 mod status;
 mod token;
@@ -58,6 +59,8 @@ struct Inner {
     sql: settings::Sql,
     /// What all streams of this process hold in memory together.
     budget: Budget,
+    /// Calls of the function `sql` at once.
+    sql_places: guard::Places,
     runs_settings: settings::Runs,
     seen: Mutex<Option<ready::Seen>>,
 }
@@ -79,8 +82,10 @@ impl Requests {
         runs_settings: settings::Runs,
     ) -> Self {
         let budget = Budget::new(sql.result_budget);
+        let sql_places = guard::Places::new(sql.concurrency);
         let seen = Mutex::new(None);
-        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, sql, budget, runs_settings, seen }))
+        let inner = Inner { neighbours, ledger, secrets, runs, settings, sql, budget, sql_places, runs_settings, seen };
+        Self(Arc::new(inner))
     }
 }
 
