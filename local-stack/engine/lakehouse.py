@@ -6,6 +6,7 @@ import threading
 import duckdb
 from sqlglot import exp
 
+import arrow
 import commands
 import failures
 import sample
@@ -71,7 +72,8 @@ def run(lakehouse, session, request):
     try:
         if statement.kind == "query":
             session.execute(statement.sql, bound or None)
-            return _rows(session, zone, request, statement.void)
+            read = arrow.rows if request.get("format") == "ARROW_STREAM" else _rows
+            return read(session, zone, request, statement.void)
         if statement.kind in ("show", "describe", "use", "explain"):
             return commands.run(lakehouse, session, statement, request)
         if statement.kind == "definition":

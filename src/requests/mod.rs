@@ -16,6 +16,7 @@ mod rows;
 mod statement_body;
 mod statements;
 mod status;
+mod stream;
 mod token;
 mod values;
 
@@ -26,7 +27,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::databricks::Budget;
 use crate::failure::{Code, Failure};
@@ -37,7 +38,7 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
-pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, Call, Mode};
+pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, Call, Mode, Part, Presence, Present};
 
 /// Waited for when a call does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);
@@ -61,6 +62,8 @@ struct Inner {
     budget: Budget,
     /// Calls of the function `sql` at once.
     sql_places: guard::Places,
+    /// A permit for each result that may be streamed at once.
+    streams: Arc<Semaphore>,
     runs_settings: settings::Runs,
     seen: Mutex<Option<ready::Seen>>,
 }
@@ -83,9 +86,21 @@ impl Requests {
     ) -> Self {
         let budget = Budget::new(sql.result_budget);
         let sql_places = guard::Places::new(sql.concurrency);
+        let streams = Arc::new(Semaphore::new(sql.streams));
         let seen = Mutex::new(None);
-        let inner = Inner { neighbours, ledger, secrets, runs, settings, sql, budget, sql_places, runs_settings, seen };
-        Self(Arc::new(inner))
+        Self(Arc::new(Inner {
+            neighbours,
+            ledger,
+            secrets,
+            runs,
+            settings,
+            sql,
+            budget,
+            sql_places,
+            streams,
+            runs_settings,
+            seen,
+        }))
     }
 }
 

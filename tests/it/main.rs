@@ -24,5 +24,6 @@ mod secrecy;
 mod statements;
 mod status;
 mod steps;
+mod streams;
 mod ticks;
 mod waiting;
