@@ -15,6 +15,7 @@ mod reads;
 mod ready;
 mod refreshes;
 mod rows;
+mod statement_body;
 mod statements;
 mod status;
 mod stream;
@@ -61,6 +62,8 @@ struct Inner {
     sql: settings::Sql,
     /// What all streams of this process hold in memory together.
     budget: Budget,
+    /// Calls of the function `sql` at once.
+    sql_places: guard::Places,
     /// A permit for each result that may be streamed at once.
     streams: Arc<Semaphore>,
     waiting: reads::Waiters,
@@ -86,6 +89,7 @@ impl Requests {
         runs_settings: settings::Runs,
     ) -> Self {
         let budget = Budget::new(sql.result_budget);
+        let sql_places = guard::Places::new(sql.concurrency);
         let streams = Arc::new(Semaphore::new(sql.streams));
         let seen = Mutex::new(None);
         Self(Arc::new(Inner {
@@ -96,6 +100,7 @@ impl Requests {
             settings,
             sql,
             budget,
+            sql_places,
             streams,
             waiting: reads::Waiters::default(),
             links: disposition::Links::default(),
