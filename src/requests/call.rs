@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use url::Url;
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 
 /// How the caller wants to be answered.
@@ -34,6 +34,24 @@ pub struct Call {
     pub forwarded_base: Option<Url>,
     /// Whole query, decoded, in order.
     pub query: Vec<(String, String)>,
+}
+
+/// A body on its way in, piece by piece, for calls that take more than memory holds.
+#[derive(Debug)]
+pub struct BodyStream {
+    /// `Content-Type`, as sent.
+    pub content_type: Option<String>,
+    /// The pieces, decompressed; `None` is the end of a body that came whole. A channel that closes before was cut: its
+    /// connection is gone, and nobody was left to say so.
+    pub pieces: mpsc::Receiver<Result<Option<Bytes>, Failure>>,
+}
+
+impl BodyStream {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let cut = || Err(Failure::new(Code::BodyMalformed, "The body ended too soon."));
+        self.pieces.recv().await.unwrap_or_else(cut)
+    }
 }
 
 /// Which success it is; the trigger knows the status.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod body;
+mod bulk;
 mod call;
 mod claim;
 mod disposition;
@@ -36,7 +37,7 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
-pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, Call, Mode};
+pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode};
 
 /// Waited for when a call does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);

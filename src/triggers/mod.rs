@@ -26,7 +26,7 @@ pub(crate) use shell::{Shell, enter};
 pub(crate) use warm::WarmUp;
 
 use AuthLevel::{Anonymous, Function as Key};
-use function::{act, delete, get, get_alone, http as area, message, start, timer};
+use function::{act, delete, get, get_alone, http as area, message, start, start_streamed, timer};
 use http::{health, jobs, operations, power_bi, runs, sql, status};
 
 /// Every function: its name, its trigger, its handler. The test `table` holds it equal to `function-definitions/`.
@@ -39,6 +39,9 @@ pub static FUNCTIONS: &[Function<Work>] = &[
             start("/api/sql/statements", |hit| Box::pin(sql::submit_statement(hit))),
             get("/api/sql/statements/{id}", |hit| Box::pin(sql::get_statement(hit))),
             act("/api/sql/statements/{id}/cancel", |hit| Box::pin(sql::cancel_statement(hit))),
+            start_streamed("/api/sql/catalogs/{c}/schemas/{s}/tables/{t}/rows", |hit, body| {
+                Box::pin(sql::write_rows(hit, body))
+            }),
         ],
     ),
     area(

@@ -38,6 +38,7 @@ pub(super) fn decode(request: &HttpRequest, verb: Verb, invocation: &Invocation)
 fn known(verb: Verb, route: &str) -> &'static [&'static str] {
     let rows = route.starts_with("/api/sql/statements");
     match verb {
+        Verb::Start if route.starts_with("/api/sql/catalogs") => &["waitSeconds", "mode", "write", "keys"],
         Verb::Start if rows => &["waitSeconds", "mode", "decimals", "bigints"],
         Verb::Start => &["waitSeconds", "mode"],
         Verb::Get if rows => &["decimals", "bigints"],
