@@ -44,6 +44,11 @@ impl Asked {
         let twice = match name {
             "mode" => self.mode.is_some(),
             "keys" => self.keys.is_some(),
+            _ if self.in_query => {
+                let detail = "With `write` in the query the body is an array of rows; rows that stand one a line have \
+                              the Content-Type application/x-ndjson.";
+                return Err(invalid(detail));
+            }
             _ => return Err(invalid(&format!("The body has a member `{name}`; it takes `mode`, `keys` and `rows`."))),
         };
         if self.in_query {
