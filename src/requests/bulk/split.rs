@@ -57,6 +57,8 @@ pub(super) struct Splitter {
     scan: Scan,
     /// Bytes before the buffer.
     passed: u64,
+    /// A byte order mark has been looked for.
+    begun: bool,
     ended: bool,
     has_rows: bool,
 }
@@ -65,7 +67,15 @@ impl Splitter {
     /// `lines`: one row a line (NDJSON).
     pub(super) fn new(lines: bool) -> Self {
         let state = if lines { State::Line } else { State::Start };
-        Self { state, buffer: BytesMut::new(), scan: Scan::default(), passed: 0, ended: false, has_rows: lines }
+        Self {
+            state,
+            buffer: BytesMut::new(),
+            scan: Scan::default(),
+            passed: 0,
+            begun: false,
+            ended: false,
+            has_rows: lines,
+        }
     }
 
     pub(super) fn push(&mut self, piece: &[u8]) {
@@ -79,6 +89,15 @@ impl Splitter {
 
     /// The next whole part; `None` when more must arrive, and after the end when the body was whole.
     pub(super) fn next(&mut self) -> Result<Option<Part>, Failure> {
+        if !self.begun {
+            if !self.ended && self.buffer.len() < BOM.len() && BOM.starts_with(&self.buffer) {
+                return Ok(None);
+            }
+            self.begun = true;
+            if self.buffer.starts_with(BOM) {
+                self.pass(BOM.len());
+            }
+        }
         if self.state == State::Line {
             return self.line();
         }
@@ -153,9 +172,7 @@ impl Splitter {
                     return if self.buffer.len() > LONGEST { Err(too_long()) } else { Ok(None) };
                 }
             };
-            let start =
-                if self.passed == line.len() as u64 { line.strip_prefix(BOM).map_or(0, |_| BOM.len()) } else { 0 };
-            let trimmed = line[start..].trim_ascii();
+            let trimmed = line.trim_ascii();
             if !trimmed.is_empty() {
                 return Ok(Some(Part::Row(line.slice_ref(trimmed))));
             }
@@ -221,8 +238,7 @@ impl Splitter {
     }
 
     fn step(&mut self, next: State) {
-        self.buffer.advance(1);
-        self.passed += 1;
+        self.pass(1);
         self.state = next;
     }
 
@@ -230,12 +246,12 @@ impl Splitter {
         if self.scan.seen > 0 {
             return;
         }
-        let mut blanks = self.buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        if self.passed == 0 && self.buffer.starts_with(BOM) {
-            blanks = BOM.len();
-        }
-        self.buffer.advance(blanks);
-        self.passed += blanks as u64;
+        self.pass(self.buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count());
+    }
+
+    fn pass(&mut self, length: usize) {
+        self.buffer.advance(length);
+        self.passed += length as u64;
     }
 
     fn malformed(&self, found: &str) -> Failure {
