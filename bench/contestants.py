@@ -50,11 +50,11 @@ class Peer:
 
     formats = FORMATS
 
-    def __init__(self, stack, name, module):
+    def __init__(self, stack, name, module, **settings):
         self.name = name
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        environment = clean_environment() | stack.peer_environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
+        environment = clean_environment() | stack.peer_environment() | {"PYTHONDONTWRITEBYTECODE": "1"} | settings
         command = [sys.executable, "-m", "uvicorn", f"{module}:app", "--port", self.port]
         command += ["--no-access-log", "--log-level", "warning"]
         self.process = Process(module, TESTED, command, environment, folder=BENCH / "peers")

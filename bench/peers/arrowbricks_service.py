@@ -22,6 +22,8 @@ client = DatabricksClient(
     warehouse_id=os.environ["DATABRICKS_WAREHOUSE_ID"],
     token=os.environ["DATABRICKS_TOKEN"],
     protocol="sea",
+    # 0s where polls are what is measured.
+    wait_timeout=os.environ.get("WAIT_TIMEOUT", "30s"),
 )
 app = FastAPI()
 

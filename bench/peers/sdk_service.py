@@ -8,7 +8,8 @@
 * Blocking calls in plain `def` endpoints, which FastAPI runs in its thread pool: https://fastapi.tiangolo.com/async/
 * One uvicorn worker, since it has one core: https://fastapi.tiangolo.com/deployment/server-workers/
 
-Tuned: a `requests.Session` for the links, four of them ahead of the conversion (the tutorial fetches one after the
+Tuned: a `requests.Session` for the links, with retries (https://requests.readthedocs.io/en/latest/user/advanced/, "Automatic
+Retries"; the tutorial has none, and one 503 of the storage would cut the answer), four of them ahead of the conversion (the tutorial fetches one after the
 other, which was slower); the answer is streamed, chunk by chunk. The SDK has no parameter for LZ4, so none is asked for."""
 
 import os
@@ -22,6 +23,8 @@ from databricks.sdk.service.sql import Disposition, Format, StatementState
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 import conversion
 
@@ -33,6 +36,9 @@ workspace = WorkspaceClient(host=os.environ["DATABRICKS_HOST"], token=os.environ
 statements = workspace.statement_execution
 warehouse_id = os.environ["DATABRICKS_WAREHOUSE_ID"]
 storage = requests.Session()
+for scheme in "http://", "https://":
+    retry = Retry(total=5, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
+    storage.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=AHEAD))
 pool = ThreadPoolExecutor(AHEAD)
 app = FastAPI()
 
