@@ -7,6 +7,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
+import declared
 import failures
 
 _NAMES_COMMAND = re.compile(r"\s*(SHOW|OPTIMIZE|VACUUM|ANALYZE|REFRESH|MSCK|CACHE|GRANT|REVOKE|COPY)\b", re.IGNORECASE)
@@ -22,6 +23,9 @@ class Statement:
     def __init__(self, tree, sql, kind, names):
         self.tree, self.sql, self.kind, self.names = tree, sql, kind, names
         self.void = _void(tree) if kind == "query" else []
+        # Of a definition: what was written, and the table that it makes.
+        self.source = None
+        self.creates = tree.find(exp.Table) if isinstance(tree, exp.Create) and tree.kind == "TABLE" else None
 
 
 def translate(text, parameters):
@@ -32,6 +36,9 @@ def translate(text, parameters):
     if kind == "command":
         return Statement(tree, text, _command(tree, text), set())
     tree = _unsupported_parts(tree)
+    source = tree.copy() if kind == "definition" else None
+    if isinstance(tree, exp.Create):
+        declared.keys_are_not_null(tree)
     _name_projections(tree)
     tree = _catalogs(tree)
     names = set()
@@ -49,7 +56,9 @@ def translate(text, parameters):
     sql = tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE, comments=False)
     if isinstance(tree, exp.Merge):
         sql += " RETURNING merge_action"
-    return Statement(tree, sql, kind, names)
+    statement = Statement(tree, sql, kind, names)
+    statement.source = source
+    return statement
 
 
 def _parse(text):
@@ -88,7 +97,7 @@ def _kind(tree):
         return type(tree).__name__.lower()
     if isinstance(tree, (exp.Query, exp.Values)):
         return "query"
-    if isinstance(tree, (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable)):
+    if isinstance(tree, (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Comment)):
         return "definition"
     return "command"
 
@@ -211,9 +220,12 @@ def _node(node, parameters, names, kind):
         return exp.cast(exp.Placeholder(this=name), target)
     if isinstance(node, (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint)):
         return None
+    if isinstance(node, exp.ComputedColumnConstraint) and not isinstance(node.this, exp.Paren):
+        node.set("this", exp.paren(node.this.copy()))
+        return node
     if isinstance(node, exp.ColumnDef):
         kept = [c for c in node.args.get("constraints") or []
-                if not isinstance(c.kind, (exp.PrimaryKeyColumnConstraint, exp.CommentColumnConstraint))]
+                if not isinstance(c.kind, (exp.PrimaryKeyColumnConstraint, exp.CommentColumnConstraint, exp.Reference))]
         node.set("constraints", kept)
         return node
     if isinstance(node, exp.Schema):

@@ -35,6 +35,23 @@ impl Follow {
 }
 
 impl Requests {
+    /// `GET /api/sql/statements/{id}/rows`: the whole result as a stream, or with `pageSize` a page of it. Of a
+    /// statement that outlasts the wait 202, whose `Location` answers the same.
+    pub async fn rows(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
+        let values = Values::of_rows(call)?;
+        let wait = super::wait_of(call)?;
+        let databricks = &self.0.neighbours.databricks;
+        let first = databricks.statement(id, call.deadline).await?;
+        let statement = databricks.wait_for(first, wait).await?;
+        match statement.outcome().map_err(Failure::settled)? {
+            Some(()) => self.result(call, &statement, values).await,
+            None => {
+                let signer = self.signer(call.deadline).await?;
+                self.going(call, &signer, going(id, &state_name(&statement), values, false), false)
+            }
+        }
+    }
+
     /// Looks for a statement whose id is on record. Not being able to look is no failure of the work: 202.
     pub(super) async fn follow_statement(&self, call: &Call, id: &str, follow: Follow) -> Result<Answer, Failure> {
         if call.mode == Mode::Start {
