@@ -9,21 +9,23 @@ from contestants import Causeway, Peer, SERVICES
 from measures import Figure, Figures, number, table
 from rig import call, post, say
 from scenarios.big import columns_3
+from scenarios.small import one_cell
 
-SMALL = "SELECT 1 AS one /* at once */"
-HELD = "SELECT 1 AS one /* after a while */"
+SMALL = "SELECT 0 AS zero /* at once */"
+HELD = "SELECT 0 AS zero /* after a while */"
 CHUNKS = "SELECT * FROM generated /* in four chunks */"
 UNAVAILABLE = {"status": {"status": 503, "headers": [["retry-after", "1"]], "body": "{}"}}
-# Longer than the statement waits by itself, so that there is a poll. The kernel leaves the service's 10 s as they are;
-# the others ask for no wait here (Causeway does so for a statement with a key).
-HELD_MS = {"databricks-sql-connector service": 11_000}
+# Long enough that there is a poll. The kernel leaves the service's wait of 10 s as it is; the others ask for none here
+# (Causeway does so for a statement with a key).
+HELD_MS = 300
+HELD_MS_OF = {"databricks-sql-connector service": 11_000}
 BAR_SECONDS = 1.5
 
 
 def run(context):
     stack = context.stack
     for statement in SMALL, HELD:
-        stack.tell("canned", {"statement": statement, "columns": [["one", "INT", "INT"]], "rows": [["1"]]})
+        one_cell(stack, statement)
     reply = {"statement": CHUNKS, "columns": columns_3(), "rows": 4_000, "chunkRows": 1_000, "preEncoded": True}
     stack.tell("generated", reply)
     storage = storage_of(stack)
@@ -71,7 +73,7 @@ def measured(context, contestant, storage):
             for round in range(min(context.rounds, 3)):
                 for which in "without", "with_fault":
                     if place == "poll":
-                        stack.tell("hold", {"statementContains": HELD, "milliseconds": HELD_MS.get(contestant.name, 1000)})
+                        stack.tell("hold", {"statementContains": HELD, "milliseconds": HELD_MS_OF.get(contestant.name, HELD_MS)})
                         request = polled(contestant, f"{place}-{which}-{round}")
                     if which == "with_fault":
                         post(where + "/__stand-in/faults", fault | {"action": UNAVAILABLE})
