@@ -181,7 +181,7 @@ def _rows(session, zone, request, void):
     for position in void:
         columns[position].update(type_text="VOID", type_name="NULL")
     zone = values.zone_of(zone)
-    writers = [values.writer(kind, zone) for kind in kinds]
+    writers = [values.writer(kind, zone, request.get("binary")) for kind in kinds]
     chunk_rows = request.get("chunkRows") or 32768
     row_limit, byte_limit, most_bytes = (request.get(name) for name in ("rowLimit", "byteLimit", "maxBytes"))
     result = Result(columns)

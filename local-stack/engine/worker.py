@@ -25,6 +25,7 @@ import traceback
 import arrow
 import commands
 import failures
+import positions
 import scripts
 import unity
 from lakehouse import Lakehouse, run
@@ -81,6 +82,7 @@ class Job:
 
 
 def execute(job, request):
+    request = positions.named(request)
     lakehouse = lakehouse_of(request["lakehouse"])
     session = lakehouse.session(request.get("catalog"), request.get("schema"), request.get("timeZone") or "UTC")
     try:

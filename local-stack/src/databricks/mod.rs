@@ -18,6 +18,7 @@ mod query_history;
 mod reply;
 mod rights;
 mod rows;
+mod sessions;
 mod statement;
 mod statements;
 mod storage;
@@ -83,6 +84,7 @@ impl Databricks {
             holds: holds::Holds::default(),
             canned: holds::Canned::default(),
             generated: generated::AllGenerated::default(),
+            sessions: sessions::Sessions::default(),
             links: links::Links::new(options.link_life)?,
             binary: Mutex::new(options.binary),
             rights: rights::Rights::default(),
@@ -231,9 +233,9 @@ fn router(workspace: Shared) -> Router {
         .route("/api/2.0/sql/statements/{id}", get(statements::get).delete(statements::close))
         .route("/api/2.0/sql/statements/{id}/cancel", post(statements::cancel))
         .route("/api/2.0/sql/statements/{id}/result/chunks/{index}", get(statements::result_chunk))
-        .route("/api/2.0/sql/sessions", post(statements::open_session))
-        .route("/api/2.0/sql/sessions/", post(statements::open_session))
-        .route("/api/2.0/sql/sessions/{id}", delete(statements::close_session))
+        .route("/api/2.0/sql/sessions", post(sessions::open))
+        .route("/api/2.0/sql/sessions/", post(sessions::open))
+        .route("/api/2.0/sql/sessions/{id}", delete(sessions::close))
         .route("/api/2.0/sql/warehouses", get(warehouses::list))
         .route("/api/2.0/sql/warehouses/{id}", get(warehouses::get))
         .route("/api/2.0/sql/warehouses/{id}/start", post(warehouses::start))

@@ -1,4 +1,4 @@
-//! The Statement Execution API's calls: execute, get, chunk, cancel, close, and the sessions that drivers open.
+//! The Statement Execution API's calls: execute, get, chunk, cancel, close.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,10 +78,14 @@ fn check(workspace: &Shared, request: &Execute) -> Result<Duration, Response<Bod
             ),
         ));
     }
+    if request.parameters.iter().any(|parameter| parameter.name.is_none() == parameter.ordinal.is_none()) {
+        return Err(invalid("Each parameter needs a name."));
+    }
     if !workspace.warehouses.knows(&request.warehouse_id) {
         // The exact body was not found in public material.
         return Err(invalid(&format!("{} is not a valid endpoint id.", request.warehouse_id)));
     }
+    workspace.sessions.check(request)?;
     let Some(disposition) = request.disposition() else {
         return Err(invalid(&format!("Unknown disposition {}.", request.disposition.as_deref().unwrap_or_default())));
     };
@@ -147,13 +151,4 @@ pub(super) async fn close(State(workspace): State<Shared>, Path(id): Path<String
     statement.cancel.send_replace(true);
     statement.close();
     Ok(ok(&json!({})))
-}
-
-/// Undocumented; a session has no effect here beyond its id.
-pub(super) async fn open_session() -> Response<Body> {
-    ok(&json!({"session_id": uuid::Uuid::now_v7()}))
-}
-
-pub(super) async fn close_session() -> Response<Body> {
-    ok(&json!({}))
 }
