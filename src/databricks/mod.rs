@@ -5,6 +5,8 @@ mod ahead;
 mod binary;
 mod budget;
 mod call;
+mod catalog;
+mod catalog_wire;
 mod cells;
 mod chunks;
 mod error;
@@ -16,6 +18,7 @@ mod outputs;
 mod pause;
 mod refusal;
 mod results;
+mod small_read;
 mod statement_kind;
 mod statements;
 #[cfg(test)]
@@ -33,10 +36,13 @@ use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
 pub use budget::Budget;
+pub use catalog::{ForeignKey, Listed, Place, TableColumn, TableInfo, TableSummary, Warehouse};
 pub use chunks::{Chunk, Chunks};
 pub use error::{DatabricksError, Refused, Subject};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
-pub use statement_kind::is_surely_a_read;
+pub use lexer::Unreadable;
+pub use small_read::is_surely_small_read;
+pub use statement_kind::{Reading, is_a_script, is_plain_dml, is_surely_a_read, reading};
 pub use statements::{
     ChunkInfo, ColumnInfo, Disposition, Parameter, ResultChunk, ResultFormat, Row, Statement, StatementFailure,
     StatementState, SubmitStatement,

@@ -3,6 +3,7 @@
 mod binary;
 mod blocked;
 mod calls;
+mod catalog;
 mod jobs;
 mod links;
 mod replies;

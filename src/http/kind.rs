@@ -32,6 +32,8 @@ pub enum RequestKind {
     ResultLink,
     StatementCancel,
     WarehouseGet,
+    /// Unity Catalog's lists and tables.
+    CatalogGet,
     /// `run-now`, always with an `idempotency_token`.
     JobRunNow,
     JobGet,
@@ -76,6 +78,7 @@ impl RequestKind {
             Self::ResultLink => Allowance { reply_bytes: MAX_LINK_BYTES, ..row(Read, 4, 60, 110) },
             Self::StatementCancel => row(Repeatable, 4, 15, 60),
             Self::WarehouseGet => row(Read, 4, 15, 60),
+            Self::CatalogGet => row(Read, 4, 30, 60),
             Self::JobRunNow => row(Repeatable, 5, 30, 90),
             Self::JobGet | Self::JobRunGet | Self::JobRunOutput => row(Read, 5, 30, 90),
             Self::JobRunCancel => row(Repeatable, 4, 15, 60),

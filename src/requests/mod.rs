@@ -2,19 +2,24 @@
 
 mod answers;
 mod body;
+mod bulk;
 mod call;
 mod claim;
 mod disposition;
 mod follow;
 mod guard;
 mod job_runs;
+mod lists;
 mod operations;
 mod pages;
+mod reads;
 mod ready;
 mod refreshes;
 mod rows;
+mod statement_body;
 mod statements;
 mod status;
+mod stream;
 mod token;
 mod values;
 
@@ -25,7 +30,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::databricks::Budget;
 use crate::failure::{Code, Failure};
@@ -36,7 +41,7 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
-pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, Call, Mode};
+pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode, Part, Presence, Present};
 
 /// Waited for when a call does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);
@@ -58,6 +63,12 @@ struct Inner {
     sql: settings::Sql,
     /// What all streams of this process hold in memory together.
     budget: Budget,
+    /// Calls of the function `sql` at once.
+    sql_places: guard::Places,
+    /// A permit for each result that may be streamed at once.
+    streams: Arc<Semaphore>,
+    waiting: reads::Waiters,
+    links: disposition::Links,
     runs_settings: settings::Runs,
     seen: Mutex<Option<ready::Seen>>,
 }
@@ -79,8 +90,24 @@ impl Requests {
         runs_settings: settings::Runs,
     ) -> Self {
         let budget = Budget::new(sql.result_budget);
+        let sql_places = guard::Places::new(sql.concurrency);
+        let streams = Arc::new(Semaphore::new(sql.streams));
         let seen = Mutex::new(None);
-        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, sql, budget, runs_settings, seen }))
+        Self(Arc::new(Inner {
+            neighbours,
+            ledger,
+            secrets,
+            runs,
+            settings,
+            sql,
+            budget,
+            sql_places,
+            streams,
+            waiting: reads::Waiters::default(),
+            links: disposition::Links::default(),
+            runs_settings,
+            seen,
+        }))
     }
 }
 

@@ -11,6 +11,10 @@ pub struct Limits {
     /// their caller's 120 s began before we could see them.
     pub young_http_deadline: Duration,
     pub young: Duration,
+    /// From arrival until the last byte of a streamed answer: below the host's `functionTimeout` of ten minutes.
+    pub stream_deadline: Duration,
+    /// A streamed answer is cut when its caller takes nothing for this long: before the host's own 240 s.
+    pub stream_pause: Duration,
     /// From arrival until a message or timer invocation ends (`CAUSEWAY_MESSAGE_SECONDS`), far below the host's
     /// `functionTimeout`, whose passing kills the whole process.
     pub message_deadline: Duration,
@@ -22,6 +26,8 @@ pub struct Limits {
     pub body_pause: Duration,
     /// Largest body of an HTTP call, in bytes, after decompression.
     pub http_body: usize,
+    /// Largest body of a call that takes it as it comes, in bytes, after decompression: what fits the caller's time.
+    pub streamed_body: usize,
     /// Largest envelope, in bytes: Service Bus premium carries 100 MB, and base64 makes a third more of it.
     pub envelope: usize,
     /// How long invocations may go on after SIGTERM.
@@ -41,11 +47,14 @@ impl Default for Limits {
             http_deadline: Duration::from_secs(110),
             young_http_deadline: Duration::from_secs(85),
             young: Duration::from_mins(1),
+            stream_deadline: Duration::from_mins(9),
+            stream_pause: Duration::from_mins(1),
             message_deadline: Duration::from_mins(4),
             overrun: Duration::from_secs(2),
             head: Duration::from_secs(15),
             body_pause: Duration::from_secs(30),
             http_body: 32 << 20,
+            streamed_body: 256 << 20,
             envelope: 200 << 20,
             grace: Duration::from_secs(25),
         }

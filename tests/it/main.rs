@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod bulk;
 mod contract;
 mod declared;
 mod flex;
@@ -11,6 +12,7 @@ mod health;
 mod idempotency;
 mod jobs;
 mod killed;
+mod lists;
 mod messages;
 mod operations;
 mod parking;
@@ -24,5 +26,6 @@ mod secrecy;
 mod statements;
 mod status;
 mod steps;
+mod streams;
 mod ticks;
 mod waiting;

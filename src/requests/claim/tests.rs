@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
-use super::super::Mode;
+use super::super::{Mode, Presence};
 use super::*;
 use crate::databricks::Databricks;
 use crate::entra::TokenSource;
@@ -50,12 +50,13 @@ impl Secrets for Nobody {
 fn requests(claim_life: Duration) -> Requests {
     let (http, nowhere) = (Http::new().unwrap(), Url::parse("http://127.0.0.1:9/").unwrap());
     let tokens = std::sync::Arc::new(Nobody);
+    let ledger = Ledger::open(&settings::Ledger { place: LedgerPlace::Memory }, None).unwrap();
     let neighbours = Neighbours {
         databricks: Databricks::new(http.clone(), nowhere.clone(), tokens.clone()),
         power_bi: PowerBi::new(http.clone(), nowhere.clone(), tokens.clone()),
         warehouse_id: None,
+        ledger: ledger.clone(),
     };
-    let ledger = Ledger::open(&settings::Ledger { place: LedgerPlace::Memory }, None).unwrap();
     let runs_settings = settings::Runs {
         send_window: Duration::from_secs(1),
         send_margin: Duration::ZERO,
@@ -93,6 +94,9 @@ fn requests(claim_life: Duration) -> Requests {
 fn call() -> Call {
     Call {
         deadline: Deadline::after(Duration::from_secs(40)),
+        stream_deadline: Deadline::after(Duration::from_secs(40)),
+        stream_pause: Duration::from_secs(40),
+        presence: Presence::new().0,
         mode: Mode::Wait(None),
         idempotency_key: Some("k".into()),
         invocation_id: "i".into(),
