@@ -56,6 +56,9 @@ fn the_last_quarter_is_never_lent_for_reading_ahead() {
     assert_eq!((shares.len(), budget.free()), (7, 30 * 1024));
     let other = budget.portion();
     assert!(other.take(25 * KIB).now_or_never().is_some(), "a newcomer finds room");
+    drop(shares);
+    let _held = other.take(60 * KIB).now_or_never().expect("free");
+    assert!(portion.take_free(20 * KIB).is_none(), "it would take of the last 25 KiB");
 }
 
 #[test]
