@@ -10,6 +10,7 @@ mod guard;
 mod job_runs;
 mod operations;
 mod pages;
+mod pump;
 mod reads;
 mod ready;
 mod refreshes;
