@@ -22,6 +22,11 @@ pub enum Subject {
     /// Rows of this statement, which Databricks keeps for one hour.
     Rows(String),
     Warehouse(String),
+    Catalog(String),
+    /// With its catalog, a dot between.
+    Schema(String),
+    /// With its catalog and schema, dots between.
+    Table(String),
     Job(String),
     JobRun(String),
 }
@@ -88,7 +93,7 @@ impl Refused {
             429 => return Code::UpstreamThrottled,
             504 => return Code::UpstreamTimeout,
             500.. => return Code::UpstreamUnavailable,
-            _ if self.is_missing() => return self.subject.missing(),
+            _ if self.is_missing() => return self.missing(),
             401 | 403 => return Code::DatabricksAccessDenied,
             _ => {}
         }
@@ -96,6 +101,15 @@ impl Refused {
             return Code::StatementTooLarge;
         }
         Code::DatabricksRefused
+    }
+
+    /// What is not there: perhaps what the subject stands in.
+    fn missing(&self) -> Code {
+        match self.error_code.as_deref() {
+            Some("CATALOG_DOES_NOT_EXIST") => Code::CatalogNotFound,
+            Some("SCHEMA_DOES_NOT_EXIST") => Code::SchemaNotFound,
+            _ => self.subject.missing(),
+        }
     }
 
     /// Older paths say "does not exist" with a 400 (Databricks SDK, errors/overrides).
@@ -131,11 +145,19 @@ impl Refused {
             Code::UpstreamUnavailable | Code::UpstreamTimeout => {
                 format!("Databricks could not answer ({}); try again later.{said}", self.status)
             }
-            Code::DatabricksAccessDenied => format!("Databricks denies access to {}.{said}", self.subject),
+            Code::DatabricksAccessDenied => {
+                format!("Databricks denies access to {}.{said}{}", self.subject, self.subject.rights())
+            }
             Code::ResultExpired => {
                 format!("Databricks keeps rows for one hour; those of {} are gone. Run it again.", self.subject)
             }
-            Code::StatementNotFound | Code::WarehouseNotFound | Code::JobNotFound | Code::JobRunNotFound => {
+            Code::StatementNotFound
+            | Code::WarehouseNotFound
+            | Code::CatalogNotFound
+            | Code::SchemaNotFound
+            | Code::TableNotFound
+            | Code::JobNotFound
+            | Code::JobRunNotFound => {
                 format!("Databricks does not know {}.{said}", self.subject)
             }
             _ => format!("Databricks refused the call about {}.{said}", self.subject),
@@ -151,8 +173,25 @@ impl Subject {
             Self::Submission { .. } | Self::Warehouse(_) => Code::WarehouseNotFound,
             Self::Statement(_) => Code::StatementNotFound,
             Self::Rows(_) => Code::ResultExpired,
+            Self::Catalog(_) => Code::CatalogNotFound,
+            Self::Schema(_) => Code::SchemaNotFound,
+            Self::Table(_) => Code::TableNotFound,
             Self::Job(_) => Code::JobNotFound,
             Self::JobRun(_) => Code::JobRunNotFound,
+        }
+    }
+}
+
+impl Subject {
+    /// The rights in Unity Catalog that looking at it needs (Databricks SDK, catalog.py).
+    fn rights(&self) -> &'static str {
+        match self {
+            Self::Catalog(_) => " Our identity needs USE CATALOG on the catalog.",
+            Self::Schema(_) => " Our identity needs USE CATALOG on the catalog and USE SCHEMA on the schema.",
+            Self::Table(_) => {
+                " Our identity needs USE CATALOG on the catalog, USE SCHEMA on the schema and SELECT on the table."
+            }
+            _ => "",
         }
     }
 }
@@ -164,6 +203,9 @@ impl fmt::Display for Subject {
             Self::Submission { warehouse } => write!(f, "a statement on warehouse {warehouse}"),
             Self::Statement(id) | Self::Rows(id) => write!(f, "statement {id}"),
             Self::Warehouse(id) => write!(f, "warehouse {id}"),
+            Self::Catalog(name) => write!(f, "catalog {name}"),
+            Self::Schema(name) => write!(f, "schema {name}"),
+            Self::Table(name) => write!(f, "table {name}"),
             Self::Job(id) => write!(f, "job {id}"),
             Self::JobRun(id) => write!(f, "job run {id}"),
         }

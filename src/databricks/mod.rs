@@ -3,6 +3,8 @@
 
 mod budget;
 mod call;
+mod catalog;
+mod catalog_wire;
 mod chunks;
 mod error;
 mod jobs;
@@ -30,6 +32,7 @@ use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
 pub use budget::Budget;
+pub use catalog::{ForeignKey, Listed, Place, TableColumn, TableInfo, TableSummary, Warehouse};
 pub use chunks::{Chunk, Chunks};
 pub use error::{DatabricksError, Refused, Subject};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};

@@ -24,6 +24,8 @@ pub enum RequestKind {
     StatementChunk,
     StatementCancel,
     WarehouseGet,
+    /// Unity Catalog's lists and tables.
+    CatalogGet,
     /// `run-now`, always with an `idempotency_token`.
     JobRunNow,
     JobGet,
@@ -65,6 +67,7 @@ impl RequestKind {
             Self::StatementGet | Self::StatementChunk => row(Read, 6, 30, 110),
             Self::StatementCancel => row(Repeatable, 4, 15, 60),
             Self::WarehouseGet => row(Read, 4, 15, 60),
+            Self::CatalogGet => row(Read, 4, 30, 60),
             Self::JobRunNow => row(Repeatable, 5, 30, 90),
             Self::JobGet | Self::JobRunGet | Self::JobRunOutput => row(Read, 5, 30, 90),
             Self::JobRunCancel => row(Repeatable, 4, 15, 60),

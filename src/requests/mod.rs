@@ -8,6 +8,7 @@ mod disposition;
 mod follow;
 mod guard;
 mod job_runs;
+mod lists;
 mod operations;
 mod pages;
 mod pump;

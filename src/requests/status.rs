@@ -29,6 +29,7 @@ impl Requests {
                 }
             }
             Target::Rows { id, chunk, skip, q } => self.rows_page(call, &id, chunk, skip, q).await,
+            Target::List { list, from, top } => self.list(call, list, Some(&from), top).await,
             Target::JobRun { id } => {
                 let run = self.0.neighbours.databricks.job_run(&id, call.deadline).await?;
                 match run.outcome().map_err(Failure::settled)? {

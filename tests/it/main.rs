@@ -11,6 +11,7 @@ mod health;
 mod idempotency;
 mod jobs;
 mod killed;
+mod lists;
 mod messages;
 mod operations;
 mod parking;

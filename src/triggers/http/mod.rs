@@ -5,6 +5,7 @@ mod answer;
 mod call;
 mod streamed;
 
+pub(super) mod catalog;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod operations;
