@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(taken, (5 * 64 * 1024 + 5, Some(Ok(()))));
         assert_eq!(rows.load(Ordering::Relaxed), 5);
         let (cut, parts) = pump(5, Some(Code::ResultIncomplete));
-        let ((_, end), ()) = tokio::join!(all(parts), cut.run(None));
+        let ((_, end), ()) = tokio::join!(all(parts), cut.run(Some(Bytes::from_static(b"first"))));
         assert_eq!(end, Some(Err(Code::ResultIncomplete)));
     }
 
@@ -182,12 +182,12 @@ mod tests {
     async fn a_caller_who_takes_nothing_is_cut_and_one_who_takes_little_is_not() {
         let (stalled, parts) = pump(100, None);
         let began = tokio::time::Instant::now();
-        stalled.run(None).await;
+        stalled.run(Some(Bytes::from_static(b"first"))).await;
         assert_eq!(began.elapsed(), Duration::from_mins(1));
         assert_eq!(all(parts).await.1, None);
 
         let (slow, mut parts) = pump(10, None);
-        let running = tokio::spawn(slow.run(None));
+        let running = tokio::spawn(slow.run(Some(Bytes::from_static(b"first"))));
         loop {
             tokio::time::sleep(Duration::from_secs(50)).await;
             match parts.recv().await {
@@ -203,7 +203,7 @@ mod tests {
     async fn no_stream_outlasts_its_deadline() {
         let (slow, mut parts) = pump(1_000, None);
         let began = tokio::time::Instant::now();
-        let running = tokio::spawn(slow.run(None));
+        let running = tokio::spawn(slow.run(Some(Bytes::from_static(b"first"))));
         let mut last = None;
         while let Some(part) = parts.recv().await {
             last = Some(part);
@@ -219,7 +219,7 @@ mod tests {
         let (endless, parts) = pump(u64::MAX, None);
         let rows = Arc::clone(&endless.rows);
         drop(parts);
-        endless.run(None).await;
+        endless.run(Some(Bytes::from_static(b"first"))).await;
         assert_eq!(rows.load(Ordering::Relaxed), 0);
     }
 }

@@ -114,7 +114,11 @@ impl Pieces for Source {
                     break;
                 };
                 let data = mem::replace(&mut chunk.data, ChunkData::json_array(Bytes::new()));
-                self.current = Some(Current { rows: ChunkRows::new(data)?, left: chunk.row_count, _chunk: chunk });
+                self.current = Some(Current {
+                    rows: ChunkRows::new(data)?.at_row(chunk.row_offset),
+                    left: chunk.row_count,
+                    _chunk: chunk,
+                });
                 continue;
             };
             let room = Piece { bytes: PIECE - out.len(), rows: current.left };

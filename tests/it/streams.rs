@@ -1,6 +1,8 @@
 //! Whole results as streams: formats, shapes, gzip, what may fail before and after the first byte. Callers who go away or
 //! read slowly, and too many of them, are `stream_callers.rs`.
 
+use std::fmt::Write as _;
+
 use local_stack::core::{Action, Fault};
 use local_stack::databricks::CannedReply;
 use serde_json::{Value, json};
@@ -74,6 +76,27 @@ async fn a_whole_result_streams_as_ndjson_and_as_one_array() {
     let line = road.logged("how the stream ended", |line| line["outcome"] == "complete").await;
     assert_eq!((&line["rows"], &line["status"]), (&json!(ROWS), &json!(200)), "{line}");
     assert!(line["bytes"].as_u64() > Some(ROWS as u64 * 40), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn csv_and_arrow_carry_the_same_rows() {
+    let road = road().await;
+    let id = ran(&road).await;
+    let csv = stream(&road, &id, "?format=csv").await;
+    assert!(header(&csv, "content-type").is_some_and(|told| told.starts_with("text/csv")));
+    let csv = csv.text().await.expect("a whole body");
+    let mut expected = "id,text\n".to_owned();
+    for number in 0..ROWS {
+        let quoted = text(number, 40).replace('"', "\"\"");
+        writeln!(expected, "{number},\"{quoted}\"").expect("a string takes it");
+    }
+    assert!(csv == expected, "another text: {}", &csv[..200]);
+    let arrow = stream(&road, &id, "?format=arrow").await;
+    assert_eq!(header(&arrow, "content-type"), Some("application/vnd.apache.arrow.stream"));
+    let arrow = arrow.bytes().await.expect("a whole body");
+    let batches = arrow_ipc::reader::StreamReader::try_new(arrow.as_ref(), None).expect("an Arrow stream");
+    let rows: usize = batches.map(|batch| batch.expect("a batch").num_rows()).sum();
+    assert_eq!(rows, ROWS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
