@@ -118,7 +118,10 @@ impl Road {
         let method = method.parse().expect("a method");
         let raw = headers.iter().any(|(name, _)| *name == "accept-encoding");
         let client = if raw { &self.raw } else { &self.client };
-        let mut request = client.request(method, url).header("content-type", "application/json");
+        let mut request = client.request(method, url);
+        if !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
         if !whole {
             request = request.header("x-functions-key", &self.key);
         }
