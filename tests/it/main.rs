@@ -26,6 +26,7 @@ mod secrecy;
 mod statements;
 mod status;
 mod steps;
+mod stream_callers;
 mod streams;
 mod ticks;
 mod waiting;
