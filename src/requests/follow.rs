@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::statements::{OnTimeout, going, state_name};
+use serde::{Deserialize, Serialize};
+
+use super::reads::gone;
+use super::statements::{going, state_name};
 use super::token::Signer;
 use super::values::Values;
 use super::{Answer, Call, Mode, Requests, is_transient};
@@ -12,6 +15,17 @@ use crate::http::Deadline;
 
 /// How long a cancelled statement is watched for its end.
 const CANCEL_SHOWS: Duration = Duration::from_secs(4);
+
+/// What becomes of a statement that outlasts the wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum OnTimeout {
+    /// It goes on, and the answer is 202.
+    #[default]
+    Continue,
+    /// It is cancelled, and the answer is `statement-canceled`.
+    Cancel,
+}
 
 /// How a statement is followed.
 #[derive(Debug)]
@@ -42,7 +56,11 @@ impl Requests {
         let wait = super::wait_of(call)?;
         let databricks = &self.0.neighbours.databricks;
         let first = databricks.statement(id, call.deadline).await?;
-        let statement = databricks.wait_for(first, wait).await?;
+        let _waiting = self.0.waiting.join(id);
+        let statement = tokio::select! {
+            seen = databricks.wait_for(first, wait) => seen?,
+            () = call.presence.gone() => return Err(gone()),
+        };
         match statement.outcome().map_err(Failure::settled)? {
             Some(()) => self.result(call, &statement, values).await,
             None => {
@@ -117,7 +135,9 @@ impl Requests {
             Ok(Some(())) => match self.result(call, statement, follow.values).await {
                 Ok(answer) => Ok(Answer { replayed: follow.replayed(), ..answer }),
                 // The work is done and is not to be repeated; its rows can be had again.
-                Err(failure) if follow.claimed.is_some() && is_transient(&failure) => {
+                Err(failure)
+                    if failure.code == Code::TooManyCalls || (follow.claimed.is_some() && is_transient(&failure)) =>
+                {
                     tracing::warn!(statement_id = id, error = failure.chain(), "could not read the rows");
                     self.statement_goes_on(call, id, &state, follow).await
                 }

@@ -11,9 +11,11 @@ mod job_runs;
 mod lists;
 mod operations;
 mod pages;
+mod reads;
 mod ready;
 mod refreshes;
 mod rows;
+mod statement_body;
 mod statements;
 mod status;
 mod stream;
@@ -60,8 +62,12 @@ struct Inner {
     sql: settings::Sql,
     /// What all streams of this process hold in memory together.
     budget: Budget,
+    /// Calls of the function `sql` at once.
+    sql_places: guard::Places,
     /// A permit for each result that may be streamed at once.
     streams: Arc<Semaphore>,
+    waiting: reads::Waiters,
+    links: disposition::Links,
     runs_settings: settings::Runs,
     seen: Mutex<Option<ready::Seen>>,
 }
@@ -83,9 +89,24 @@ impl Requests {
         runs_settings: settings::Runs,
     ) -> Self {
         let budget = Budget::new(sql.result_budget);
+        let sql_places = guard::Places::new(sql.concurrency);
         let streams = Arc::new(Semaphore::new(sql.streams));
         let seen = Mutex::new(None);
-        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, sql, budget, streams, runs_settings, seen }))
+        Self(Arc::new(Inner {
+            neighbours,
+            ledger,
+            secrets,
+            runs,
+            settings,
+            sql,
+            budget,
+            sql_places,
+            streams,
+            waiting: reads::Waiters::default(),
+            links: disposition::Links::default(),
+            runs_settings,
+            seen,
+        }))
     }
 }
 

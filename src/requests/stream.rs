@@ -19,7 +19,7 @@ use crate::http::Deadline;
 use crate::rows::{ChunkData, ChunkRows, Output, Piece, RowWriter};
 
 /// How much is written before it is handed over.
-const PIECE: Piece = Piece { bytes: 64 * 1024, rows: u64::MAX };
+const PIECE: usize = 64 * 1024;
 /// A piece is longer only by its last row; rows may be long, and a slow caller takes them in parts.
 const LONGEST_PART: usize = 128 * 1024;
 /// Pieces that wait for the caller.
@@ -84,25 +84,33 @@ enum Stands {
 struct Source {
     chunks: Chunks,
     writer: RowWriter,
-    /// What is left of the chunk at hand; the chunk holds its share of the budget until then.
-    current: Option<(ChunkRows, Chunk)>,
+    current: Option<Current>,
     /// Rows that the manifest promises.
     total: Option<u64>,
     stands: Stands,
 }
 
+/// What is left of the chunk at hand.
+struct Current {
+    rows: ChunkRows,
+    /// Rows of it that belong to the result: a chunk of Arrow may hold more than it says.
+    left: u64,
+    /// Holds its share of the budget.
+    _chunk: Chunk,
+}
+
 impl Source {
     /// The next piece; `None` after the last.
     async fn piece(&mut self) -> Result<Option<Bytes>, Failure> {
-        let mut out = Vec::with_capacity(PIECE.bytes + PIECE.bytes / 4);
+        let mut out = Vec::with_capacity(PIECE + PIECE / 4);
         match self.stands {
             Stands::Before => self.writer.begin(&mut out)?,
             Stands::Within => {}
             Stands::Behind => return Ok(None),
         }
         self.stands = Stands::Within;
-        while out.len() < PIECE.bytes {
-            let Some((rows, _)) = &mut self.current else {
+        while out.len() < PIECE {
+            let Some(current) = &mut self.current else {
                 let Some(mut chunk) = self.chunks.next().await? else {
                     self.complete()?;
                     self.writer.end(&mut out)?;
@@ -110,12 +118,16 @@ impl Source {
                     break;
                 };
                 let data = mem::replace(&mut chunk.data, ChunkData::json_array(Bytes::new()));
-                self.current = Some((ChunkRows::new(data)?, chunk));
+                self.current = Some(Current { rows: ChunkRows::new(data)?, left: chunk.row_count, _chunk: chunk });
                 continue;
             };
-            let room = Piece { bytes: PIECE.bytes - out.len(), ..PIECE };
-            if self.writer.write(&mut out, rows, room)? == 0 {
+            let room = Piece { bytes: PIECE - out.len(), rows: current.left };
+            let written = self.writer.write(&mut out, &mut current.rows, room)?;
+            current.left = current.left.saturating_sub(written);
+            if current.left == 0 {
                 self.current = None;
+            } else if written == 0 {
+                return Err(cut_chunk(current.left));
             }
         }
         Ok(Some(out.into()))
@@ -198,6 +210,13 @@ impl Pump {
         self.rows.store(self.source.writer.rows(), Ordering::Relaxed);
         Ok(())
     }
+}
+
+pub(super) fn cut_chunk(missing: u64) -> Failure {
+    Failure::new(
+        Code::ResultIncomplete,
+        format!("Databricks did not deliver the whole result: {missing} rows of a chunk are missing."),
+    )
 }
 
 fn too_slow() -> Failure {
