@@ -66,6 +66,8 @@ pub(super) struct Generated {
     laid_out: Mutex<HashMap<Form, Arc<Rows>>>,
     /// By the first row.
     kept: Mutex<HashMap<Form, Bytes>>,
+    /// By first row and number of rows: (bytes before compression, bytes as stored).
+    sizes: Mutex<HashMap<(Form, u64), (u64, u64)>>,
 }
 
 /// Format, compression, and what tells apart results or chunks of the same.
@@ -98,6 +100,7 @@ impl AllGenerated {
             frame_per_message: options.frame_per_message,
             laid_out: Mutex::default(),
             kept: Mutex::default(),
+            sizes: Mutex::default(),
         };
         if made.columns.is_empty() {
             bail!("a generated result has columns");
@@ -149,13 +152,19 @@ impl Generated {
         rows
     }
 
-    /// (bytes before compression, bytes as stored) of so many rows.
+    /// (bytes before compression, bytes as stored) of so many rows, encoded once however often they are asked for.
     fn measured(&self, asked: Asked, row_offset: u64, rows: u64) -> (u64, u64) {
+        let key = ((asked.format.name(), asked.compressed, row_offset), rows);
+        if let Some(sizes) = lock(&self.sizes).get(&key) {
+            return *sizes;
+        }
         let (whole, stored) = self.encoded(asked.format, asked.compressed, row_offset, rows);
         if self.pre_encoded {
             lock(&self.kept).insert(self.place(asked.format, asked.compressed, row_offset, rows), stored.clone());
         }
-        (whole, stored.len() as u64)
+        let sizes = (whole, stored.len() as u64);
+        lock(&self.sizes).insert(key, sizes);
+        sizes
     }
 
     fn place(&self, format: Format, compressed: bool, row_offset: u64, rows: u64) -> Form {
