@@ -76,8 +76,10 @@ def run(lakehouse, session, request):
     try:
         if statement.kind == "query":
             session.execute(statement.sql, bound or None)
-            read = arrow.rows if request.get("format") == "ARROW_STREAM" else _rows
-            return read(session, zone, request, statement.void)
+            if request.get("format") != "ARROW_STREAM":
+                return _rows(session, zone, request, statement.void)
+            again = lambda text: session.execute(text.format(statement.sql), bound or None)
+            return arrow.rows(session, zone, request, statement.void, again)
         if statement.kind in ("show", "describe", "use", "explain"):
             return commands.run(lakehouse, session, statement, request)
         if statement.kind == "definition":

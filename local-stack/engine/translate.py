@@ -49,6 +49,10 @@ def translate(text, parameters):
     tree = tree.transform(lambda node: _node(node, parameters, names, kind))
     for node in list(tree.find_all(exp.Anonymous, exp.DateAdd, exp.TsOrDsAdd)):
         _as_cast(node)
+    for node in list(tree.find_all(exp.ParseJSON)):
+        # As a column it is a VARIANT; inside other expressions JSON will do.
+        if isinstance(node.parent, (exp.Alias, exp.Select)):
+            node.replace(exp.cast(node.copy(), "VARIANT"))
     if duckdb.__version__.startswith("1."):
         _guard_divisions(tree)
     # Last, since what it makes is text.

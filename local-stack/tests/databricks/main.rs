@@ -5,10 +5,12 @@
 mod auth;
 mod caller;
 mod catalog;
+mod generated;
 mod history;
 mod jobs;
 mod links;
 mod sdk;
+mod sessions;
 mod shapes;
 mod sql;
 mod statements;
