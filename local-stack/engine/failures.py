@@ -86,6 +86,8 @@ _KNOWN = [
      "A column, variable, or function parameter with name {0} cannot be resolved.", "42703"),
     (r"does not have a column (?:named|with name) (\S+)", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
      "A column, variable, or function parameter with name {0} cannot be resolved.", "42703"),
+    (r"Referenced update column (\S+) not found", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+     "A column, variable, or function parameter with name {0} cannot be resolved.", "42703"),
     (r"Referenced table (\S+) not found", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
      "A column of the relation {0} cannot be resolved.", "42703"),
     (r"Ambiguous reference to column name (\S+)", "AMBIGUOUS_REFERENCE", "Reference {0} is ambiguous.", "42704"),

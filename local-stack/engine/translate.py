@@ -43,6 +43,7 @@ def translate(text, parameters):
     _name_projections(tree)
     for number, node in enumerate(list(tree.find_all(exp.FromJson))):
         _decode_constant(node, parameters, f"from_json_{number}")
+    _name_range(tree)
     tree = _catalogs(tree)
     names = set()
     tree = tree.transform(lambda node: _node(node, parameters, names, kind))
@@ -58,7 +59,11 @@ def translate(text, parameters):
         _unqualify_set(tree)
     sql = tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE, comments=False)
     if isinstance(tree, exp.Merge):
-        sql += " RETURNING merge_action"
+        delete = _as_delete(tree)
+        if delete is not None:
+            sql = delete.sql("duckdb", comments=False) + " RETURNING 'DELETE'"
+        else:
+            sql += " RETURNING merge_action"
     statement = Statement(tree, sql, kind, names)
     statement.source = source
     return statement
@@ -166,12 +171,38 @@ def _name_projections(tree):
         return
     named = []
     for projection in select.expressions:
+        if isinstance(projection, exp.Dot) and not isinstance(projection.this, exp.Column):
+            # A field of a computed struct has the field's name.
+            named.append(exp.alias_(projection.copy(), projection.name, quoted=True))
+            continue
         plain = isinstance(projection, (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot, exp.Explode, exp.Inline))
         if plain or projection.is_star:
             named.append(projection)
             continue
         named.append(exp.alias_(projection.copy(), _title(projection), quoted=True))
     select.set("expressions", named)
+
+
+def _name_range(tree):
+    """Spark's range() has one column, `id` (SQL reference, range table-valued function)."""
+    for table in tree.find_all(exp.Table):
+        if isinstance(table.this, exp.Anonymous) and table.this.name.lower() == "range":
+            alias = table.args.get("alias")
+            if alias is None:
+                table.set("alias", exp.TableAlias(this=exp.to_identifier("range"), columns=[exp.to_identifier("id")]))
+            elif not alias.args.get("columns"):
+                alias.set("columns", [exp.to_identifier("id")])
+
+
+def _as_delete(tree):
+    """A MERGE of one unconditional DELETE may match a row more than once (Delta, MergeIntoCommandBase,
+    isOnlyOneUnconditionalDelete); DuckDB's may not, its DELETE … USING may. None for any other MERGE."""
+    whens = tree.args["whens"].expressions
+    only = len(whens) == 1 and whens[0].args["matched"] and not whens[0].args.get("condition")
+    if not only or whens[0].args["then"].name.upper() != "DELETE":
+        return None
+    return exp.Delete(this=tree.this.copy(), using=[tree.args["using"].copy()],
+                      where=exp.Where(this=tree.args["on"].copy()))
 
 
 def _title(node):

@@ -3,8 +3,10 @@
 #![allow(clippy::expect_used, reason = "a test's own steps may fail it")]
 
 mod auth;
+mod bulk;
 mod caller;
 mod catalog;
+mod conflicts;
 mod history;
 mod jobs;
 mod sdk;
