@@ -6,6 +6,7 @@ import threading
 import duckdb
 from sqlglot import exp
 
+import arrow
 import commands
 import commits
 import declared
@@ -77,7 +78,8 @@ def run(lakehouse, session, request):
     try:
         if statement.kind == "query":
             session.execute(statement.sql, bound or None)
-            return _rows(session, zone, request, statement.void)
+            read = arrow.rows if request.get("format") == "ARROW_STREAM" else _rows
+            return read(session, zone, request, statement.void)
         if statement.kind in ("show", "describe", "use", "explain"):
             return commands.run(lakehouse, session, statement, request)
         if statement.kind == "definition":
@@ -192,7 +194,7 @@ def _rows(session, zone, request, void):
     for position in void:
         columns[position].update(type_text="VOID", type_name="NULL")
     zone = values.zone_of(zone)
-    writers = [values.writer(kind, zone) for kind in kinds]
+    writers = [values.writer(kind, zone, request.get("binary")) for kind in kinds]
     chunk_rows = request.get("chunkRows") or 32768
     row_limit, byte_limit, most_bytes = (request.get(name) for name in ("rowLimit", "byteLimit", "maxBytes"))
     result = Result(columns)

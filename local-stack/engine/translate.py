@@ -37,13 +37,13 @@ def translate(text, parameters):
     if kind == "command":
         return Statement(tree, text, _command(tree, text), set())
     tree = _unsupported_parts(tree)
+    _name_ranges(tree)
     source = tree.copy() if kind == "definition" else None
     if isinstance(tree, exp.Create):
         declared.keys_are_not_null(tree)
     _name_projections(tree)
     for number, node in enumerate(list(tree.find_all(exp.FromJson))):
         _decode_constant(node, parameters, f"from_json_{number}")
-    _name_range(tree)
     tree = _catalogs(tree)
     names = set()
     tree = tree.transform(lambda node: _node(node, parameters, names, kind))
@@ -183,17 +183,6 @@ def _name_projections(tree):
     select.set("expressions", named)
 
 
-def _name_range(tree):
-    """Spark's range() has one column, `id` (SQL reference, range table-valued function)."""
-    for table in tree.find_all(exp.Table):
-        if isinstance(table.this, exp.Anonymous) and table.this.name.lower() == "range":
-            alias = table.args.get("alias")
-            if alias is None:
-                table.set("alias", exp.TableAlias(this=exp.to_identifier("range"), columns=[exp.to_identifier("id")]))
-            elif not alias.args.get("columns"):
-                alias.set("columns", [exp.to_identifier("id")])
-
-
 def _as_delete(tree):
     """A MERGE of one unconditional DELETE may match a row more than once (Delta, MergeIntoCommandBase,
     isOnlyOneUnconditionalDelete); DuckDB's may not, its DELETE … USING may. None for any other MERGE."""
@@ -203,6 +192,16 @@ def _as_delete(tree):
         return None
     return exp.Delete(this=tree.this.copy(), using=[tree.args["using"].copy()],
                       where=exp.Where(this=tree.args["on"].copy()))
+
+
+def _name_ranges(tree):
+    """The one column of range() is `id` on Databricks."""
+    for table in tree.find_all(exp.Table):
+        if isinstance(table.this, exp.Anonymous) and table.this.name.lower() == "range":
+            alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier("range"))
+            if not alias.args.get("columns"):
+                alias.set("columns", [exp.to_identifier("id")])
+            table.set("alias", alias)
 
 
 def _title(node):

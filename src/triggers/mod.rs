@@ -38,6 +38,7 @@ pub static FUNCTIONS: &[Function<Work>] = &[
         &[
             start("/api/sql/statements", |hit| Box::pin(sql::submit_statement(hit))),
             get("/api/sql/statements/{id}", |hit| Box::pin(sql::get_statement(hit))),
+            get("/api/sql/statements/{id}/rows", |hit| Box::pin(sql::get_rows(hit))),
             act("/api/sql/statements/{id}/cancel", |hit| Box::pin(sql::cancel_statement(hit))),
             get("/api/sql/warehouses", |hit| Box::pin(catalog::list_warehouses(hit))),
             get("/api/sql/catalogs", |hit| Box::pin(catalog::list_catalogs(hit))),

@@ -25,5 +25,6 @@ mod secrecy;
 mod statements;
 mod status;
 mod steps;
+mod streams;
 mod ticks;
 mod waiting;

@@ -9,6 +9,7 @@ mod catalog;
 mod conflicts;
 mod history;
 mod jobs;
+mod links;
 mod sdk;
 mod shapes;
 mod sql;

@@ -3,6 +3,7 @@
 
 mod answer;
 mod call;
+mod streamed;
 
 pub(super) mod catalog;
 pub(super) mod health;
@@ -20,11 +21,11 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::Hit;
 use super::function::Handle;
-use super::layers::{Invocation, invoke, log_end};
+use super::layers::{Invocation, invoke};
 use super::route::{Found, find};
 use super::shell::{Shell, read_body};
 use crate::failure::Failure;
-use crate::requests::Answer;
+use crate::requests::{Answer, Presence};
 
 /// Answers one call below `/api`.
 pub(super) async fn answer<W: Send + Sync + 'static>(
@@ -44,11 +45,7 @@ pub(super) async fn answer<W: Send + Sync + 'static>(
     invocation.route = found.route.path;
     invocation.may_have_effect = found.route.verb.may_have_effect();
     match reply(shell, request, payload, &invocation, found).await {
-        Ok(done) => {
-            let response = answer::done(&invocation, done);
-            log_end(&invocation, response.status().as_u16(), None);
-            response
-        }
+        Ok(done) => answer::done(&invocation, done),
         Err(failure) => answer::failed(&invocation, request, &failure, None),
     }
 }
@@ -64,7 +61,9 @@ async fn reply<W: Send + Sync + 'static>(
         Handle::Alone(handle) => return Ok(handle()),
         Handle::Work(handle) => handle,
     };
-    let call = call::decode(request, found.route.verb, invocation)?;
+    // Dropped with this future when the connection ends before the answer.
+    let (presence, _present) = Presence::new();
+    let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence)?;
     let body = read_body(request, payload, shell.limits.http_body, &shell.limits, invocation.deadline).await?;
     // An empty body goes through: the proxy may send a call again without it, and only the claim knows what it was.
     let shell_kept = Arc::clone(shell);
