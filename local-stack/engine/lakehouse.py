@@ -86,7 +86,14 @@ def run(lakehouse, session, request):
             return _definition(lakehouse, session, statement, request)
         return _change(lakehouse, session, statement, bound, request)
     except duckdb.Error as error:
-        raise failures.from_duckdb(error) from None
+        raise failures.from_duckdb(error, request["statement"], _catalogs(session)) from None
+
+
+def _catalogs(session):
+    try:
+        return commands.catalogs(session)
+    except duckdb.Error:
+        return None
 
 
 def _check_rights(tree, request):

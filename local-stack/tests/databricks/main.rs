@@ -7,6 +7,7 @@ mod bulk;
 mod caller;
 mod catalog;
 mod conflicts;
+mod failures;
 mod history;
 mod jobs;
 mod links;
