@@ -90,7 +90,7 @@ _KNOWN = [
      "The schema {0} cannot be found. " + _VERIFY_SCHEMA, "42704"),
     (r"No catalog \+ schema named (\S+) found", "SCHEMA_NOT_FOUND",
      "The schema {0} cannot be found. " + _VERIFY_SCHEMA, "42704"),
-    (r"Catalog (.+?) does not exist", "NO_SUCH_CATALOG_EXCEPTION", "Catalog '{0}' was not found.", "42704"),
+    (r"Catalog (\S+) does not exist", "NO_SUCH_CATALOG_EXCEPTION", "Catalog '{0}' was not found.", "42704"),
     (r"Table with name (.+?) already exists", "TABLE_OR_VIEW_ALREADY_EXISTS",
      "Cannot create table or view {0} because it already exists.", "42P07"),
     (r"Schema with name (.+?) already exists", "SCHEMA_ALREADY_EXISTS",
