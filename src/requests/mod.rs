@@ -2,6 +2,7 @@
 
 mod answers;
 mod body;
+mod bulk;
 mod call;
 mod claim;
 mod disposition;
@@ -15,6 +16,7 @@ mod reads;
 mod ready;
 mod refreshes;
 mod rows;
+mod statement_body;
 mod statements;
 mod status;
 mod stream;
@@ -39,7 +41,7 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
-pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, Call, Mode, Part, Presence, Present};
+pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode, Part, Presence, Present};
 
 /// Waited for when a call does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);
@@ -61,6 +63,8 @@ struct Inner {
     sql: settings::Sql,
     /// What all streams of this process hold in memory together.
     budget: Budget,
+    /// Calls of the function `sql` at once.
+    sql_places: guard::Places,
     /// A permit for each result that may be streamed at once.
     streams: Arc<Semaphore>,
     waiting: reads::Waiters,
@@ -86,6 +90,7 @@ impl Requests {
         runs_settings: settings::Runs,
     ) -> Self {
         let budget = Budget::new(sql.result_budget);
+        let sql_places = guard::Places::new(sql.concurrency);
         let streams = Arc::new(Semaphore::new(sql.streams));
         let seen = Mutex::new(None);
         Self(Arc::new(Inner {
@@ -96,6 +101,7 @@ impl Requests {
             settings,
             sql,
             budget,
+            sql_places,
             streams,
             waiting: reads::Waiters::default(),
             links: disposition::Links::default(),
