@@ -3,8 +3,11 @@
 #![allow(clippy::expect_used, reason = "a test's own steps may fail it")]
 
 mod auth;
+mod bulk;
 mod caller;
 mod catalog;
+mod conflicts;
+mod failures;
 mod generated;
 mod history;
 mod jobs;
