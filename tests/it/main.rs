@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod conflicts;
 mod contract;
 mod declared;
 mod flex;
@@ -17,6 +18,7 @@ mod parking;
 mod power_bi;
 mod power_bi_steps;
 mod problem;
+mod recovered;
 mod refusals;
 mod road;
 mod runs;
