@@ -6,7 +6,10 @@ mod call;
 mod catalog;
 mod catalog_wire;
 mod chunks;
+mod conflict;
 mod error;
+mod hints;
+mod history;
 mod jobs;
 mod jobs_wire;
 mod lexer;
@@ -25,6 +28,7 @@ mod wire;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::entra::{Authorized, TokenSource};
@@ -34,7 +38,9 @@ use crate::http::{Deadline, Http, Outbound, RequestKind};
 pub use budget::Budget;
 pub use catalog::{ForeignKey, Listed, Place, TableColumn, TableInfo, TableSummary, Warehouse};
 pub use chunks::{Chunk, Chunks};
+pub use conflict::{MOST_TRIES, pause_before};
 pub use error::{DatabricksError, Refused, Subject};
+pub use history::{KEY_TAG, with_key};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
 pub use lexer::Unreadable;
 pub use small_read::is_surely_small_read;
@@ -49,6 +55,8 @@ pub use tokens::{OAuthM2m, PersonalAccessToken};
 pub struct Databricks {
     host: Url,
     way: Authorized,
+    /// The id of who we are there, once it has been asked for.
+    me: Arc<OnceCell<Option<String>>>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +66,7 @@ struct WarehouseBody {
 
 impl Databricks {
     pub fn new(http: Http, host: Url, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { host, way: Authorized::new(http, tokens) }
+        Self { host, way: Authorized::new(http, tokens), me: Arc::default() }
     }
 
     /// Whether the workspace answers and takes our token, and the state of `warehouse` when given. Starts nothing.

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bulk;
+mod conflicts;
 mod contract;
 mod declared;
 mod flex;
@@ -20,6 +21,7 @@ mod parking;
 mod power_bi;
 mod power_bi_steps;
 mod problem;
+mod recovered;
 mod refusals;
 mod road;
 mod runs;
