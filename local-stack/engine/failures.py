@@ -45,6 +45,16 @@ def unsupported(what):
     )
 
 
+def denied(place):
+    """A right that is missing (databricks-apps-cookbook issue 18; SQLSTATE as in DataDog/documentation 36005)."""
+    right, kind = (("USE CATALOG", "Catalog"), ("USE SCHEMA", "Schema"), ("SELECT", "Table"))[len(place) - 1]
+    return StatementFailed(
+        "INSUFFICIENT_PERMISSIONS",
+        f"Insufficient privileges:\nUser does not have {right} on {kind} '{'.'.join(place)}'.",
+        "42501",
+    )
+
+
 def syntax(text, near, line=1, position=0):
     lines = text.splitlines() or [""]
     shown = "\n".join([*lines[:line], " " * position + "^^^", *lines[line:]])

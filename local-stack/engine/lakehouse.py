@@ -6,7 +6,9 @@ import threading
 import duckdb
 from sqlglot import exp
 
+import arrow
 import commands
+import declared
 import failures
 import sample
 import translate
@@ -19,12 +21,14 @@ class Lakehouse:
     def __init__(self, seeded=True):
         self.root = duckdb.connect(":memory:", config={"threads": 2})
         self.lock = threading.Lock()
+        self.declared = declared.Declared()
         self.root.execute("SET autoinstall_known_extensions = false")
         self.root.execute("SET python_enable_replacements = false")
         self.root.execute("SET TimeZone = 'UTC'")
         self.catalog("main")
         if seeded:
             sample.fill(self.root)
+            sample.declare(self.declared)
 
     def catalog(self, name):
         self.root.execute(f"ATTACH ':memory:' AS cat_{name}")
@@ -66,39 +70,74 @@ def run(lakehouse, session, request):
     """Runs one statement. `request` has statement, parameters and the limits of the API."""
     parameters = {p["name"]: (p.get("value"), p.get("type")) for p in request.get("parameters") or []}
     statement = translate.translate(request["statement"], parameters)
+    _check_rights(statement.tree, request)
     zone = request.get("timeZone") or "UTC"
     bound = {name: parameters[name][0] for name in statement.names}
     try:
         if statement.kind == "query":
             session.execute(statement.sql, bound or None)
-            return _rows(session, zone, request, statement.void)
+            read = arrow.rows if request.get("format") == "ARROW_STREAM" else _rows
+            return read(session, zone, request, statement.void)
         if statement.kind in ("show", "describe", "use", "explain"):
             return commands.run(lakehouse, session, statement, request)
         if statement.kind == "definition":
-            return _definition(session, statement)
+            return _definition(lakehouse, session, statement, request)
         return _change(session, statement, bound)
     except duckdb.Error as error:
         raise failures.from_duckdb(error) from None
 
 
-def _definition(session, statement):
+def _check_rights(tree, request):
+    """USE CATALOG, USE SCHEMA and SELECT on every table that is named, where one was revoked."""
+    denied = set(request.get("denied") or [])
+    if not denied:
+        return
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if not table.name or (not table.db and table.name in own):
+            continue
+        place = [table.catalog.removeprefix("cat_") or request.get("catalog") or "main",
+                 table.db or request.get("schema") or "default", table.name]
+        for length in (1, 2, 3):
+            if ".".join(place[:length]).lower() in denied:
+                raise failures.denied(place[:length])
+
+
+def _definition(lakehouse, session, statement, request):
+    catalog, schema = request.get("catalog") or "main", request.get("schema") or "default"
+    existed = statement.creates is not None and _exists(session, statement.creates, catalog, schema)
+    if not declared.only_declares(statement.tree):
+        _define(session, statement)
+    elif not _exists(session, statement.tree.find(exp.Table) or statement.tree.this, catalog, schema):
+        session.execute("SELECT 1 FROM " + statement.tree.find(exp.Table).sql("duckdb"))
+    lakehouse.declared.note(statement.source, catalog, schema, existed)
+    return Result()
+
+
+def _exists(session, table, catalog, schema):
+    if not isinstance(table, exp.Table):
+        return True
+    place = (table.catalog.removeprefix("cat_") or catalog, table.db or schema, table.name)
+    return commands.types(session, *place) is not None
+
+
+def _define(session, statement):
     tree = statement.tree
     listed = tree.args.get("actions") if isinstance(tree, exp.Alter) else None
-    if listed and isinstance(listed[0], exp.Schema):
-        # ADD COLUMNS (a INT, b INT): DuckDB adds one at a time.
-        session.execute("BEGIN")
-        try:
-            for column in listed[0].expressions:
-                one = tree.copy()
-                one.set("actions", [column.copy()])
-                session.execute(one.sql("duckdb", comments=False))
-            session.execute("COMMIT")
-        except BaseException:
-            session.execute("ROLLBACK")
-            raise
-        return Result()
-    session.execute(statement.sql)
-    return Result()
+    if not (listed and isinstance(listed[0], exp.Schema)):
+        session.execute(statement.sql)
+        return
+    # ADD COLUMNS (a INT, b INT): DuckDB adds one at a time.
+    session.execute("BEGIN")
+    try:
+        for column in listed[0].expressions:
+            one = tree.copy()
+            one.set("actions", [column.copy()])
+            session.execute(one.sql("duckdb", comments=False))
+        session.execute("COMMIT")
+    except BaseException:
+        session.execute("ROLLBACK")
+        raise
 
 
 def _change(session, statement, bound):
@@ -142,7 +181,7 @@ def _rows(session, zone, request, void):
     for position in void:
         columns[position].update(type_text="VOID", type_name="NULL")
     zone = values.zone_of(zone)
-    writers = [values.writer(kind, zone) for kind in kinds]
+    writers = [values.writer(kind, zone, request.get("binary")) for kind in kinds]
     chunk_rows = request.get("chunkRows") or 32768
     row_limit, byte_limit, most_bytes = (request.get(name) for name in ("rowLimit", "byteLimit", "maxBytes"))
     result = Result(columns)

@@ -77,8 +77,8 @@ def _precision(kind):
     return found["precision"], found["scale"]
 
 
-def writer(kind, zone):
-    """A function from a Python value of this type to the cell's text."""
+def writer(kind, zone, binary="base64"):
+    """A function from a Python value of this type to the cell's text; `binary` is base64 or hex."""
     identity, text = kind.id, str(kind).lower()
     if identity in ("varchar", "enum", "json"):
         return str
@@ -91,7 +91,7 @@ def writer(kind, zone):
     if identity == "float":
         return lambda value: java_double(_short(value))
     if identity == "blob":
-        return lambda value: base64.b64encode(value).decode()
+        return (lambda value: value.hex()) if binary == "hex" else (lambda value: base64.b64encode(value).decode())
     if text == "timestamp with time zone":
         return lambda value: instant(value, zone)
     if text.startswith("timestamp"):
@@ -100,6 +100,8 @@ def writer(kind, zone):
         return lambda value: json.dumps(_plain(value, zone), ensure_ascii=False, separators=(",", ":"))
     if identity == "interval":
         return _interval
+    if identity == "variant":
+        return lambda value: json.dumps(_plain(value, zone), ensure_ascii=False, separators=(",", ":"))
     return str
 
 
@@ -142,12 +144,19 @@ def _clock(value):
 
 
 def _interval(value):
-    seconds = value.days * 86400 + value.seconds
-    sign = "-" if seconds < 0 else ""
-    days, rest = divmod(abs(seconds), 86400)
+    return interval(0, value.days, value.seconds * 1_000_000_000 + value.microseconds * 1000)
+
+
+def interval(months, days, nanoseconds):
+    """An interval as the drivers print it: `D HH:MM:SS.NNNNNNNNN` (databricks-jdbc, IntervalConverter). A month has 30
+    days here, as DuckDB's own comparison has it: it keeps months and days in one type, where Databricks has two."""
+    whole = (months * 30 + days) * 86_400_000_000_000 + nanoseconds
+    sign = "-" if whole < 0 else ""
+    seconds, fraction = divmod(abs(whole), 1_000_000_000)
+    days, rest = divmod(seconds, 86400)
     hours, rest = divmod(rest, 3600)
     minutes, seconds = divmod(rest, 60)
-    return f"{sign}{days} {hours:02}:{minutes:02}:{seconds:02}.{value.microseconds:06}000"
+    return f"{sign}{days} {hours:02}:{minutes:02}:{seconds:02}.{fraction:09}"
 
 
 def _plain(value, zone):

@@ -5,8 +5,10 @@ is the end of the worker. Knows the protocol between the two and nothing of HTTP
 
   open      {lakehouse}                        a lakehouse of its own, with the sample data
   close     {lakehouse}
-  execute   {lakehouse, statement, parameters, catalog, schema, timeZone, rowLimit, byteLimit, chunkRows}
+  execute   {lakehouse, statement, parameters, catalog, schema, timeZone, rowLimit, maxBytes, byteLimit, chunkRows}
             -> {columns: [...] | null, chunks: [{rows, data}], rowCount, truncated}
+            with {format: "ARROW_STREAM", batchRows, compression, frames: "message" | "chunk", folder}
+            -> {columns, chunks: [{rows, bytes, file}], …}: a file in that folder for each chunk
   script    {lakehouse, source, parameters}    a job's Python task -> {result, logs} or an error with its trace
   metadata  {lakehouse, catalog?, schema?, table?}
   cancel    {target}                           interrupts the request with that id
@@ -20,9 +22,12 @@ import threading
 import time
 import traceback
 
+import arrow
 import commands
 import failures
+import positions
 import scripts
+import unity
 from lakehouse import Lakehouse, run
 
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -77,6 +82,7 @@ class Job:
 
 
 def execute(job, request):
+    request = positions.named(request)
     lakehouse = lakehouse_of(request["lakehouse"])
     session = lakehouse.session(request.get("catalog"), request.get("schema"), request.get("timeZone") or "UTC")
     try:
@@ -84,8 +90,13 @@ def execute(job, request):
     finally:
         job.release()
         session.close()
-    # Chunks are JSON text already: they go into the line as they are.
-    chunks = ",".join(f'{{"rows":{rows},"data":{data}}}' for rows, data in result.chunks)
+    if request.get("format") == "ARROW_STREAM":
+        if not isinstance(result, arrow.Written):
+            result = arrow.of_cells(result.columns, [json.loads(data) for _, data in result.chunks], request)
+        chunks = ",".join(json.dumps({"rows": rows, "bytes": size, "file": file}) for rows, size, file in result.chunks)
+    else:
+        # Chunks are JSON text already: they go into the line as they are.
+        chunks = ",".join(f'{{"rows":{rows},"data":{data}}}' for rows, data in result.chunks)
     head = json.dumps({"columns": result.columns, "rowCount": result.rows, "truncated": result.truncated},
                       ensure_ascii=False)
     _send(f'{{"id":{job.identity},"ok":{head[:-1]},"chunks":[{chunks}]}}}}')
@@ -96,9 +107,7 @@ def metadata(job, request):
     session = lakehouse.session(None, None, "UTC")
     catalog, schema, table = (request.get(name) for name in ("catalog", "schema", "table"))
     if table:
-        found = commands.columns(session, catalog, schema, table)
-        kinds = dict(commands.tables(session, catalog, schema))
-        reply(job.identity, ok={"columns": found, "kind": kinds.get(table)})
+        reply(job.identity, ok={"table": unity.table(lakehouse, session, catalog, schema, table)})
     elif schema:
         reply(job.identity, ok={"tables": commands.tables(session, catalog, schema)})
     elif catalog:

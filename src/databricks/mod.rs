@@ -14,6 +14,7 @@ mod outputs;
 mod pause;
 mod refusal;
 mod results;
+mod small_read;
 mod statement_kind;
 mod statements;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use catalog::{ForeignKey, Listed, Place, TableColumn, TableInfo, TableSummar
 pub use chunks::{Chunk, Chunks};
 pub use error::{DatabricksError, Refused, Subject};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
+pub use small_read::is_surely_small_read;
 pub use statement_kind::is_surely_a_read;
 pub use statements::{
     ColumnInfo, Disposition, Parameter, ResultChunk, Row, Statement, StatementFailure, StatementState, SubmitStatement,

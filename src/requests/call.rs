@@ -1,9 +1,11 @@
 //! What a call brings and what it gets, free of any web framework.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use url::Url;
 
 use crate::failure::{Code, Failure};
@@ -23,6 +25,11 @@ pub enum Mode {
 pub struct Call {
     /// By when something must be answered.
     pub deadline: Deadline,
+    /// By when an answer that is streamed must have ended.
+    pub stream_deadline: Deadline,
+    /// A streamed answer is cut when its caller takes nothing for this long.
+    pub stream_pause: Duration,
+    pub presence: Presence,
     pub mode: Mode,
     /// `Idempotency-Key`, when sent.
     pub idempotency_key: Option<String>,
@@ -54,6 +61,27 @@ impl BodyStream {
     }
 }
 
+/// Whether the caller is still there; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Presence(watch::Receiver<()>);
+
+/// Keeps a caller present until it is dropped.
+#[derive(Debug)]
+pub struct Present(#[allow(dead_code, reason = "that it lives is what it says")] watch::Sender<()>);
+
+impl Presence {
+    pub fn new() -> (Self, Present) {
+        let (present, presence) = watch::channel(());
+        (Self(presence), Present(present))
+    }
+
+    /// Waits until nobody is there to be answered.
+    pub async fn gone(&self) {
+        let mut presence = self.0.clone();
+        while presence.changed().await.is_ok() {}
+    }
+}
+
 /// Which success it is; the trigger knows the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
@@ -70,7 +98,7 @@ pub enum AnswerKind {
 pub enum AnswerBody {
     /// Whole.
     Json(Vec<u8>),
-    /// As it comes. A stream that ends with a failure, or with no [`Ok`] end, was cut and must not look complete.
+    /// As it comes.
     Stream(AnswerStream),
 }
 
@@ -80,8 +108,18 @@ pub struct AnswerStream {
     pub content_type: &'static str,
     /// Headers of its own, such as `x-causeway-row-count`.
     pub headers: Vec<(&'static str, String)>,
-    /// The pieces; closed after the last. Dropping it stops the work behind it.
-    pub pieces: mpsc::Receiver<Result<Bytes, Failure>>,
+    /// Ends with [`Part::End`], or was cut and must not look complete. Dropping it stops the work behind it.
+    pub parts: mpsc::Receiver<Result<Part, Failure>>,
+    /// Rows handed over so far, for the log.
+    pub rows: Arc<AtomicU64>,
+}
+
+/// What a stream consists of.
+#[derive(Debug)]
+pub enum Part {
+    Piece(Bytes),
+    /// Everything has come.
+    End,
 }
 
 /// What the caller gets.
@@ -95,6 +133,8 @@ pub struct Answer {
     pub run_id: Option<String>,
     /// Header `x-causeway-replayed: true`.
     pub replayed: bool,
+    /// Header `x-causeway-fallback: inline`: the links to the result could not be used, and it came another way.
+    pub fell_back: bool,
 }
 
 impl Call {
@@ -106,13 +146,18 @@ impl Call {
 
 impl Answer {
     pub fn done(body: Vec<u8>) -> Self {
+        Self::of(AnswerBody::Json(body))
+    }
+
+    pub fn of(body: AnswerBody) -> Self {
         Self {
             kind: AnswerKind::Done,
-            body: AnswerBody::Json(body),
+            body,
             location: None,
             retry_after_seconds: None,
             run_id: None,
             replayed: false,
+            fell_back: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::reads::gone;
 use super::statements::{OnTimeout, going, state_name};
 use super::token::Signer;
 use super::values::Values;
@@ -35,6 +36,27 @@ impl Follow {
 }
 
 impl Requests {
+    /// `GET /api/sql/statements/{id}/rows`: the whole result as a stream, or with `pageSize` a page of it. Of a
+    /// statement that outlasts the wait 202, whose `Location` answers the same.
+    pub async fn rows(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
+        let values = Values::of_rows(call)?;
+        let wait = super::wait_of(call)?;
+        let databricks = &self.0.neighbours.databricks;
+        let first = databricks.statement(id, call.deadline).await?;
+        let _waiting = self.0.waiting.join(id);
+        let statement = tokio::select! {
+            seen = databricks.wait_for(first, wait) => seen?,
+            () = call.presence.gone() => return Err(gone()),
+        };
+        match statement.outcome().map_err(Failure::settled)? {
+            Some(()) => self.result(call, &statement, values).await,
+            None => {
+                let signer = self.signer(call.deadline).await?;
+                self.going(call, &signer, going(id, &state_name(&statement), values, false), false)
+            }
+        }
+    }
+
     /// Looks for a statement whose id is on record. Not being able to look is no failure of the work: 202.
     pub(super) async fn follow_statement(&self, call: &Call, id: &str, follow: Follow) -> Result<Answer, Failure> {
         if call.mode == Mode::Start {
@@ -100,7 +122,9 @@ impl Requests {
             Ok(Some(())) => match self.result(call, statement, follow.values).await {
                 Ok(answer) => Ok(Answer { replayed: follow.replayed(), ..answer }),
                 // The work is done and is not to be repeated; its rows can be had again.
-                Err(failure) if follow.claimed.is_some() && is_transient(&failure) => {
+                Err(failure)
+                    if failure.code == Code::TooManyCalls || (follow.claimed.is_some() && is_transient(&failure)) =>
+                {
                     tracing::warn!(statement_id = id, error = failure.chain(), "could not read the rows");
                     self.statement_goes_on(call, id, &state, follow).await
                 }

@@ -9,13 +9,16 @@ mod disposition;
 mod follow;
 mod guard;
 mod job_runs;
+mod lists;
 mod operations;
 mod pages;
+mod reads;
 mod ready;
 mod refreshes;
 mod rows;
 mod statements;
 mod status;
+mod stream;
 mod token;
 mod values;
 
@@ -26,7 +29,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::databricks::Budget;
 use crate::failure::{Code, Failure};
@@ -37,7 +40,7 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
-pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode};
+pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode, Part, Presence, Present};
 
 /// Waited for when a call does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);
@@ -59,6 +62,10 @@ struct Inner {
     sql: settings::Sql,
     /// What all streams of this process hold in memory together.
     budget: Budget,
+    /// A permit for each result that may be streamed at once.
+    streams: Arc<Semaphore>,
+    waiting: reads::Waiters,
+    links: disposition::Links,
     runs_settings: settings::Runs,
     seen: Mutex<Option<ready::Seen>>,
 }
@@ -80,8 +87,22 @@ impl Requests {
         runs_settings: settings::Runs,
     ) -> Self {
         let budget = Budget::new(sql.result_budget);
+        let streams = Arc::new(Semaphore::new(sql.streams));
         let seen = Mutex::new(None);
-        Self(Arc::new(Inner { neighbours, ledger, secrets, runs, settings, sql, budget, runs_settings, seen }))
+        Self(Arc::new(Inner {
+            neighbours,
+            ledger,
+            secrets,
+            runs,
+            settings,
+            sql,
+            budget,
+            streams,
+            waiting: reads::Waiters::default(),
+            links: disposition::Links::default(),
+            runs_settings,
+            seen,
+        }))
     }
 }
 

@@ -3,28 +3,33 @@
 use serde_json::{Value, json};
 
 use super::statements::state_name;
+use super::stream::cut_chunk;
 use super::token::Target;
 use super::values::Values;
 use super::{Answer, Call, Requests};
-use crate::databricks::{ResultChunk, Statement};
+use crate::databricks::Statement;
 use crate::failure::{Code, Failure};
-use crate::rows::{Column, Shape, write_rows};
+use crate::rows::{ChunkRows, Column, Format, Output, Piece, RowWriter};
 
-const MAX_ROWS: usize = 10_000;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Rows written as JSON, and where to go on.
+/// Where a page begins: a chunk, and rows of it that have been returned.
+type Place = (u64, usize);
+
+/// Rows written as a JSON array, and where to go on.
 struct Page {
     rows: Vec<u8>,
-    returned: usize,
-    /// Chunk, and rows of it that have been returned.
-    next: Option<(u64, usize)>,
+    returned: u64,
+    next: Option<Place>,
 }
 
 impl Requests {
-    /// The first page of a statement that has succeeded.
+    /// What a statement that has succeeded answers: its first page, or the whole as a stream.
     pub(super) async fn result(&self, call: &Call, statement: &Statement, values: Values) -> Result<Answer, Failure> {
-        self.page(call, statement, 0, 0, values).await
+        match values.streamed() {
+            Some(output) => self.stream(call, statement, output).await,
+            None => self.page(call, statement, (0, 0), values).await,
+        }
     }
 
     /// The page of a `nextLink`.
@@ -40,19 +45,12 @@ impl Requests {
         if statement.outcome()?.is_none() {
             return Err(Failure::new(Code::ResultExpired, "The statement's result is not there any more."));
         }
-        self.page(call, &statement, chunk, skip, values).await
+        self.page(call, &statement, (chunk, skip), values).await
     }
 
-    async fn page(
-        &self,
-        call: &Call,
-        statement: &Statement,
-        chunk: u64,
-        skip: usize,
-        values: Values,
-    ) -> Result<Answer, Failure> {
+    async fn page(&self, call: &Call, statement: &Statement, from: Place, values: Values) -> Result<Answer, Failure> {
         let columns = statement.typed_columns(values.options());
-        let page = self.collect(call, statement, &columns, chunk, skip, values).await?;
+        let page = self.collect(call, statement, &columns, from, values).await?;
         let id = &statement.statement_id;
         let next_link = match page.next {
             Some((chunk, skip)) => {
@@ -66,7 +64,7 @@ impl Requests {
             "statementId": id,
             "state": state_name(statement),
             "columns": columns,
-            "rowCount": statement.total_row_count.unwrap_or(page.returned as u64),
+            "rowCount": statement.total_row_count.unwrap_or(page.returned),
             "returnedRows": page.returned,
             "truncated": statement.truncated,
         });
@@ -76,9 +74,9 @@ impl Requests {
         // The rows are text already: they are put in where the head's closing brace stands.
         let mut body = head.to_string().into_bytes();
         body.pop();
-        body.extend_from_slice(b",\"rows\":[");
+        body.extend_from_slice(format!(",\"{}\":", values.rows_name()).as_bytes());
         body.extend_from_slice(&page.rows);
-        body.extend_from_slice(b"]}");
+        body.push(b'}');
         Ok(Answer::done(body))
     }
 
@@ -87,73 +85,60 @@ impl Requests {
         call: &Call,
         statement: &Statement,
         columns: &[Column],
-        chunk: u64,
-        skip: usize,
+        (first, skip): Place,
         values: Values,
     ) -> Result<Page, Failure> {
+        let output = Output { format: Format::Json, shape: values.shape(), values: values.options() };
+        let most = values.page_rows() as u64;
+        let mut writer = RowWriter::new(columns, output)?;
         let mut page = Page { rows: Vec::new(), returned: 0, next: None };
-        let mut index = Some(chunk);
-        let mut skip = skip;
-        let mut held = statement.chunk.clone();
-        let mut offset = None;
-        while let Some(wanted) = index {
-            let current = match held.take().filter(|held| held.chunk_index == wanted) {
-                Some(first) => first,
-                None if statement.total_row_count == Some(0) => break,
-                None => self.0.neighbours.databricks.chunk(&statement.statement_id, wanted, call.deadline).await?,
+        writer.begin(&mut page.rows)?;
+        let mut chunks = self.0.neighbours.databricks.chunks(statement, first, &self.0.budget, call.deadline);
+        let total = statement.total_row_count.unwrap_or(0);
+        let (mut skip, mut behind) = (skip as u64, 0);
+        while let Some(chunk) = chunks.next().await? {
+            let mut rows = ChunkRows::new(chunk.data)?;
+            rows.skip(skip)?;
+            let left = chunk.row_count.saturating_sub(skip);
+            let room = Piece {
+                bytes: MAX_BYTES.saturating_sub(page.rows.len()).max(1),
+                // A chunk of Arrow may hold more rows than it says, which do not belong to the result.
+                rows: left.min(most - writer.rows()),
             };
-            in_order(&current, wanted, offset)?;
-            offset = Some(current.row_offset + current.rows.len() as u64);
-            let rest = current.rows.get(skip..).unwrap_or_default();
-            let taken = take(&mut page, columns, rest, values)?;
-            if taken < rest.len() {
-                page.next = Some((wanted, skip + taken));
-                return Ok(page);
+            let written = writer.write(&mut page.rows, &mut rows, room)?;
+            let taken = skip + written;
+            behind = chunk.row_offset + chunk.row_count;
+            let full = writer.rows() >= most || page.rows.len() >= MAX_BYTES;
+            if written < left && !full {
+                return Err(cut_chunk(left - written));
+            }
+            page.next = match taken {
+                _ if taken < chunk.row_count => Some((chunk.chunk_index, to_usize(taken))),
+                _ if full && behind < total => Some((chunk.chunk_index + 1, 0)),
+                _ => None,
+            };
+            if page.next.is_some() || full {
+                break;
             }
             skip = 0;
-            index = current.next_chunk_index;
-            if let Some(next) = index.filter(|_| page.returned >= MAX_ROWS || page.rows.len() >= MAX_BYTES) {
-                page.next = Some((next, 0));
-                return Ok(page);
-            }
         }
-        complete(statement, offset.unwrap_or(0))?;
+        writer.end(&mut page.rows)?;
+        page.returned = writer.rows();
+        if page.next.is_none() && behind != total {
+            return Err(incomplete(total, behind));
+        }
         Ok(page)
     }
 }
 
-/// Writes rows until the page is full; how many.
-fn take(page: &mut Page, columns: &[Column], rows: &[Vec<Option<String>>], values: Values) -> Result<usize, Failure> {
-    let mut taken = 0;
-    for batch in rows.chunks(256) {
-        let batch = &batch[..batch.len().min(MAX_ROWS - page.returned)];
-        if batch.is_empty() || page.rows.len() >= MAX_BYTES {
-            break;
-        }
-        if !page.rows.is_empty() {
-            page.rows.push(b',');
-        }
-        write_rows(&mut page.rows, columns, batch, Shape::Objects, values.options())?;
-        page.returned += batch.len();
-        taken += batch.len();
-    }
-    Ok(taken)
-}
-
-/// A chunk that is missing, repeated or out of order must not pass for a result.
-fn in_order(chunk: &ResultChunk, wanted: u64, offset: Option<u64>) -> Result<(), Failure> {
-    let right = chunk.chunk_index == wanted && offset.is_none_or(|offset| offset == chunk.row_offset);
-    if right { Ok(()) } else { Err(incomplete("a chunk of it came out of order")) }
+fn to_usize(rows: u64) -> usize {
+    usize::try_from(rows).unwrap_or(usize::MAX)
 }
 
 /// What was read to the end must be all that there is.
-fn complete(statement: &Statement, read: u64) -> Result<(), Failure> {
-    match statement.total_row_count {
-        Some(total) if total != read => Err(incomplete(&format!("it has {total} rows and {read} came"))),
-        _ => Ok(()),
-    }
-}
-
-fn incomplete(why: &str) -> Failure {
-    Failure::new(Code::ResultIncomplete, format!("Databricks did not deliver the whole result: {why}. Try again."))
+pub(super) fn incomplete(total: u64, came: u64) -> Failure {
+    Failure::new(
+        Code::ResultIncomplete,
+        format!("Databricks did not deliver the whole result: it has {total} rows and {came} came. Try again."),
+    )
 }

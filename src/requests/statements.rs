@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::answers::{Going, done};
 use super::claim::{Claimant, Claimed, Ours};
 use super::follow::Follow;
+use super::reads::Read;
 use super::token::Target;
 use super::values::Values;
 use super::{Answer, Call, Requests, disposition, guard};
@@ -55,9 +56,9 @@ impl Requests {
         let wait = super::wait_of(call)?;
         if let Some(read) = plain_read(call, &body)? {
             let submit = self.prepared(&read, None, wait.remaining().min(LONGEST_SUBMIT_WAIT))?;
-            let statement = self.0.neighbours.databricks.submit(&submit, call.deadline).await?;
             let follow = Follow { wait, values, on_timeout: read.on_timeout, claimed: None };
-            return self.settle(call, statement, follow).await;
+            let ours = disposition::is_ours(None, &self.0.sql);
+            return self.run_read(call, Read { submit, ours }, follow).await;
         }
         // Before the effect: afterwards nothing may fail for want of a key.
         let signer = self.signer(call.deadline).await?;
@@ -130,7 +131,14 @@ impl Requests {
             parameters: bind_parameters(&body.parameters)?,
             row_limit: body.row_limit,
             byte_limit: None,
-            disposition: disposition::of(&body.statement, body.row_limit, &self.0.sql),
+            disposition: disposition::of(
+                &body.statement,
+                None,
+                body.row_limit,
+                None,
+                &self.0.sql,
+                &self.0.links,
+            ),
             wait,
             query_tags: key.map(|key| ("causeway-key".into(), key.into())).into_iter().collect(),
             read: is_surely_a_read(&body.statement),

@@ -73,6 +73,19 @@ fn unfinished(code: Code, detail: &str, may_have_effect: bool) -> Failure {
     if may_have_effect { failure.effect_possible() } else { failure }
 }
 
+/// The one line about an invocation whose answer was streamed: `complete`, `cut` (the reason has a line of its own) or
+/// `abandoned` by its caller.
+pub(super) fn log_stream(invocation: &Invocation, status: u16, rows: u64, bytes: u64, outcome: &str) {
+    let _within = invocation.span().entered();
+    let duration_ms = u64::try_from(invocation.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let Invocation { method, route, .. } = invocation;
+    if outcome == "cut" {
+        tracing::warn!(method, route, status, duration_ms, rows, bytes, outcome, "answered");
+    } else {
+        tracing::info!(method, route, status, duration_ms, rows, bytes, outcome, "answered");
+    }
+}
+
 /// The one line about how an invocation ended; a failure is logged here and nowhere else.
 pub(super) fn log_end(invocation: &Invocation, status: u16, failure: Option<&Failure>) {
     let _within = invocation.span().entered();

@@ -11,6 +11,10 @@ pub struct Limits {
     /// their caller's 120 s began before we could see them.
     pub young_http_deadline: Duration,
     pub young: Duration,
+    /// From arrival until the last byte of a streamed answer: below the host's `functionTimeout` of ten minutes.
+    pub stream_deadline: Duration,
+    /// A streamed answer is cut when its caller takes nothing for this long: before the host's own 240 s.
+    pub stream_pause: Duration,
     /// From arrival until a message or timer invocation ends (`CAUSEWAY_MESSAGE_SECONDS`), far below the host's
     /// `functionTimeout`, whose passing kills the whole process.
     pub message_deadline: Duration,
@@ -43,6 +47,8 @@ impl Default for Limits {
             http_deadline: Duration::from_secs(110),
             young_http_deadline: Duration::from_secs(85),
             young: Duration::from_mins(1),
+            stream_deadline: Duration::from_mins(9),
+            stream_pause: Duration::from_mins(1),
             message_deadline: Duration::from_mins(4),
             overrun: Duration::from_secs(2),
             head: Duration::from_secs(15),

@@ -95,6 +95,20 @@ impl Road {
 
     /// A call with a key; `path` may be a whole URL, which gets none.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<String>, headers: &[(&str, &str)]) -> Reply {
+        let response = self.open(method, path, body, headers).await;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.expect("a whole body");
+        Reply { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
+    /// The same, with the body still to be read.
+    pub(crate) async fn open(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Response {
         let whole = path.starts_with("http");
         let url = if whole { path.to_owned() } else { format!("{}{path}", self.base) };
         let method = method.parse().expect("a method");
@@ -111,10 +125,7 @@ impl Road {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.timeout(Duration::from_secs(130)).send().await.expect("the host answers");
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await.expect("a whole body");
-        Reply { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+        request.timeout(Duration::from_secs(130)).send().await.expect("the host answers")
     }
 
     /// `POST /api/sql/statements` of one text.

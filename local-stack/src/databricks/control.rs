@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::generated::GeneratedReply;
 use super::holds::CannedReply;
-use super::options::Clock;
+use super::links::Blocked;
+use super::options::{Binary, Clock};
 use super::reply::{Reply, error, invalid, ok, parsed};
 use super::workspace::{Shared, lock};
 
@@ -21,12 +23,17 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/__stand-in/release", post(release))
         .route("/__stand-in/fail", post(fail))
         .route("/__stand-in/canned", post(canned))
+        .route("/__stand-in/generated", post(generated))
+        .route("/__stand-in/storage", get(storage).post(storage_wish))
+        .route("/__stand-in/traps", post(trap).delete(clear_traps))
+        .route("/__stand-in/binary", post(binary))
         .route("/__stand-in/clock", post(clock))
         .route("/__stand-in/clock/step", post(step))
         .route("/__stand-in/history-lag", post(lag))
         .route("/__stand-in/warehouses/{id}", post(warehouse))
         .route("/__stand-in/statements/{id}/{what}", post(statement))
         .route("/__stand-in/tokens/revoke", post(revoke))
+        .route("/__stand-in/rights/{what}", post(rights))
 }
 
 #[derive(Deserialize)]
@@ -68,6 +75,66 @@ async fn fail(State(workspace): State<Shared>, body: Bytes) -> Reply {
 async fn canned(State(workspace): State<Shared>, body: Bytes) -> Reply {
     let reply: CannedReply = parsed(&body)?;
     workspace.canned.add(&reply, workspace.options.chunk_rows).map_err(|cause| invalid(&cause.to_string()))?;
+    Ok(ok(&json!({})))
+}
+
+async fn generated(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let reply: GeneratedReply = parsed(&body)?;
+    workspace.generated.add(&reply, &workspace.options).map_err(|cause| invalid(&cause.to_string()))?;
+    Ok(ok(&json!({})))
+}
+
+/// Where the storage account is; its faults are asked for there.
+async fn storage(State(workspace): State<Shared>) -> Reply {
+    Ok(ok(&json!({"url": workspace.links.url.get()})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StorageWish {
+    /// `firewall`, `unreachable`, or null to let everybody in.
+    #[serde(default, deserialize_with = "given")]
+    blocked: Option<Option<Blocked>>,
+    /// Makes every link that was given too old.
+    #[serde(default)]
+    expire_links: bool,
+}
+
+/// Tells `null` from a member that is absent.
+fn given<'a, D: serde::Deserializer<'a>>(value: D) -> Result<Option<Option<Blocked>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+async fn storage_wish(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let wish: StorageWish = parsed(&body)?;
+    if let Some(blocked) = wish.blocked {
+        workspace.links.block(blocked);
+    }
+    if wish.expire_links {
+        workspace.links.expire_all();
+    }
+    Ok(ok(&json!({})))
+}
+
+async fn trap(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    workspace.links.trap(parsed(&body)?);
+    Ok(ok(&json!({})))
+}
+
+async fn clear_traps(State(workspace): State<Shared>) -> Reply {
+    workspace.links.clear_traps();
+    Ok(ok(&json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BinaryWish {
+    binary: Binary,
+}
+
+async fn binary(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let wish: BinaryWish = parsed(&body)?;
+    *lock(&workspace.binary) = wish.binary;
     Ok(ok(&json!({})))
 }
 
@@ -134,6 +201,16 @@ async fn revoke(State(workspace): State<Shared>, body: Option<Json<Vec<String>>>
     match body {
         Some(Json(tokens)) => tokens.iter().for_each(|token| workspace.tokens.remove(token)),
         None => workspace.tokens.forget_issued(),
+    }
+    Ok(ok(&json!({})))
+}
+
+/// `revoke` or `grant`, with the place in the body: `main`, `main.gold` or `main.gold.t`.
+async fn rights(State(workspace): State<Shared>, Path(what): Path<String>, Json(place): Json<String>) -> Reply {
+    match what.as_str() {
+        "revoke" => workspace.rights.revoke(&place),
+        "grant" => workspace.rights.grant(&place),
+        _ => return Err(invalid("revoke or grant")),
     }
     Ok(ok(&json!({})))
 }

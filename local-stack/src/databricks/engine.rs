@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -37,7 +37,7 @@ pub(super) enum Answer {
     Canceled,
 }
 
-/// Rows as the worker made them: each chunk is JSON text already.
+/// Rows as the worker made them: each chunk is JSON text already, or an Arrow stream in a file.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Table {
@@ -51,7 +51,10 @@ pub(super) struct Table {
 #[derive(Debug, Deserialize)]
 pub(super) struct Chunk {
     pub(super) rows: u64,
-    pub(super) data: Box<RawValue>,
+    pub(super) data: Option<Box<RawValue>>,
+    /// Of the stream before it was compressed.
+    pub(super) bytes: Option<u64>,
+    pub(super) file: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]

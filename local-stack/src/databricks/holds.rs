@@ -9,7 +9,8 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::watch;
 
-use super::statement::{Failure, Rows};
+use super::rows::{Format, Rows};
+use super::statement::Failure;
 use super::workspace::lock;
 
 #[derive(Clone, Debug)]
@@ -86,7 +87,29 @@ pub struct CannedReply {
 
 /// Canned replies, encoded once.
 #[derive(Debug, Default)]
-pub(super) struct Canned(Mutex<HashMap<String, Arc<Rows>>>);
+pub(super) struct Canned(Mutex<HashMap<String, CannedRows>>);
+
+#[derive(Clone, Debug)]
+pub(super) struct CannedRows {
+    columns: Vec<Value>,
+    chunks: Vec<(u64, Box<RawValue>)>,
+    /// As INLINE gives them.
+    inline: Arc<Rows>,
+}
+
+impl CannedRows {
+    /// As the storage account keeps them; there is no Arrow of canned rows.
+    pub(super) fn given(&self, inline: bool, format: Format, compressed: bool) -> Result<Arc<Rows>, Failure> {
+        if inline {
+            return Ok(self.inline.clone());
+        }
+        if format == Format::ArrowStream {
+            return Err(Failure::unsupported("A canned reply has no ARROW_STREAM; a generated one has."));
+        }
+        let rows = Rows::of_cells(Some(self.columns.clone()), self.chunks.clone(), false);
+        rows.stored_as(format, compressed).map(Arc::new).map_err(|cause| Failure::unsupported(&cause.to_string()))
+    }
+}
 
 impl Canned {
     pub(super) fn add(&self, reply: &CannedReply, chunk_rows: usize) -> serde_json::Result<()> {
@@ -95,17 +118,13 @@ impl Canned {
         });
         let chunks = reply.rows.chunks(chunk_rows.max(1)).map(|rows| Ok((rows.len() as u64, to_raw_value(rows)?)));
         let chunks: Vec<(u64, Box<RawValue>)> = chunks.collect::<serde_json::Result<_>>()?;
-        let rows = Rows {
-            columns: Some(columns.collect::<Vec<Value>>()),
-            row_count: reply.rows.len() as u64,
-            chunks,
-            truncated: false,
-        };
-        lock(&self.0).insert(reply.statement.clone(), Arc::new(rows));
+        let columns: Vec<Value> = columns.collect();
+        let inline = Arc::new(Rows::of_cells(Some(columns.clone()), chunks.clone(), false));
+        lock(&self.0).insert(reply.statement.clone(), CannedRows { columns, chunks, inline });
         Ok(())
     }
 
-    pub(super) fn find(&self, statement: &str) -> Option<Arc<Rows>> {
+    pub(super) fn find(&self, statement: &str) -> Option<CannedRows> {
         lock(&self.0).get(statement).cloned()
     }
 }

@@ -1,21 +1,27 @@
 //! The stand-in for a Databricks workspace: the Statement Execution API on a real SQL engine, warehouses, query
 //! history, Jobs 2.2 whose runs really run, Unity Catalog's lists, OAuth M2M and bearer checks.
 //!
-//! Effects go to the history as (`databricks`, `statement`) when a statement is accepted and (`databricks`, `jobRun`)
-//! when a run is started. EXTERNAL_LINKS is not served yet.
+//! Effects go to the history as (`databricks`, `statement`) when a statement is accepted, (`databricks`, `jobRun`) when a
+//! run is started, and (`storage`, `link`) when a chunk was given behind a presigned link.
 
 mod auth;
 mod catalog;
 mod control;
 mod drive;
 mod engine;
+mod generated;
 mod holds;
 mod jobs;
+mod links;
 mod options;
 mod query_history;
 mod reply;
+mod rights;
+mod rows;
+mod sessions;
 mod statement;
 mod statements;
+mod storage;
 mod tokens;
 mod view;
 mod warehouses;
@@ -32,9 +38,11 @@ use axum::routing::{delete, get, post};
 use serde_json::json;
 
 use crate::core::{History, Served};
+pub use generated::{GeneratedColumn, GeneratedReply};
 pub use holds::CannedReply;
+pub use links::{Blocked, Trap, Wrong};
 pub use options::{
-    CLIENT_ID, CLIENT_SECRET, Clock, DatabricksOptions, STOPPED_WAREHOUSE, TOKEN, WAREHOUSE, WarehouseOptions,
+    Binary, CLIENT_ID, CLIENT_SECRET, Clock, DatabricksOptions, STOPPED_WAREHOUSE, TOKEN, WAREHOUSE, WarehouseOptions,
 };
 use workspace::{Shared, Statements, Workspace, lock};
 
@@ -42,6 +50,8 @@ use workspace::{Shared, Statements, Workspace, lock};
 #[derive(Debug)]
 pub struct Databricks {
     pub served: Served,
+    /// The storage account, with faults of its own.
+    pub storage: Served,
     workspace: Shared,
 }
 
@@ -73,13 +83,21 @@ impl Databricks {
             statements: Mutex::<Statements>::default(),
             holds: holds::Holds::default(),
             canned: holds::Canned::default(),
+            generated: generated::AllGenerated::default(),
+            sessions: sessions::Sessions::default(),
+            links: links::Links::new(options.link_life)?,
+            binary: Mutex::new(options.binary),
+            rights: rights::Rights::default(),
             engine,
             lakehouse,
             options,
         });
-        let port = workspace.options.port;
+        let (port, storage_port) = (workspace.options.port, workspace.options.storage_port);
+        let account = storage::router(workspace.clone());
+        let storage = Served::start("storage", storage_port, None, account, history.clone()).await?;
+        let _ = workspace.links.url.set(storage.http_url());
         let served = Served::start("databricks", port, None, router(workspace.clone()), history).await?;
-        Ok(Self { served, workspace })
+        Ok(Self { served, storage, workspace })
     }
 
     /// Keeps statements that contain this text RUNNING, before they act, for that long or until [`Self::release`].
@@ -101,6 +119,35 @@ impl Databricks {
     /// Answers a statement of exactly this text with these rows, without the engine.
     pub fn canned(&self, reply: &CannedReply) -> anyhow::Result<()> {
         Ok(self.workspace.canned.add(reply, self.workspace.options.chunk_rows)?)
+    }
+
+    /// Answers a statement of exactly this text with so many made-up rows, in every format.
+    pub fn generated(&self, reply: &GeneratedReply) -> anyhow::Result<()> {
+        self.workspace.generated.add(reply, &self.workspace.options)
+    }
+
+    /// Keeps everybody out of the storage account, in one of two ways; None lets them in again.
+    pub fn block_storage(&self, blocked: Option<Blocked>) {
+        self.workspace.links.block(blocked);
+    }
+
+    /// Makes every presigned link that was given too old.
+    pub fn expire_links(&self) {
+        self.workspace.links.expire_all();
+    }
+
+    /// Answers with another chunk than the one that was asked for.
+    pub fn trap(&self, trap: Trap) {
+        self.workspace.links.trap(trap);
+    }
+
+    pub fn clear_traps(&self) {
+        self.workspace.links.clear_traps();
+    }
+
+    /// How BINARY stands in JSON_ARRAY from now on.
+    pub fn set_binary(&self, binary: Binary) {
+        *lock(&self.workspace.binary) = binary;
     }
 
     /// Lets every job run go one state further, when the clock is [`Clock::Stepped`].
@@ -127,6 +174,17 @@ impl Databricks {
         refuses_to_start: Option<bool>,
     ) -> bool {
         self.workspace.warehouses.set(id, state, start_delay, refuses_to_start)
+    }
+
+    /// Takes from the principal USE CATALOG on `main`, USE SCHEMA on `main.gold` or SELECT on `main.gold.t`, by the form
+    /// of the name.
+    pub fn revoke(&self, place: &str) {
+        self.workspace.rights.revoke(place);
+    }
+
+    /// Gives it back.
+    pub fn grant(&self, place: &str) {
+        self.workspace.rights.grant(place);
     }
 
     /// Makes a statement's result unreadable, as it is an hour after success; false when there is no such statement.
@@ -175,9 +233,9 @@ fn router(workspace: Shared) -> Router {
         .route("/api/2.0/sql/statements/{id}", get(statements::get).delete(statements::close))
         .route("/api/2.0/sql/statements/{id}/cancel", post(statements::cancel))
         .route("/api/2.0/sql/statements/{id}/result/chunks/{index}", get(statements::result_chunk))
-        .route("/api/2.0/sql/sessions", post(statements::open_session))
-        .route("/api/2.0/sql/sessions/", post(statements::open_session))
-        .route("/api/2.0/sql/sessions/{id}", delete(statements::close_session))
+        .route("/api/2.0/sql/sessions", post(sessions::open))
+        .route("/api/2.0/sql/sessions/", post(sessions::open))
+        .route("/api/2.0/sql/sessions/{id}", delete(sessions::close))
         .route("/api/2.0/sql/warehouses", get(warehouses::list))
         .route("/api/2.0/sql/warehouses/{id}", get(warehouses::get))
         .route("/api/2.0/sql/warehouses/{id}/start", post(warehouses::start))
@@ -191,6 +249,7 @@ fn router(workspace: Shared) -> Router {
         .route("/api/2.1/unity-catalog/schemas", get(catalog::schemas))
         .route("/api/2.1/unity-catalog/tables", get(catalog::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(catalog::table))
+        .route("/api/2.1/unity-catalog/tables/{full_name}/exists", get(catalog::exists))
         .merge(jobs::routes())
         .fallback(unknown)
         .layer(axum::middleware::from_fn_with_state(workspace.clone(), auth::check));

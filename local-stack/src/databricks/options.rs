@@ -12,6 +12,15 @@ pub enum Clock {
     Stepped,
 }
 
+/// How BINARY stands in JSON_ARRAY: databricks-jdbc decodes base64 (`ByteArrayConverter`), databricks-sql-connector hex
+/// (`conversion.py`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Binary {
+    Base64,
+    Hex,
+}
+
 /// A SQL warehouse as it is at the start.
 #[derive(Clone, Debug)]
 pub struct WarehouseOptions {
@@ -70,6 +79,22 @@ pub struct DatabricksOptions {
     pub inline_limit: u64,
     /// Rows of a chunk; about 32 K were seen on the real service (databricks-jdbc issue 1071).
     pub chunk_rows: usize,
+    /// Rows of a batch inside a chunk of Arrow.
+    pub batch_rows: usize,
+    /// Whether each message of a compressed Arrow stream is an LZ4 frame of its own, as recorded, or the whole is one.
+    pub frame_per_message: bool,
+    /// Where the storage account listens; 0 for any free port.
+    pub storage_port: u16,
+    /// How long a presigned link is good; a quarter of an hour on the real service.
+    pub link_life: Duration,
+    /// Links in one reply to EXTERNAL_LINKS: one on the real service (SDK, execute_statement).
+    pub links_per_reply: usize,
+    /// Headers that a link comes with, and that its storage account insists on.
+    pub link_headers: Vec<(String, String)>,
+    /// Stored bytes of a result that INLINE_OR_EXTERNAL_LINKS still attaches. 3 KB were (recorded), 5 MB were not.
+    pub attachment_limit: u64,
+    /// How BINARY stands in JSON_ARRAY; references contradict each other.
+    pub binary: Binary,
     /// The time zone of SQL sessions, by its IANA name.
     pub time_zone: String,
     pub clock: Clock,
@@ -95,6 +120,14 @@ impl Default for DatabricksOptions {
             history_lag: Duration::from_secs(30),
             inline_limit: 26_214_400,
             chunk_rows: 32_768,
+            batch_rows: 4096,
+            frame_per_message: true,
+            storage_port: 0,
+            link_life: Duration::from_mins(15),
+            links_per_reply: 1,
+            link_headers: Vec::new(),
+            attachment_limit: 1 << 20,
+            binary: Binary::Base64,
             time_zone: "UTC".into(),
             clock: Clock::Auto(Duration::from_millis(300)),
             result_life: Duration::from_hours(1),

@@ -4,16 +4,19 @@ use std::sync::Mutex;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use serde_json::value::RawValue;
 use tokio::sync::watch;
 
+use super::rows::{Format, Rows};
 use super::workspace::lock;
 
-/// A named parameter; without a value it is NULL, without a type it is a STRING.
+/// A parameter; without a value it is NULL, without a type it is a STRING.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Parameter {
-    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    /// Undocumented: the place of its `?` in the text, from 1 (recorded).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ordinal: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<String>,
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
@@ -46,16 +49,45 @@ pub(super) struct Execute {
     pub(super) on_wait_timeout: Option<String>,
     #[serde(default)]
     pub(super) query_tags: Vec<Tag>,
+    /// Undocumented: `LZ4_FRAME` or `NONE` (recorded).
+    pub(super) result_compression: Option<String>,
+    /// Undocumented: a session that was opened before (recorded).
+    pub(super) session_id: Option<String>,
 }
 
-/// A result in chunks of JSON text.
-#[derive(Debug)]
-pub(super) struct Rows {
-    pub(super) columns: Option<Vec<Value>>,
-    /// (rows, `data_array`)
-    pub(super) chunks: Vec<(u64, Box<RawValue>)>,
-    pub(super) row_count: u64,
-    pub(super) truncated: bool,
+/// Where a result goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Disposition {
+    Inline,
+    Links,
+    /// Undocumented, and what drivers ask for: small results come as an attachment, others as links.
+    Hybrid,
+}
+
+impl Execute {
+    /// None for a name that the service does not know.
+    pub(super) fn disposition(&self) -> Option<Disposition> {
+        match self.disposition.as_deref() {
+            None | Some("INLINE") => Some(Disposition::Inline),
+            Some("EXTERNAL_LINKS") => Some(Disposition::Links),
+            Some("INLINE_OR_EXTERNAL_LINKS") => Some(Disposition::Hybrid),
+            Some(_) => None,
+        }
+    }
+
+    pub(super) fn format(&self) -> Option<Format> {
+        match self.format.as_deref() {
+            None | Some("JSON_ARRAY") => Some(Format::JsonArray),
+            Some("ARROW_STREAM") => Some(Format::ArrowStream),
+            Some("CSV") => Some(Format::Csv),
+            Some(_) => None,
+        }
+    }
+
+    /// Compression is of what the storage account keeps: an INLINE result has none.
+    pub(super) fn compressed(&self) -> bool {
+        self.result_compression.as_deref() == Some("LZ4_FRAME") && self.disposition() != Some(Disposition::Inline)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -63,6 +95,16 @@ pub(super) struct Failure {
     pub(super) error_code: &'static str,
     pub(super) message: String,
     pub(super) sql_state: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn unsupported(what: &str) -> Self {
+        Self {
+            error_code: "BAD_REQUEST",
+            message: format!("[UNSUPPORTED_BY_STAND_IN] {what} SQLSTATE: 0A000"),
+            sql_state: Some("0A000".into()),
+        }
+    }
 }
 
 /// How far a statement is.
@@ -130,6 +172,14 @@ impl Statement {
             *lock(&self.ended) = Some(Timestamp::now());
         }
         self.phase.send_replace(phase);
+    }
+
+    /// The result, while the storage account keeps it.
+    pub(super) fn stored(&self) -> Option<std::sync::Arc<Rows>> {
+        match &*self.phase.borrow() {
+            Phase::Succeeded(rows) => Some(rows.clone()),
+            _ => None,
+        }
     }
 
     /// Drops the result of a statement that succeeded.

@@ -1,4 +1,4 @@
-//! The Statement Execution API's calls: execute, get, chunk, cancel, close, and the sessions that drivers open.
+//! The Statement Execution API's calls: execute, get, chunk, cancel, close.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::drive::drive;
 use super::reply::{Reply, error, invalid, ok, parsed};
-use super::statement::{Execute, Phase, Statement};
+use super::rows::Format;
+use super::statement::{Disposition, Execute, Phase, Statement};
 use super::view::{StatementView, chunk};
 use super::workspace::{Shared, lock};
 
@@ -32,7 +33,7 @@ pub(super) async fn execute(State(workspace): State<Shared>, body: Bytes) -> Rep
     tokio::spawn(drive(workspace.clone(), statement.clone()));
     if wait.is_zero() {
         // Always PENDING, also on a warehouse that runs (spiceai issue 7335, and every recording).
-        return Ok(ok(&StatementView::new(&statement.id, &Phase::Pending, false)));
+        return Ok(ok(&StatementView::new(&workspace, &statement, &Phase::Pending)));
     }
     if tokio::time::timeout(wait, statement.end()).await.is_err() && cancel {
         statement.cancel.send_replace(true);
@@ -77,22 +78,27 @@ fn check(workspace: &Shared, request: &Execute) -> Result<Duration, Response<Bod
             ),
         ));
     }
+    if request.parameters.iter().any(|parameter| parameter.name.is_none() == parameter.ordinal.is_none()) {
+        return Err(invalid("Each parameter needs a name."));
+    }
     if !workspace.warehouses.knows(&request.warehouse_id) {
         // The exact body was not found in public material.
         return Err(invalid(&format!("{} is not a valid endpoint id.", request.warehouse_id)));
     }
-    match request.disposition.as_deref() {
-        None | Some("INLINE") => {}
-        Some("EXTERNAL_LINKS") => {
-            return Err(error(400, "NOT_IMPLEMENTED", "EXTERNAL_LINKS is not supported by this stand-in yet."));
+    workspace.sessions.check(request)?;
+    let Some(disposition) = request.disposition() else {
+        return Err(invalid(&format!("Unknown disposition {}.", request.disposition.as_deref().unwrap_or_default())));
+    };
+    match request.format() {
+        Some(Format::JsonArray) => {}
+        Some(_) if disposition != Disposition::Inline => {}
+        _ => {
+            let format = request.format.as_deref().unwrap_or_default();
+            return Err(invalid(&format!("The format {format} is not supported with disposition INLINE.")));
         }
-        Some(other) => return Err(invalid(&format!("Unknown disposition {other}."))),
     }
-    match request.format.as_deref() {
-        None | Some("JSON_ARRAY") => {}
-        Some(other) => {
-            return Err(invalid(&format!("The format {other} is not supported with disposition INLINE.")));
-        }
+    if !matches!(request.result_compression.as_deref(), None | Some("NONE" | "LZ4_FRAME")) {
+        return Err(invalid("result_compression must be NONE or LZ4_FRAME."));
     }
     if !matches!(request.on_wait_timeout.as_deref(), None | Some("CONTINUE" | "CANCEL")) {
         return Err(invalid("on_wait_timeout must be CONTINUE or CANCEL."));
@@ -111,7 +117,7 @@ fn wait(text: &str) -> Result<Duration, Response<Body>> {
 
 fn shown(workspace: &Shared, statement: &Statement) -> Response<Body> {
     let phase = statement.phase(workspace.options.result_life);
-    ok(&StatementView::new(&statement.id, &phase, workspace.options.sql_state))
+    ok(&StatementView::new(workspace, statement, &phase))
 }
 
 fn found(workspace: &Shared, id: &str) -> Result<Arc<Statement>, Response<Body>> {
@@ -125,7 +131,7 @@ pub(super) async fn get(State(workspace): State<Shared>, Path(id): Path<String>)
 pub(super) async fn result_chunk(State(workspace): State<Shared>, Path((id, index)): Path<(String, usize)>) -> Reply {
     let statement = found(&workspace, &id)?;
     match statement.phase(workspace.options.result_life) {
-        Phase::Succeeded(rows) => match chunk(&id, &rows, index) {
+        Phase::Succeeded(rows) => match chunk(&workspace, &statement, &rows, index) {
             Some(view) => Ok(ok(&view)),
             None => Err(invalid(&format!("The chunk index {index} is out of range."))),
         },
@@ -145,13 +151,4 @@ pub(super) async fn close(State(workspace): State<Shared>, Path(id): Path<String
     statement.cancel.send_replace(true);
     statement.close();
     Ok(ok(&json!({})))
-}
-
-/// Undocumented; a session has no effect here beyond its id.
-pub(super) async fn open_session() -> Response<Body> {
-    ok(&json!({"session_id": uuid::Uuid::now_v7()}))
-}
-
-pub(super) async fn close_session() -> Response<Body> {
-    ok(&json!({}))
 }

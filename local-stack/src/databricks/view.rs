@@ -2,11 +2,22 @@
 //! `sqlexecapi` mappings): PENDING and RUNNING carry nothing but their status, results without rows have an empty
 //! `result` and no `chunks`, INLINE chunks have no byte counts, the last chunk has no next.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::statement::{Failure, Phase, Rows};
+use super::rows::{Format, Rows};
+use super::statement::{Disposition, Failure, Phase, Statement};
+use super::workspace::Workspace;
+
+/// Links in one reply to `INLINE_OR_EXTERNAL_LINKS` (recorded: both of two, testhybridlargequery).
+const HYBRID_LINKS: usize = 2;
 
 #[derive(Serialize)]
 pub(super) struct StatementView<'a> {
@@ -44,6 +55,8 @@ struct Manifest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     total_byte_count: Option<u64>,
     truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_compression: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -58,75 +71,158 @@ struct ChunkInfo {
     chunk_index: usize,
     row_offset: u64,
     row_count: u64,
+    /// Before compression, and absent for INLINE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byte_count: Option<u64>,
 }
 
 /// `result` of a statement, and the whole body of a chunk's reply; empty when there are no rows.
-#[derive(Default, Serialize)]
-pub(super) struct ChunkView<'a> {
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum ChunkView<'a> {
+    Nothing {},
+    Links { external_links: Vec<LinkView> },
+    Inline(InlineView<'a>),
+}
+
+#[derive(Serialize)]
+pub(super) struct InlineView<'a> {
+    #[serde(flatten)]
+    place: Place,
     #[serde(skip_serializing_if = "Option::is_none")]
-    chunk_index: Option<usize>,
+    data_array: Option<Cow<'a, RawValue>>,
+    /// Undocumented; a whole small result in the form that it would be stored in (recorded).
     #[serde(skip_serializing_if = "Option::is_none")]
-    row_offset: Option<u64>,
+    attachment: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Place {
+    chunk_index: usize,
+    row_offset: u64,
+    row_count: u64,
+    /// As stored.
     #[serde(skip_serializing_if = "Option::is_none")]
-    row_count: Option<u64>,
+    byte_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_chunk_index: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_chunk_internal_link: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data_array: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+pub(super) struct LinkView {
+    #[serde(flatten)]
+    place: Place,
+    external_link: String,
+    expiration: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    http_headers: BTreeMap<String, String>,
 }
 
 impl<'a> StatementView<'a> {
-    pub(super) fn new(id: &'a str, phase: &'a Phase, with_sql_state: bool) -> Self {
+    pub(super) fn new(workspace: &Workspace, statement: &'a Statement, phase: &'a Phase) -> Self {
         let (error, sql_state) = match phase {
             Phase::Failed(Failure { error_code, message, sql_state }) => {
-                (Some(ErrorView { error_code, message }), sql_state.as_deref().filter(|_| with_sql_state))
+                (Some(ErrorView { error_code, message }), sql_state.as_deref().filter(|_| workspace.options.sql_state))
             }
             _ => (None, None),
         };
         let (manifest, result) = match phase {
-            Phase::Succeeded(rows) => (Some(manifest(rows)), Some(chunk(id, rows, 0).unwrap_or_default())),
+            Phase::Succeeded(rows) => {
+                let result = chunk(workspace, statement, rows, 0).unwrap_or(ChunkView::Nothing {});
+                (Some(manifest(statement, rows)), Some(result))
+            }
             _ => (None, None),
         };
-        Self { statement_id: id, status: Status { state: phase.name(), error, sql_state }, manifest, result }
+        Self { statement_id: &statement.id, status: Status { state: phase.name(), error, sql_state }, manifest, result }
     }
 }
 
-fn manifest(rows: &Rows) -> Manifest<'_> {
-    let mut offset = 0;
+fn inline(statement: &Statement) -> bool {
+    statement.request.disposition() == Some(Disposition::Inline)
+}
+
+fn manifest<'a>(statement: &'a Statement, rows: &'a Rows) -> Manifest<'a> {
+    let inline = inline(statement);
     let chunks: Vec<ChunkInfo> = rows
         .chunks
         .iter()
         .enumerate()
-        .map(|(chunk_index, (row_count, _))| {
-            let info = ChunkInfo { chunk_index, row_offset: offset, row_count: *row_count };
-            offset += row_count;
-            info
+        .map(|(chunk_index, chunk)| ChunkInfo {
+            chunk_index,
+            row_offset: chunk.row_offset,
+            row_count: chunk.rows,
+            byte_count: (!inline).then_some(chunk.bytes),
         })
         .collect();
     Manifest {
-        format: "JSON_ARRAY",
+        format: rows.format.name(),
         schema: Schema { column_count: rows.columns.as_ref().map_or(0, Vec::len), columns: rows.columns.as_deref() },
         total_chunk_count: chunks.len(),
         // Recorded for results without chunks, and never beside INLINE chunks.
-        total_byte_count: chunks.is_empty().then_some(0),
+        total_byte_count: (chunks.is_empty() || !inline).then(|| rows.chunks.iter().map(|chunk| chunk.bytes).sum()),
         chunks,
         total_row_count: rows.row_count,
         truncated: rows.truncated,
+        // Echoed (recorded); of INLINE with NONE it is absent.
+        result_compression: statement.request.result_compression.as_deref().filter(|_| !inline),
     }
 }
 
-/// One chunk; None when there is none of that index.
-pub(super) fn chunk<'a>(id: &str, rows: &'a Rows, index: usize) -> Option<ChunkView<'a>> {
-    let (row_count, data) = rows.chunks.get(index)?;
+/// One chunk, or links from there on; None when there is none of that index.
+pub(super) fn chunk<'a>(
+    workspace: &Workspace,
+    statement: &Statement,
+    rows: &'a Rows,
+    asked: usize,
+) -> Option<ChunkView<'a>> {
+    rows.chunks.get(asked)?;
+    let given = workspace.links.chunk_instead(&statement.request.statement, asked, rows.chunks.len());
+    let disposition = statement.request.disposition().unwrap_or(Disposition::Inline);
+    if disposition == Disposition::Inline {
+        let Some(index) = given else { return Some(ChunkView::Nothing {}) };
+        let place = place(statement, rows, index, None)?;
+        return Some(ChunkView::Inline(InlineView { place, data_array: rows.cells(index), attachment: None }));
+    }
+    let small = rows.chunks.len() == 1 && rows.chunks[0].stored <= workspace.options.attachment_limit;
+    if disposition == Disposition::Hybrid && small && rows.format == Format::ArrowStream {
+        let stored = rows.stored(0)?;
+        let place = place(statement, rows, 0, Some(stored.len() as u64))?;
+        let attachment = Some(BASE64_STANDARD.encode(stored));
+        return Some(ChunkView::Inline(InlineView { place, data_array: None, attachment }));
+    }
+    let most = if disposition == Disposition::Hybrid { HYBRID_LINKS } else { workspace.options.links_per_reply.max(1) };
+    let first = given.and_then(|index| link(workspace, statement, rows, index));
+    let more = (asked + 1..asked + most).map_while(|asked| {
+        let index = workspace.links.chunk_instead(&statement.request.statement, asked, rows.chunks.len())?;
+        link(workspace, statement, rows, index)
+    });
+    Some(ChunkView::Links { external_links: first.into_iter().chain(more).collect() })
+}
+
+fn place(statement: &Statement, rows: &Rows, index: usize, byte_count: Option<u64>) -> Option<Place> {
+    let chunk = rows.chunks.get(index)?;
     let next = (index + 1 < rows.chunks.len()).then_some(index + 1);
-    Some(ChunkView {
-        chunk_index: Some(index),
-        row_offset: Some(rows.chunks[..index].iter().map(|(count, _)| count).sum()),
-        row_count: Some(*row_count),
+    Some(Place {
+        chunk_index: index,
+        row_offset: chunk.row_offset,
+        row_count: chunk.rows,
+        byte_count,
         next_chunk_index: next,
-        next_chunk_internal_link: next.map(|next| format!("/api/2.0/sql/statements/{id}/result/chunks/{next}")),
-        data_array: Some(data),
+        next_chunk_internal_link: next
+            .map(|next| format!("/api/2.0/sql/statements/{}/result/chunks/{next}", statement.id)),
     })
+}
+
+fn link(workspace: &Workspace, statement: &Statement, rows: &Rows, index: usize) -> Option<LinkView> {
+    let place = place(statement, rows, index, Some(rows.chunks.get(index)?.stored))?;
+    let (external_link, until) = workspace.links.link(&statement.id, index);
+    let http_headers = workspace.options.link_headers.iter().cloned().collect();
+    Some(LinkView { place, external_link, expiration: milliseconds(until), http_headers })
+}
+
+/// `2024-11-08T15:28:13.687Z` (recorded).
+fn milliseconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }

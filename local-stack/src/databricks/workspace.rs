@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use super::auth::Tokens;
 use super::engine::Engine;
+use super::generated::AllGenerated;
 use super::holds::{Canned, Holds};
 use super::jobs::Jobs;
-use super::options::DatabricksOptions;
+use super::links::Links;
+use super::options::{Binary, DatabricksOptions};
+use super::rights::Rights;
+use super::sessions::Sessions;
 use super::statement::Statement;
 use super::tokens::Made;
 use super::warehouses::Warehouses;
@@ -30,6 +34,11 @@ pub(super) struct Workspace {
     pub(super) history_lag: Mutex<Duration>,
     pub(super) holds: Holds,
     pub(super) canned: Canned,
+    pub(super) generated: AllGenerated,
+    pub(super) links: Links,
+    pub(super) sessions: Sessions,
+    pub(super) binary: Mutex<Binary>,
+    pub(super) rights: Rights,
     pub(super) jobs: Jobs,
 }
 

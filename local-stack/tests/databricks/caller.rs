@@ -53,6 +53,14 @@ impl Caller {
         Reply { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
+    /// Fetches an absolute URL with just these headers; the bytes beside the status.
+    pub(crate) async fn fetch(&self, url: &str, headers: &[(&str, &str)]) -> (u16, HeaderMap, Bytes) {
+        let request = headers.iter().fold(Request::get(url), |request, (name, value)| request.header(*name, *value));
+        let request = request.body(Full::new(Bytes::new())).expect("a request");
+        let (parts, body) = self.client.request(request).await.expect("an answer").into_parts();
+        (parts.status.as_u16(), parts.headers, body.collect().await.expect("a body").to_bytes())
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, Some(&format!("Bearer {TOKEN}")), String::new()).await
     }

@@ -7,6 +7,7 @@ mod caller;
 mod catalog;
 mod history;
 mod jobs;
+mod links;
 mod sdk;
 mod shapes;
 mod sql;

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
-use super::super::Mode;
+use super::super::{Mode, Presence};
 use super::*;
 use crate::databricks::Databricks;
 use crate::entra::TokenSource;
@@ -94,6 +94,9 @@ fn requests(claim_life: Duration) -> Requests {
 fn call() -> Call {
     Call {
         deadline: Deadline::after(Duration::from_secs(40)),
+        stream_deadline: Deadline::after(Duration::from_secs(40)),
+        stream_pause: Duration::from_secs(40),
+        presence: Presence::new().0,
         mode: Mode::Wait(None),
         idempotency_key: Some("k".into()),
         invocation_id: "i".into(),

@@ -6,12 +6,14 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::super::layers::{Invocation, log_end};
 use super::super::problem::{media_type, problem};
+use super::streamed::Streamed;
 use crate::failure::Failure;
 use crate::requests::{Answer, AnswerBody, AnswerKind};
 
 /// When a 202 says nothing of its own: the first poll is worth it after this many seconds.
 const POLL_AFTER_SECONDS: u64 = 5;
 
+/// The line about it is logged here, or when its stream has ended.
 pub(super) fn done(invocation: &Invocation, answer: Answer) -> HttpResponse {
     let mut response = match answer.kind {
         AnswerKind::Done => HttpResponse::Ok(),
@@ -33,15 +35,20 @@ pub(super) fn done(invocation: &Invocation, answer: Answer) -> HttpResponse {
     if answer.replayed {
         response.insert_header(("x-causeway-replayed", "true"));
     }
+    if answer.fell_back {
+        response.insert_header(("x-causeway-fallback", "inline"));
+    }
     match answer.body {
-        AnswerBody::Json(body) => response.content_type("application/json").body(body),
-        AnswerBody::Stream(stream) => {
-            for (name, value) in stream.headers {
+        AnswerBody::Json(body) => {
+            let response = response.content_type("application/json").body(body);
+            log_end(invocation, response.status().as_u16(), None);
+            response
+        }
+        AnswerBody::Stream(mut stream) => {
+            for (name, value) in std::mem::take(&mut stream.headers) {
                 response.insert_header((name, value));
             }
-            let mut pieces = stream.pieces;
-            let pieces = futures_util::stream::poll_fn(move |context| pieces.poll_recv(context));
-            response.content_type(stream.content_type).streaming(pieces)
+            response.content_type(stream.content_type).body(Streamed::new(stream, invocation.clone()))
         }
     }
 }

@@ -6,10 +6,12 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 use url::{Host, Url, form_urlencoded};
 
+use super::super::Limits;
 use super::super::function::Verb;
 use super::super::layers::Invocation;
 use crate::failure::{Code, Failure};
-use crate::requests::{Call, Mode};
+use crate::http::Deadline;
+use crate::requests::{Call, Mode, Presence};
 
 /// Longest wait a caller may ask for, in seconds: below our own deadline of 110.
 const MOST_WAIT_SECONDS: u64 = 105;
@@ -20,10 +22,20 @@ const MOST_KEY: usize = 256;
 /// The host's own: the function key and its name. Never handed on, so that no log and no ledger can hold them.
 const KEY_NAMES: [&str; 2] = ["code", "clientId"];
 
-pub(super) fn decode(request: &HttpRequest, verb: Verb, invocation: &Invocation) -> Result<Call, Failure> {
+pub(super) fn decode(
+    request: &HttpRequest,
+    verb: Verb,
+    invocation: &Invocation,
+    limits: &Limits,
+    presence: Presence,
+) -> Result<Call, Failure> {
     let query = query(request.query_string(), known(verb, invocation.route))?;
+    let late = limits.stream_deadline.saturating_sub(invocation.arrived.elapsed());
     Ok(Call {
         deadline: invocation.deadline,
+        stream_deadline: Deadline::after(late),
+        stream_pause: limits.stream_pause,
+        presence,
         mode: mode(&query)?,
         idempotency_key: idempotency_key(request.headers())?,
         invocation_id: invocation.id.clone(),
@@ -36,14 +48,24 @@ pub(super) fn decode(request: &HttpRequest, verb: Verb, invocation: &Invocation)
 
 /// What may stand in the query of a route.
 fn known(verb: Verb, route: &str) -> &'static [&'static str] {
-    let rows = route.starts_with("/api/sql/statements");
-    match verb {
-        Verb::Start if route.starts_with("/api/sql/catalogs") => &["waitSeconds", "mode", "write", "keys"],
-        Verb::Start if rows => &["waitSeconds", "mode", "decimals", "bigints"],
-        Verb::Start => &["waitSeconds", "mode"],
-        Verb::Get if rows => &["decimals", "bigints"],
+    const STATEMENTS: &str = "/api/sql/statements";
+    match (verb, route) {
+        (Verb::Start, STATEMENTS) => &["waitSeconds", "mode", "format", "shape", "decimals", "bigints", "pageSize"],
+        (Verb::Start, "/api/sql/catalogs/{c}/schemas/{s}/tables/{t}/rows") => &["waitSeconds", "mode", "write", "keys"],
+        (Verb::Start, _) => &["waitSeconds", "mode"],
+        (Verb::Get, "/api/sql/statements/{id}/rows") => {
+            &["waitSeconds", "format", "shape", "decimals", "bigints", "pageSize"]
+        }
+        (Verb::Get, "/api/sql/statements/{id}") => &["shape", "decimals", "bigints"],
+        (Verb::Get, list) if is_list(list) => &["top"],
         _ => &[],
     }
+}
+
+/// The lists that come in pages.
+fn is_list(route: &str) -> bool {
+    let last = route.rsplit('/').next().unwrap_or_default();
+    route.starts_with("/api/sql/") && ["warehouses", "catalogs", "schemas", "tables"].contains(&last)
 }
 
 fn query(raw: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {

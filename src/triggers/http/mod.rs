@@ -3,7 +3,9 @@
 
 mod answer;
 mod call;
+mod streamed;
 
+pub(super) mod catalog;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod operations;
@@ -23,11 +25,11 @@ use tokio::sync::mpsc;
 
 use super::Hit;
 use super::function::{Answering, Handle};
-use super::layers::{Invocation, invoke, log_end};
+use super::layers::{Invocation, invoke};
 use super::route::{Found, find};
 use super::shell::{Shell, pump_body, read_body};
 use crate::failure::Failure;
-use crate::requests::{Answer, BodyStream};
+use crate::requests::{Answer, BodyStream, Presence};
 
 /// Pieces of a body that wait for their handler; each is a read of the connection.
 const PIECES_AHEAD: usize = 2;
@@ -50,11 +52,7 @@ pub(super) async fn answer<W: Send + Sync + 'static>(
     invocation.route = found.route.path;
     invocation.may_have_effect = found.route.verb.may_have_effect();
     match reply(shell, request, payload, &invocation, found).await {
-        Ok(done) => {
-            let response = answer::done(&invocation, done);
-            log_end(&invocation, response.status().as_u16(), None);
-            response
-        }
+        Ok(done) => answer::done(&invocation, done),
         Err(failure) => answer::failed(&invocation, request, &failure, None),
     }
 }
@@ -71,7 +69,9 @@ async fn reply<W: Send + Sync + 'static>(
         Handle::Streamed(handle) => return stream(shell, request, payload, invocation, found, handle).await,
         Handle::Work(handle) => handle,
     };
-    let call = call::decode(request, found.route.verb, invocation)?;
+    // Dropped with this future when the connection ends before the answer.
+    let (presence, _present) = Presence::new();
+    let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence)?;
     let body = read_body(request, payload, shell.limits.http_body, &shell.limits, invocation.deadline).await?;
     // An empty body goes through: the proxy may send a call again without it, and only the claim knows what it was.
     let shell_kept = Arc::clone(shell);
@@ -93,7 +93,9 @@ async fn stream<W: Send + Sync + 'static>(
     found: Found<W>,
     handle: fn(Hit<W>, BodyStream) -> Answering<Answer>,
 ) -> Result<Answer, Failure> {
-    let call = call::decode(request, found.route.verb, invocation)?;
+    // What was begun here goes on without its caller.
+    let (presence, _present) = Presence::new();
+    let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence)?;
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let (to, pieces) = mpsc::channel(PIECES_AHEAD);
     let body = BodyStream { content_type: content_type.map(str::to_owned), pieces };

@@ -12,6 +12,10 @@ pub(crate) async fn get_statement(hit: Hit<Work>) -> Result<Answer, Failure> {
     hit.work.requests.get_statement(&hit.call, hit.part(0)).await
 }
 
+pub(crate) async fn get_rows(hit: Hit<Work>) -> Result<Answer, Failure> {
+    hit.work.requests.rows(&hit.call, hit.part(0)).await
+}
+
 pub(crate) async fn cancel_statement(hit: Hit<Work>) -> Result<Answer, Failure> {
     hit.work.requests.cancel_statement(&hit.call, hit.part(0)).await
 }
