@@ -36,8 +36,9 @@ pub use catalog::{ForeignKey, Listed, Place, TableColumn, TableInfo, TableSummar
 pub use chunks::{Chunk, Chunks};
 pub use error::{DatabricksError, Refused, Subject};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
+pub use lexer::Unreadable;
 pub use small_read::is_surely_small_read;
-pub use statement_kind::is_surely_a_read;
+pub use statement_kind::{Reading, is_a_script, is_plain_dml, is_surely_a_read, reading};
 pub use statements::{
     ColumnInfo, Disposition, Parameter, ResultChunk, Row, Statement, StatementFailure, StatementState, SubmitStatement,
 };

@@ -33,7 +33,7 @@ pub fn is_surely_small_read(sql: &str) -> bool {
     if !is_surely_a_read(sql) {
         return false;
     }
-    let Some(mut tokens) = tokens(sql) else { return false };
+    let Ok(mut tokens) = tokens(sql) else { return false };
     if tokens.last() == Some(&Token::Mark(';')) {
         tokens.pop();
     }

@@ -130,7 +130,7 @@ impl Databricks {
     /// Submits a statement and waits for it as long as `submit.wait` says. A statement that has FAILED is an `Ok`: see
     /// [`Statement::outcome`].
     pub async fn submit(&self, submit: &SubmitStatement, deadline: Deadline) -> Result<Statement, DatabricksError> {
-        check(submit)?;
+        submit.check()?;
         let kind = if submit.read { RequestKind::StatementRead } else { RequestKind::StatementWrite };
         let subject = Subject::Submission { warehouse: submit.warehouse_id.clone() };
         let request = Outbound::post(self.address(&["api", "2.0", "sql", "statements"])?)
@@ -198,41 +198,45 @@ pub(super) fn chunk_in(reply: &Reply, index: u64, subject: &Subject) -> Result<R
     body.into_chunk(index).map_err(|what| unexpected(reply, RequestKind::StatementChunk, subject, &what))
 }
 
-/// What Databricks would refuse anyway is refused here, with the place.
-fn check(submit: &SubmitStatement) -> Result<(), Failure> {
-    if submit.statement.trim().is_empty() {
-        return Err(Failure::new(Code::BodyInvalid, "The statement is empty.").at("statement"));
-    }
-    if submit.statement.len() > LONGEST_STATEMENT {
-        return Err(Failure::new(
-            Code::StatementTooLarge,
-            format!("The statement has {} bytes; Databricks takes {LONGEST_STATEMENT}.", submit.statement.len()),
-        )
-        .at("statement"));
-    }
-    if submit.parameters.len() > MOST_PARAMETERS {
-        return Err(Failure::new(
-            Code::BodyInvalid,
-            format!(
-                "The statement has {} parameters; Databricks takes {MOST_PARAMETERS}. Send many values as one JSON \
+impl SubmitStatement {
+    /// What Databricks would refuse anyway is refused here, with the place.
+    pub fn check(&self) -> Result<(), Failure> {
+        let submit = self;
+        if submit.statement.trim().is_empty() {
+            return Err(Failure::new(Code::BodyInvalid, "The statement is empty.").at("statement"));
+        }
+        if submit.statement.len() > LONGEST_STATEMENT {
+            return Err(Failure::new(
+                Code::StatementTooLarge,
+                format!("The statement has {} bytes; Databricks takes {LONGEST_STATEMENT}.", submit.statement.len()),
+            )
+            .at("statement"));
+        }
+        if submit.parameters.len() > MOST_PARAMETERS {
+            return Err(Failure::new(
+                Code::BodyInvalid,
+                format!(
+                    "The statement has {} parameters; Databricks takes {MOST_PARAMETERS}. Send many values as one JSON \
                  parameter and read it with from_json.",
-                submit.parameters.len()
-            ),
-        )
-        .at("parameters"));
-    }
-    let bytes: usize = submit.parameters.iter().filter_map(|parameter| parameter.value.as_ref()).map(String::len).sum();
-    if bytes > MOST_PARAMETER_BYTES {
-        return Err(Failure::new(
-            Code::StatementTooLarge,
-            format!(
-                "The parameters' values have {bytes} bytes together; Databricks takes {MOST_PARAMETER_BYTES}. Send \
+                    submit.parameters.len()
+                ),
+            )
+            .at("parameters"));
+        }
+        let bytes: usize =
+            submit.parameters.iter().filter_map(|parameter| parameter.value.as_ref()).map(String::len).sum();
+        if bytes > MOST_PARAMETER_BYTES {
+            return Err(Failure::new(
+                Code::StatementTooLarge,
+                format!(
+                    "The parameters' values have {bytes} bytes together; Databricks takes {MOST_PARAMETER_BYTES}. Send \
                  them in several statements."
-            ),
-        )
-        .at("parameters"));
+                ),
+            )
+            .at("parameters"));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn submit_body(submit: &SubmitStatement, deadline: Deadline) -> SubmitBody<'_> {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::reads::gone;
-use super::statements::{OnTimeout, going, state_name};
+use super::statements::{going, state_name};
 use super::token::Signer;
 use super::values::Values;
 use super::{Answer, Call, Mode, Requests, is_transient};
@@ -13,6 +15,17 @@ use crate::http::Deadline;
 
 /// How long a cancelled statement is watched for its end.
 const CANCEL_SHOWS: Duration = Duration::from_secs(4);
+
+/// What becomes of a statement that outlasts the wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum OnTimeout {
+    /// It goes on, and the answer is 202.
+    #[default]
+    Continue,
+    /// It is cancelled, and the answer is `statement-canceled`.
+    Cancel,
+}
 
 /// How a statement is followed.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ mod reads;
 mod ready;
 mod refreshes;
 mod rows;
+mod statement_body;
 mod statements;
 mod status;
 mod stream;
@@ -62,6 +63,8 @@ struct Inner {
     sql: settings::Sql,
     /// What all streams of this process hold in memory together.
     budget: Budget,
+    /// Calls of the function `sql` at once.
+    sql_places: guard::Places,
     /// A permit for each result that may be streamed at once.
     streams: Arc<Semaphore>,
     waiting: reads::Waiters,
@@ -87,6 +90,7 @@ impl Requests {
         runs_settings: settings::Runs,
     ) -> Self {
         let budget = Budget::new(sql.result_budget);
+        let sql_places = guard::Places::new(sql.concurrency);
         let streams = Arc::new(Semaphore::new(sql.streams));
         let seen = Mutex::new(None);
         Self(Arc::new(Inner {
@@ -97,6 +101,7 @@ impl Requests {
             settings,
             sql,
             budget,
+            sql_places,
             streams,
             waiting: reads::Waiters::default(),
             links: disposition::Links::default(),

@@ -6,6 +6,7 @@
 mod assert;
 mod binding;
 mod job;
+mod number;
 mod push_rows;
 mod refresh;
 mod sql;
@@ -25,7 +26,7 @@ use crate::ledger::Ledger;
 use crate::operations::{ExpressionError, Scope, StepKind};
 use crate::power_bi::PowerBi;
 
-pub use binding::bind_parameters;
+pub use binding::{JsonParameters, bind_parameters};
 pub use job::{job_run_json, parameter_text};
 pub use push_rows::push as push_rows;
 pub use refresh::{RefreshId, outcome as refresh_outcome, refresh_json};

@@ -20,13 +20,12 @@ use serde_json::{Value, json};
 
 use super::answers::done;
 use super::claim::{Claimant, Claimed};
-use super::{Answer, BodyStream, Call, Mode, Requests};
+use super::{Answer, BodyStream, Call, Mode, Requests, guard};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::write_rows;
 use crate::runs::Begun;
 use crate::runs::identity::{self, Digest};
-use crate::settings::SqlMode;
 use crate::steps::Recovery;
 use crate::steps::write_rows::{Upload, forget};
 use asked::Asked;
@@ -38,7 +37,8 @@ const TO_FORGET: Duration = Duration::from_secs(20);
 impl Requests {
     /// `POST /api/sql/catalogs/{c}/schemas/{s}/tables/{t}/rows`.
     pub async fn write_rows(&self, call: &Call, place: [&str; 3], mut body: BodyStream) -> Result<Answer, Failure> {
-        writes_allowed(self.0.sql.mode)?;
+        guard::writes_allowed(&self.0.sql)?;
+        let _place = self.0.sql_places.take()?;
         let wait = super::wait_of(call)?;
         let asked = Asked::of(call)?;
         let signer = self.signer(call.deadline).await?;
@@ -123,17 +123,6 @@ impl Requests {
             }
         }
     }
-}
-
-/// Refuses every write unless `CAUSEWAY_SQL_MODE` allows them.
-fn writes_allowed(mode: SqlMode) -> Result<(), Failure> {
-    let is = match mode {
-        SqlMode::ReadWrite => return Ok(()),
-        SqlMode::ReadOnly => "read_only",
-        SqlMode::Off => "off",
-    };
-    let detail = format!("CAUSEWAY_SQL_MODE is {is}: callers of `sql` may not write rows.");
-    Err(Failure::new(Code::StatementNotAllowed, detail))
 }
 
 /// NDJSON under its names.

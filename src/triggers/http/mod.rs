@@ -93,7 +93,6 @@ async fn stream<W: Send + Sync + 'static>(
     found: Found<W>,
     handle: fn(Hit<W>, BodyStream) -> Answering<Answer>,
 ) -> Result<Answer, Failure> {
-    // What was begun here goes on without its caller.
     let (presence, _present) = Presence::new();
     let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence)?;
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -65,6 +65,8 @@ pub(super) struct Generated {
     /// By format, compression and number of rows: each is laid out once.
     laid_out: Mutex<HashMap<(&'static str, bool, u64), Arc<Rows>>>,
     kept: Mutex<HashMap<(&'static str, bool, u64), Bytes>>,
+    /// By format, compression, first row and number of rows.
+    sizes: Mutex<HashMap<(&'static str, bool, u64, u64), (u64, u64)>>,
 }
 
 /// What a statement asked of its result.
@@ -94,6 +96,7 @@ impl AllGenerated {
             frame_per_message: options.frame_per_message,
             laid_out: Mutex::default(),
             kept: Mutex::default(),
+            sizes: Mutex::default(),
         };
         if made.columns.is_empty() {
             bail!("a generated result has columns");
@@ -145,13 +148,19 @@ impl Generated {
         rows
     }
 
-    /// (bytes before compression, bytes as stored) of so many rows.
+    /// (bytes before compression, bytes as stored) of so many rows, encoded once however often they are asked for.
     fn measured(&self, asked: Asked, row_offset: u64, rows: u64) -> (u64, u64) {
+        let key = (asked.format.name(), asked.compressed, row_offset, rows);
+        if let Some(sizes) = lock(&self.sizes).get(&key) {
+            return *sizes;
+        }
         let (whole, stored) = self.encoded(asked.format, asked.compressed, row_offset, rows);
         if self.pre_encoded {
             lock(&self.kept).insert(self.place(asked.format, asked.compressed, row_offset, rows), stored.clone());
         }
-        (whole, stored.len() as u64)
+        let sizes = (whole, stored.len() as u64);
+        lock(&self.sizes).insert(key, sizes);
+        sizes
     }
 
     fn place(&self, format: Format, compressed: bool, row_offset: u64, rows: u64) -> (&'static str, bool, u64) {
