@@ -318,7 +318,7 @@ async fn names_may_hold_anything_that_unity_catalog_takes() {
 async fn hurried_road() -> Road {
     Road::with(|options| {
         hurried(options);
-        options.extra_environment.insert("CAUSEWAY_MESSAGE_SECONDS".into(), "5".into());
+        options.extra_environment.insert("CAUSEWAY_MESSAGE_SECONDS".into(), "10".into());
     })
     .await
 }
