@@ -2,6 +2,7 @@
 
 mod answers;
 mod body;
+mod bulk;
 mod call;
 mod claim;
 mod disposition;
@@ -40,7 +41,7 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
-pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, Call, Mode, Part, Presence, Present};
+pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode, Part, Presence, Present};
 
 /// Waited for when a call does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);

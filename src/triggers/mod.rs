@@ -26,7 +26,7 @@ pub(crate) use shell::{Shell, enter};
 pub(crate) use warm::WarmUp;
 
 use AuthLevel::{Anonymous, Function as Key};
-use function::{act, delete, get, get_alone, http as area, message, start, timer};
+use function::{act, delete, get, get_alone, http as area, message, start, start_streamed, timer};
 use http::{catalog, health, jobs, operations, power_bi, runs, sql, status};
 
 /// Every function: its name, its trigger, its handler. The test `table` holds it equal to `function-definitions/`.
@@ -45,6 +45,9 @@ pub static FUNCTIONS: &[Function<Work>] = &[
             get("/api/sql/catalogs/{c}/schemas", |hit| Box::pin(catalog::list_schemas(hit))),
             get("/api/sql/catalogs/{c}/schemas/{s}/tables", |hit| Box::pin(catalog::list_tables(hit))),
             get("/api/sql/catalogs/{c}/schemas/{s}/tables/{t}", |hit| Box::pin(catalog::get_table(hit))),
+            start_streamed("/api/sql/catalogs/{c}/schemas/{s}/tables/{t}/rows", |hit, body| {
+                Box::pin(sql::write_rows(hit, body))
+            }),
         ],
     ),
     area(

@@ -112,7 +112,10 @@ impl Road {
         let whole = path.starts_with("http");
         let url = if whole { path.to_owned() } else { format!("{}{path}", self.base) };
         let method = method.parse().expect("a method");
-        let mut request = self.client.request(method, url).header("content-type", "application/json");
+        let mut request = self.client.request(method, url);
+        if !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
         if !whole {
             request = request.header("x-functions-key", &self.key);
         }

@@ -51,6 +51,7 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
     const STATEMENTS: &str = "/api/sql/statements";
     match (verb, route) {
         (Verb::Start, STATEMENTS) => &["waitSeconds", "mode", "format", "shape", "decimals", "bigints", "pageSize"],
+        (Verb::Start, table) if table.starts_with("/api/sql/catalogs") => &["waitSeconds", "mode", "write", "keys"],
         (Verb::Start, _) => &["waitSeconds", "mode"],
         (Verb::Get, "/api/sql/statements/{id}/rows") => {
             &["waitSeconds", "format", "shape", "decimals", "bigints", "pageSize"]

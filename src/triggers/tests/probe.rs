@@ -10,12 +10,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
-use super::super::function::{act, get, get_alone, http, message, start, timer};
+use super::super::function::{act, get, get_alone, http, message, start, start_streamed, timer};
 use super::super::{AuthLevel, Function, Hit, Limits, Warm};
 use crate::app::App;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::requests::{Answer, AnswerKind};
+use crate::requests::{Answer, AnswerKind, BodyStream};
 use crate::runs::Received;
 
 /// Longest any step of a test may take; reached only when something is broken.
@@ -31,6 +31,8 @@ pub(super) struct Probe {
     /// Opens the gate they wait at.
     pub(super) gate: watch::Sender<bool>,
     pub(super) received: Mutex<Vec<Received>>,
+    /// Bytes of each streamed body, and whether it came whole.
+    pub(super) bodies: Mutex<Vec<(usize, bool)>>,
 }
 
 impl Probe {
@@ -40,6 +42,7 @@ impl Probe {
             ended: watch::Sender::new(0),
             gate: watch::Sender::new(false),
             received: Mutex::default(),
+            bodies: Mutex::default(),
         })
     }
 }
@@ -68,6 +71,8 @@ pub(super) static FUNCTIONS: &[Function<Probe>] = &[
                     })
                 })
             }),
+            start_streamed("/api/counted", |hit, body| Box::pin(count(hit, body))),
+            start_streamed("/api/unread", |_, _| Box::pin(ready(Err(Failure::new(Code::TableNotFound, "None."))))),
             get("/api/fail", |_| Box::pin(ready(Err(Failure::new(Code::LedgerUnavailable, "Down."))))),
             get("/api/panic", |_| Box::pin(async { panic!("on purpose") })),
             start("/api/panic", |_| Box::pin(async { panic!("on purpose") })),
@@ -87,6 +92,21 @@ fn echo(hit: &Hit<Probe>) -> Answer {
         "invocation": hit.call.invocation_id, "query": hit.call.query,
     });
     Answer::done(body.to_string().into_bytes())
+}
+
+/// Counts a body's bytes, and keeps how it ended.
+async fn count(hit: Hit<Probe>, mut body: BodyStream) -> Result<Answer, Failure> {
+    let (mut bytes, mut pieces) = (0, 0);
+    let ended = loop {
+        match body.next().await {
+            Ok(Some(piece)) => (bytes, pieces) = (bytes + piece.len(), pieces + 1),
+            Ok(None) => break Ok(()),
+            Err(failure) => break Err(failure),
+        }
+    };
+    hit.work.bodies.lock().unwrap().push((bytes, ended.is_ok()));
+    hit.work.ended.send_modify(|count| *count += 1);
+    ended.map(|()| Answer::done(json!({"bytes": bytes, "pieces": pieces}).to_string().into_bytes()))
 }
 
 async fn held(hit: Hit<Probe>) -> Result<Answer, Failure> {
