@@ -49,6 +49,10 @@ def translate(text, parameters):
     tree = tree.transform(lambda node: _node(node, parameters, names, kind))
     for node in list(tree.find_all(exp.Anonymous, exp.DateAdd, exp.TsOrDsAdd)):
         _as_cast(node)
+    for node in list(tree.find_all(exp.ParseJSON)):
+        # As a column it is a VARIANT; inside other expressions JSON will do.
+        if isinstance(node.parent, (exp.Alias, exp.Select)):
+            node.replace(exp.cast(node.copy(), "VARIANT"))
     if duckdb.__version__.startswith("1."):
         _guard_divisions(tree)
     # Last, since what it makes is text.
@@ -59,7 +63,11 @@ def translate(text, parameters):
         _unqualify_set(tree)
     sql = tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE, comments=False)
     if isinstance(tree, exp.Merge):
-        sql += " RETURNING merge_action"
+        delete = _as_delete(tree)
+        if delete is not None:
+            sql = delete.sql("duckdb", comments=False) + " RETURNING 'DELETE'"
+        else:
+            sql += " RETURNING merge_action"
     statement = Statement(tree, sql, kind, names)
     statement.source = source
     return statement
@@ -167,12 +175,27 @@ def _name_projections(tree):
         return
     named = []
     for projection in select.expressions:
+        if isinstance(projection, exp.Dot) and not isinstance(projection.this, exp.Column):
+            # A field of a computed struct has the field's name.
+            named.append(exp.alias_(projection.copy(), projection.name, quoted=True))
+            continue
         plain = isinstance(projection, (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot, exp.Explode, exp.Inline))
         if plain or projection.is_star:
             named.append(projection)
             continue
         named.append(exp.alias_(projection.copy(), _title(projection), quoted=True))
     select.set("expressions", named)
+
+
+def _as_delete(tree):
+    """A MERGE of one unconditional DELETE may match a row more than once (Delta, MergeIntoCommandBase,
+    isOnlyOneUnconditionalDelete); DuckDB's may not, its DELETE … USING may. None for any other MERGE."""
+    whens = tree.args["whens"].expressions
+    only = len(whens) == 1 and whens[0].args["matched"] and not whens[0].args.get("condition")
+    if not only or whens[0].args["then"].name.upper() != "DELETE":
+        return None
+    return exp.Delete(this=tree.this.copy(), using=[tree.args["using"].copy()],
+                      where=exp.Where(this=tree.args["on"].copy()))
 
 
 def _name_ranges(tree):

@@ -11,6 +11,7 @@ mod handler;
 mod health;
 mod idempotency;
 mod jobs;
+mod judged;
 mod killed;
 mod lists;
 mod messages;
