@@ -59,18 +59,26 @@ def tables(connection, catalog, schema):
     return rows
 
 
-def columns(connection, catalog, schema, table):
-    """Columns as Unity Catalog lists them, or None when there is no such table."""
+def types(connection, catalog, schema, table):
+    """(name, DuckDB type) of each column, or None when there is no such table."""
     name = ".".join('"' + part.replace('"', '""') + '"' for part in (f"cat_{catalog}", schema, table))
     try:
         connection.execute(f"SELECT * FROM {name} LIMIT 0")
     except duckdb.Error:
         return None
-    described = [values.column(entry[0], i, entry[1]) for i, entry in enumerate(connection.description)]
+    return [(entry[0], entry[1]) for entry in connection.description]
+
+
+def columns(connection, catalog, schema, table):
+    """Columns as a result's manifest has them and whether they are nullable, or None when there is no such table."""
+    found = types(connection, catalog, schema, table)
+    if found is None:
+        return None
+    described = [values.column(name, i, kind) for i, (name, kind) in enumerate(found)]
     nullable = dict(
         connection.execute(
-            "SELECT column_name, is_nullable FROM duckdb_columns() "
-            "WHERE database_name = $c AND schema_name = $s AND table_name = $t",
+            "SELECT column_name, is_nullable FROM duckdb_columns() WHERE lower(database_name) = lower($c) "
+            "AND lower(schema_name) = lower($s) AND lower(table_name) = lower($t)",
             {"c": f"cat_{catalog}", "s": schema, "t": table},
         ).fetchall()
     )
@@ -100,12 +108,7 @@ def _describe(session, statement, request, result):
     schema = table.db or request.get("schema") or "default"
     found = columns(session, catalog, schema, table.name)
     if found is None:
-        raise failures.StatementFailed(
-            "TABLE_OR_VIEW_NOT_FOUND",
-            f"The table or view `{catalog}`.`{schema}`.`{table.name}` cannot be found. "
-            "Verify the spelling and correctness of the schema and catalog.",
-            "42P01",
-        )
+        raise failures.no_table((catalog, schema, table.name))
     rows = [[column["name"], column["type_text"].lower(), None] for column in found]
     return result.of([("col_name", *_STRING), ("data_type", *_STRING), ("comment", *_STRING)], rows)
 

@@ -8,6 +8,8 @@ from sqlglot import exp
 
 import arrow
 import commands
+import commits
+import declared
 import failures
 import sample
 import translate
@@ -20,12 +22,15 @@ class Lakehouse:
     def __init__(self, seeded=True):
         self.root = duckdb.connect(":memory:", config={"threads": 2})
         self.lock = threading.Lock()
+        self.declared = declared.Declared()
+        self.commits = commits.Commits()
         self.root.execute("SET autoinstall_known_extensions = false")
         self.root.execute("SET python_enable_replacements = false")
         self.root.execute("SET TimeZone = 'UTC'")
         self.catalog("main")
         if seeded:
             sample.fill(self.root)
+            sample.declare(self.declared)
 
     def catalog(self, name):
         self.root.execute(f"ATTACH ':memory:' AS cat_{name}")
@@ -67,57 +72,111 @@ def run(lakehouse, session, request):
     """Runs one statement. `request` has statement, parameters and the limits of the API."""
     parameters = {p["name"]: (p.get("value"), p.get("type")) for p in request.get("parameters") or []}
     statement = translate.translate(request["statement"], parameters)
+    _check_rights(statement.tree, request)
     zone = request.get("timeZone") or "UTC"
     bound = {name: parameters[name][0] for name in statement.names}
     try:
         if statement.kind == "query":
             session.execute(statement.sql, bound or None)
-            read = arrow.rows if request.get("format") == "ARROW_STREAM" else _rows
-            return read(session, zone, request, statement.void)
+            if request.get("format") != "ARROW_STREAM":
+                return _rows(session, zone, request, statement.void)
+            again = lambda text: session.execute(text.format(statement.sql), bound or None)
+            return arrow.rows(session, zone, request, statement.void, again)
         if statement.kind in ("show", "describe", "use", "explain"):
             return commands.run(lakehouse, session, statement, request)
         if statement.kind == "definition":
-            return _definition(session, statement)
-        return _change(session, statement, bound)
+            return _definition(lakehouse, session, statement, request)
+        return _change(lakehouse, session, statement, bound, request)
     except duckdb.Error as error:
-        raise failures.from_duckdb(error) from None
+        raise failures.from_duckdb(error, request["statement"], _catalogs(session)) from None
 
 
-def _definition(session, statement):
-    tree = statement.tree
-    listed = tree.args.get("actions") if isinstance(tree, exp.Alter) else None
-    if listed and isinstance(listed[0], exp.Schema):
-        # ADD COLUMNS (a INT, b INT): DuckDB adds one at a time.
-        session.execute("BEGIN")
-        try:
-            for column in listed[0].expressions:
-                one = tree.copy()
-                one.set("actions", [column.copy()])
-                session.execute(one.sql("duckdb", comments=False))
-            session.execute("COMMIT")
-        except BaseException:
-            session.execute("ROLLBACK")
-            raise
-        return Result()
-    session.execute(statement.sql)
+def _catalogs(session):
+    try:
+        return commands.catalogs(session)
+    except duckdb.Error:
+        return None
+
+
+def _check_rights(tree, request):
+    """USE CATALOG, USE SCHEMA and SELECT on every table that is named, where one was revoked."""
+    denied = set(request.get("denied") or [])
+    if not denied:
+        return
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if not table.name or (not table.db and table.name in own):
+            continue
+        place = [table.catalog.removeprefix("cat_") or request.get("catalog") or "main",
+                 table.db or request.get("schema") or "default", table.name]
+        for length in (1, 2, 3):
+            if ".".join(place[:length]).lower() in denied:
+                raise failures.denied(place[:length])
+
+
+def _definition(lakehouse, session, statement, request):
+    catalog, schema = request.get("catalog") or "main", request.get("schema") or "default"
+    existed = statement.creates is not None and _exists(session, statement.creates, catalog, schema)
+    if not declared.only_declares(statement.tree):
+        _define(session, statement)
+    elif not _exists(session, statement.tree.find(exp.Table) or statement.tree.this, catalog, schema):
+        session.execute("SELECT 1 FROM " + statement.tree.find(exp.Table).sql("duckdb"))
+    lakehouse.declared.note(statement.source, catalog, schema, existed)
+    if isinstance(statement.tree, exp.Alter):
+        log = lakehouse.commits.log(commits.place_of(statement.tree.this, request))
+        with log.lock:
+            log.note("ALTER TABLE", None)
     return Result()
 
 
-def _change(session, statement, bound):
+def _exists(session, table, catalog, schema):
+    if not isinstance(table, exp.Table):
+        return True
+    place = (table.catalog.removeprefix("cat_") or catalog, table.db or schema, table.name)
+    return commands.types(session, *place) is not None
+
+
+def _define(session, statement):
+    tree = statement.tree
+    listed = tree.args.get("actions") if isinstance(tree, exp.Alter) else None
+    if not (listed and isinstance(listed[0], exp.Schema)):
+        session.execute(statement.sql)
+        return
+    # ADD COLUMNS (a INT, b INT): DuckDB adds one at a time.
+    session.execute("BEGIN")
+    try:
+        for column in listed[0].expressions:
+            one = tree.copy()
+            one.set("actions", [column.copy()])
+            session.execute(one.sql("duckdb", comments=False))
+        session.execute("COMMIT")
+    except BaseException:
+        session.execute("ROLLBACK")
+        raise
+
+
+def _change(lakehouse, session, statement, bound, request):
     number = ("LONG", "BIGINT")
     if statement.kind == "merge":
-        session.execute(statement.sql, bound or None)
-        actions = [row[0] for row in session.fetchall()]
+        actions = [row[0] for row in commits.change(lakehouse, session, statement, bound, request)]
         counts = [len(actions), *(actions.count(action) for action in ("UPDATE", "DELETE", "INSERT"))]
         names = ["num_affected_rows", "num_updated_rows", "num_deleted_rows", "num_inserted_rows"]
         return Result.of([(name, *number) for name in names], [[str(count) for count in counts]])
-    if statement.kind == "insert" and statement.tree.args.get("overwrite"):
-        return _overwrite(session, statement, bound)
+    if statement.kind in ("update", "delete"):
+        count = str(commits.change(lakehouse, session, statement, bound, request)[0][0])
+        return Result.of([("num_affected_rows", *number)], [[count]])
+    log = lakehouse.commits.log(commits.place_of(commits.target_of(statement.tree), request))
+    if statement.tree.args.get("overwrite"):
+        with log.lock:
+            result = _overwrite(session, statement, bound)
+            log.note("INSERT OVERWRITE", None)
+        return result
+    lakehouse.commits.wait(request)
     session.execute(statement.sql, bound or None)
     count = str(session.fetchone()[0])
-    if statement.kind == "insert":
-        return Result.of([("num_affected_rows", *number), ("num_inserted_rows", *number)], [[count, count]])
-    return Result.of([("num_affected_rows", *number)], [[count]])
+    with log.lock:
+        log.note("WRITE")
+    return Result.of([("num_affected_rows", *number), ("num_inserted_rows", *number)], [[count, count]])
 
 
 def _overwrite(session, statement, bound):
@@ -144,7 +203,7 @@ def _rows(session, zone, request, void):
     for position in void:
         columns[position].update(type_text="VOID", type_name="NULL")
     zone = values.zone_of(zone)
-    writers = [values.writer(kind, zone) for kind in kinds]
+    writers = [values.writer(kind, zone, request.get("binary")) for kind in kinds]
     chunk_rows = request.get("chunkRows") or 32768
     row_limit, byte_limit, most_bytes = (request.get(name) for name in ("rowLimit", "byteLimit", "maxBytes"))
     result = Result(columns)

@@ -58,6 +58,8 @@ STATEMENTS = [
         FROM cat_main.sales.orders
         WHERE order_date < DATE '2026-11-01' AND status <> 'returned'
         GROUP BY ALL ORDER BY ALL""",
+    "ALTER TABLE cat_main.sales.customers ALTER COLUMN customer_id SET NOT NULL",
+    "ALTER TABLE cat_main.sales.orders ALTER COLUMN order_id SET NOT NULL",
 ]
 
 
@@ -65,3 +67,20 @@ def fill(connection):
     """Makes the sample tables; the session's time zone must be UTC, so that instants are the same everywhere."""
     for statement in STATEMENTS:
         connection.execute(statement)
+
+
+# Comments and keys of the sample, which are declared and not enforced.
+_KEYS = {
+    ("sales", "customers"): ("Who buys", [("customer_id", "One number a customer")], "customer_id"),
+    ("sales", "orders"): ("What was bought", [("amount", "After the discount")], "order_id"),
+}
+
+
+def declare(declared):
+    for (schema, table), (comment, comments, key) in _KEYS.items():
+        constraints = [{"primary_key_constraint": {"name": f"{table}_pk", "child_columns": [key]}}]
+        if table == "orders":
+            constraints.append({"foreign_key_constraint": {
+                "name": "orders_customers_fk", "child_columns": ["customer_id"],
+                "parent_table": "main.sales.customers", "parent_columns": ["customer_id"]}})
+        declared.declare("main", schema, table, comment=comment, comments=dict(comments), constraints=constraints)

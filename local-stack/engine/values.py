@@ -77,9 +77,11 @@ def _precision(kind):
     return found["precision"], found["scale"]
 
 
-def writer(kind, zone):
-    """A function from a Python value of this type to the cell's text."""
+def writer(kind, zone, binary="base64"):
+    """A function from a Python value of this type to the cell's text; `binary` is base64 or hex."""
     identity, text = kind.id, str(kind).lower()
+    if identity in ("list", "array", "struct", "map"):
+        return lambda value: json.dumps(_plain(value, zone), ensure_ascii=False, separators=(",", ":"))
     if identity in ("varchar", "enum", "json"):
         return str
     if identity == "boolean":
@@ -91,13 +93,11 @@ def writer(kind, zone):
     if identity == "float":
         return lambda value: java_double(_short(value))
     if identity == "blob":
-        return lambda value: base64.b64encode(value).decode()
+        return (lambda value: value.hex()) if binary == "hex" else (lambda value: base64.b64encode(value).decode())
     if text == "timestamp with time zone":
         return lambda value: instant(value, zone)
     if text.startswith("timestamp"):
         return lambda value: value if isinstance(value, str) else _clock(value)
-    if identity in ("list", "array", "struct", "map"):
-        return lambda value: json.dumps(_plain(value, zone), ensure_ascii=False, separators=(",", ":"))
     if identity == "interval":
         return _interval
     if identity == "variant":

@@ -11,6 +11,7 @@ is the end of the worker. Knows the protocol between the two and nothing of HTTP
             -> {columns, chunks: [{rows, bytes, file}], …}: a file in that folder for each chunk
   script    {lakehouse, source, parameters}    a job's Python task -> {result, logs} or an error with its trace
   metadata  {lakehouse, catalog?, schema?, table?}
+  commits   {lakehouse, hold?, release?}       holds writes that contain a text before they commit -> {held}
   cancel    {target}                           interrupts the request with that id
 """
 
@@ -25,7 +26,9 @@ import traceback
 import arrow
 import commands
 import failures
+import positions
 import scripts
+import unity
 from lakehouse import Lakehouse, run
 
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -80,8 +83,10 @@ class Job:
 
 
 def execute(job, request):
+    request = positions.named(request)
     lakehouse = lakehouse_of(request["lakehouse"])
     session = lakehouse.session(request.get("catalog"), request.get("schema"), request.get("timeZone") or "UTC")
+    request["canceled"] = lambda: job.canceled
     try:
         result = run(lakehouse, job.use(session), request)
     finally:
@@ -104,9 +109,7 @@ def metadata(job, request):
     session = lakehouse.session(None, None, "UTC")
     catalog, schema, table = (request.get(name) for name in ("catalog", "schema", "table"))
     if table:
-        found = commands.columns(session, catalog, schema, table)
-        kinds = dict(commands.tables(session, catalog, schema))
-        reply(job.identity, ok={"columns": found, "kind": kinds.get(table)})
+        reply(job.identity, ok={"table": unity.table(lakehouse, session, catalog, schema, table)})
     elif schema:
         reply(job.identity, ok={"tables": commands.tables(session, catalog, schema)})
     elif catalog:
@@ -114,6 +117,16 @@ def metadata(job, request):
     else:
         reply(job.identity, ok={"catalogs": commands.catalogs(session)})
     session.close()
+
+
+def commits(job, request):
+    """What a test asks of statements that write: to be held, to go on, or how many wait."""
+    held = lakehouse_of(request["lakehouse"]).commits
+    if request.get("hold"):
+        held.hold(request["hold"])
+    if request.get("release"):
+        held.release()
+    reply(job.identity, ok={"held": held.held()})
 
 
 def script(job, request):
@@ -127,7 +140,7 @@ def opened(job, request):
     reply(job.identity, ok={})
 
 
-OPERATIONS = {"open": opened, "execute": execute, "script": script, "metadata": metadata}
+OPERATIONS = {"open": opened, "execute": execute, "script": script, "metadata": metadata, "commits": commits}
 
 
 def serve(job, request):

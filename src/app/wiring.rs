@@ -50,12 +50,13 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     } else {
         identity(&settings.power_bi.audience)
     };
+    let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?;
     let neighbours = Neighbours {
         databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens),
         power_bi: PowerBi::new(http.clone(), settings.power_bi.url.clone(), power_bi_tokens),
         warehouse_id: settings.databricks.warehouse_id.clone(),
+        ledger: ledger.clone(),
     };
-    let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?;
     let catalog = Catalog::load(&settings.operations.folder, &settings.operations.variables).map_err(|error| {
         Failure::new(Code::Misconfigured, "CAUSEWAY_OPERATIONS_FOLDER cannot be read.").caused_by(error)
     })?;

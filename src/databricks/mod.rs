@@ -17,6 +17,7 @@ mod outputs;
 mod pause;
 mod refusal;
 mod results;
+mod small_read;
 mod statement_kind;
 mod statements;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use error::{DatabricksError, Refused, Subject};
 pub use history::{KEY_TAG, with_key};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
 pub use lexer::Unreadable;
+pub use small_read::is_surely_small_read;
 pub use statement_kind::{Reading, is_a_script, is_plain_dml, is_surely_a_read, reading};
 pub use statements::{
     ColumnInfo, Disposition, Parameter, ResultChunk, Row, Statement, StatementFailure, StatementState, SubmitStatement,

@@ -43,6 +43,23 @@ pub struct Upstream {
     pub request_id: Option<String>,
 }
 
+/// Rows that cannot be written: how many, and the first of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRows {
+    pub count: u64,
+    pub first: Vec<FailedRow>,
+}
+
+/// What is wrong with one row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRow {
+    /// From 1.
+    pub row: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    pub message: String,
+}
+
 /// A failure: `detail` is for the caller, `source` for the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,6 +90,9 @@ pub struct Failure {
     /// Where in the caller's body or file the fault is, such as `parameters.day`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// The caller's rows that are at fault, when that is what failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_rows: Option<Box<FailedRows>>,
     /// The cause, for the log only.
     #[serde(skip)]
     pub source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -93,6 +113,7 @@ impl Failure {
             retry_after_seconds: None,
             settled: false,
             place: None,
+            failed_rows: None,
             source: None,
         }
     }

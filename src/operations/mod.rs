@@ -12,6 +12,7 @@ mod schemas;
 mod steps;
 mod template;
 mod typed;
+pub mod write_rows;
 mod yaml;
 
 #[cfg(test)]
@@ -23,5 +24,5 @@ pub use expression::{Expression, ExpressionError, Scope};
 pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};
 pub use schedule::{MissedTicks, Overlap, Schedule};
-pub use steps::{AssertStep, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind};
+pub use steps::{AssertStep, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind, WriteRowsStep};
 pub use template::Template;

@@ -31,6 +31,7 @@ pub enum StepKind {
     Refresh(RefreshStep),
     PushRows(PushRowsStep),
     Assert(AssertStep),
+    WriteRows(WriteRowsStep),
 }
 
 /// `sql`: one statement. Its text is fixed; only parameters vary.
@@ -85,4 +86,14 @@ pub struct PushRowsStep {
 pub struct AssertStep {
     pub that: Expression,
     pub message: Template,
+}
+
+/// One batch of rows that a caller handed over. No file declares it: see `write_rows`.
+#[derive(Clone, Debug)]
+pub struct WriteRowsStep {
+    /// From 0.
+    pub batch: usize,
+    pub batches: usize,
+    /// The first and the last row in it, from 1.
+    pub rows: (u64, u64),
 }

@@ -20,6 +20,8 @@ pub struct Template {
 #[derive(Debug)]
 enum Shape {
     Literal(Value),
+    /// What one step gave, whole.
+    Step(String),
     Alone(Expression),
     Text(Vec<Part>),
     List(Vec<Template>),
@@ -35,10 +37,19 @@ enum Part {
 }
 
 impl Template {
+    /// The output of one step, for an operation that stands in no file.
+    pub(super) fn step(id: &str, file: &str) -> Self {
+        let origin = Origin { file: Arc::from(file), place: Place::START, step: None };
+        Self { shape: Arc::new(Shape::Step(id.to_owned())), origin }
+    }
+
     /// Fills it. A string that is one expression alone keeps that expression's type.
     pub fn render(&self, scope: &Scope) -> Result<Value, ExpressionError> {
         match &*self.shape {
             Shape::Literal(value) => Ok(value.clone()),
+            Shape::Step(id) => {
+                scope.steps.get(id).cloned().ok_or_else(|| self.origin.error(format!("step {id} gave nothing")))
+            }
             Shape::Alone(expression) => expression.evaluate(scope),
             Shape::Text(parts) => {
                 let mut text = String::new();

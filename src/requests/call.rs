@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 
 /// How the caller wants to be answered.
@@ -61,6 +61,24 @@ impl Presence {
     pub async fn gone(&self) {
         let mut presence = self.0.clone();
         while presence.changed().await.is_ok() {}
+    }
+}
+
+/// A body on its way in, piece by piece, for calls that take more than memory holds.
+#[derive(Debug)]
+pub struct BodyStream {
+    /// `Content-Type`, as sent.
+    pub content_type: Option<String>,
+    /// The pieces, decompressed; `None` is the end of a body that came whole. A channel that closes before was cut: its
+    /// connection is gone, and nobody was left to say so.
+    pub pieces: mpsc::Receiver<Result<Option<Bytes>, Failure>>,
+}
+
+impl BodyStream {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let cut = || Err(Failure::new(Code::BodyMalformed, "The body ended too soon."));
+        self.pieces.recv().await.unwrap_or_else(cut)
     }
 }
 

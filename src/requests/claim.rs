@@ -104,14 +104,23 @@ impl Requests {
     ///
     /// `inputs` is what will be sent; `None` when the body is empty. After `Ours` comes [`Requests::had`], always.
     pub(super) async fn claim(&self, claimant: &Claimant<'_>, inputs: Option<Value>) -> Result<Claimed, Failure> {
-        let call = claimant.call;
-        let key = call.idempotency_key.as_deref().unwrap_or(&call.invocation_id);
-        let log = format!("claims/{}/{}/{}", call.caller, claimant.route, hash(&[key]));
         // The host sends a dropped call again without its body: the claim knows what it was.
         let wanted = inputs.map(|inputs| {
             let digest = digest_of(&[claimant.target.as_bytes(), b"\n", claimant.body.as_ref()].concat());
             (digest, inputs)
         });
+        self.claim_digest(claimant, wanted).await
+    }
+
+    /// The same for a body that nobody holds: its digest, over target and body, and what will be sent.
+    pub(super) async fn claim_digest(
+        &self,
+        claimant: &Claimant<'_>,
+        wanted: Option<(String, Value)>,
+    ) -> Result<Claimed, Failure> {
+        let call = claimant.call;
+        let key = call.idempotency_key.as_deref().unwrap_or(&call.invocation_id);
+        let log = format!("claims/{}/{}/{}", call.caller, claimant.route, hash(&[key]));
         self.stake(claimant, log, wanted).await
     }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::reads::gone;
 use super::statements::{going, state_name};
 use super::token::Signer;
 use super::values::Values;
-use super::{Answer, Call, Mode, Requests, is_transient};
+use super::{Answer, Call, Mode, Requests, guard, is_transient};
 use crate::databricks::Statement;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -51,11 +52,16 @@ impl Requests {
     /// `GET /api/sql/statements/{id}/rows`: the whole result as a stream, or with `pageSize` a page of it. Of a
     /// statement that outlasts the wait 202, whose `Location` answers the same.
     pub async fn rows(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
+        guard::open(&self.0.sql)?;
         let values = Values::of_rows(call)?;
         let wait = super::wait_of(call)?;
         let databricks = &self.0.neighbours.databricks;
         let first = databricks.statement(id, call.deadline).await?;
-        let statement = databricks.wait_for(first, wait).await?;
+        let _waiting = self.0.waiting.join(id);
+        let statement = tokio::select! {
+            seen = databricks.wait_for(first, wait) => seen?,
+            () = call.presence.gone() => return Err(gone()),
+        };
         match statement.outcome().map_err(Failure::settled)? {
             Some(()) => self.result(call, &statement, values).await,
             None => {
@@ -130,7 +136,9 @@ impl Requests {
             Ok(Some(())) => match self.result(call, statement, follow.values).await {
                 Ok(answer) => Ok(Answer { replayed: follow.replayed(), ..answer }),
                 // The work is done and is not to be repeated; its rows can be had again.
-                Err(failure) if follow.claimed.is_some() && is_transient(&failure) => {
+                Err(failure)
+                    if failure.code == Code::TooManyCalls || (follow.claimed.is_some() && is_transient(&failure)) =>
+                {
                     tracing::warn!(statement_id = id, error = failure.chain(), "could not read the rows");
                     self.statement_goes_on(call, id, &state, follow).await
                 }

@@ -99,5 +99,16 @@ fn how() -> &'static str {
     "Writes belong into a declared operation, or CAUSEWAY_SQL_MODE must be read_write."
 }
 
+/// Refuses every write unless `CAUSEWAY_SQL_MODE` allows them.
+pub(super) fn writes_allowed(sql: &Sql) -> Result<(), Failure> {
+    let is = match sql.mode {
+        SqlMode::ReadWrite => return Ok(()),
+        SqlMode::ReadOnly => "read_only",
+        SqlMode::Off => "off",
+    };
+    let detail = format!("CAUSEWAY_SQL_MODE is {is}: callers of `sql` may not write rows.");
+    Err(Failure::new(Code::StatementNotAllowed, detail))
+}
+
 #[cfg(test)]
 mod tests;

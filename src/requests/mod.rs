@@ -2,14 +2,18 @@
 
 mod answers;
 mod body;
+mod bulk;
 mod call;
 mod claim;
 mod disposition;
 mod follow;
 mod guard;
 mod job_runs;
+mod lists;
 mod operations;
 mod pages;
+mod pump;
+mod reads;
 mod ready;
 mod refreshes;
 mod rows;
@@ -38,7 +42,7 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
-pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, Call, Mode, Part, Presence, Present};
+pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode, Part, Presence, Present};
 
 /// Waited for when a call does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);
@@ -64,6 +68,8 @@ struct Inner {
     sql_places: guard::Places,
     /// A permit for each result that may be streamed at once.
     streams: Arc<Semaphore>,
+    waiting: reads::Waiters,
+    links: disposition::Links,
     runs_settings: settings::Runs,
     seen: Mutex<Option<ready::Seen>>,
 }
@@ -98,6 +104,8 @@ impl Requests {
             budget,
             sql_places,
             streams,
+            waiting: reads::Waiters::default(),
+            links: disposition::Links::default(),
             runs_settings,
             seen,
         }))

@@ -8,6 +8,7 @@ use super::claim::{Claimant, Claimed};
 use super::token::Target;
 use super::{Answer, Call, Mode, Requests};
 use crate::failure::{Code, Failure};
+use crate::http::Deadline;
 use crate::operations::{Entry, Operation};
 use crate::runs::{Begun, RunEnd, RunOutcome, identity, parameters_invalid};
 use crate::steps::Recovery;
@@ -51,17 +52,29 @@ impl Requests {
         };
         let id = effected.upstream.as_str().unwrap_or_default();
         let begun = begun.unwrap_or_else(|| Begun::before(id));
+        let answer = self.follow_run(call, begun, wait, &signer).await?;
+        Ok(Answer { replayed: effected.replayed, ..answer })
+    }
+
+    /// Waits for a run and answers.
+    pub(super) async fn follow_run(
+        &self,
+        call: &Call,
+        begun: Begun,
+        wait: Deadline,
+        signer: &super::token::Signer,
+    ) -> Result<Answer, Failure> {
+        let id = begun.run().to_owned();
         let outcome = match self.0.runs.carry_on(begun, wait, call.deadline).await {
             Ok(outcome) => outcome,
             // The run stands in the ledger and goes on without us: not being able to look is no failure of it.
             Err(failure) if super::is_transient(&failure) => {
                 tracing::warn!(run = id, error = failure.chain(), "could not follow the run");
-                RunOutcome { run: id.to_owned(), state: RunEnd::Going { state: "running".into() } }
+                RunOutcome { run: id, state: RunEnd::Going { state: "running".into() } }
             }
             Err(failure) => return Err(failure.effect_possible().in_run(id)),
         };
-        let answer = self.run_answer(call, outcome, call.mode == Mode::Start, &signer)?;
-        Ok(Answer { replayed: effected.replayed, ..answer })
+        self.run_answer(call, outcome, call.mode == Mode::Start, signer)
     }
 
     /// `GET /api/runs/{id}`: always 200 with the state, the steps with their tries and upstream ids.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::statements::state_name;
+use super::stream::cut_chunk;
 use super::token::Target;
 use super::values::Values;
 use super::{Answer, Call, Requests};
@@ -96,12 +97,21 @@ impl Requests {
         let total = statement.total_row_count.unwrap_or(0);
         let (mut skip, mut behind) = (skip as u64, 0);
         while let Some(chunk) = chunks.next().await? {
-            let mut rows = ChunkRows::new(chunk.data)?;
+            let mut rows = ChunkRows::new(chunk.data)?.at_row(chunk.row_offset);
             rows.skip(skip)?;
-            let room = Piece { bytes: MAX_BYTES.saturating_sub(page.rows.len()).max(1), rows: most - writer.rows() };
-            let taken = skip + writer.write(&mut page.rows, &mut rows, room)?;
+            let left = chunk.row_count.saturating_sub(skip);
+            let room = Piece {
+                bytes: MAX_BYTES.saturating_sub(page.rows.len()).max(1),
+                // A chunk of Arrow may hold more rows than it says, which do not belong to the result.
+                rows: left.min(most - writer.rows()),
+            };
+            let written = writer.write(&mut page.rows, &mut rows, room)?;
+            let taken = skip + written;
             behind = chunk.row_offset + chunk.row_count;
             let full = writer.rows() >= most || page.rows.len() >= MAX_BYTES;
+            if written < left && !full {
+                return Err(cut_chunk(left - written));
+            }
             page.next = match taken {
                 _ if taken < chunk.row_count => Some((chunk.chunk_index, to_usize(taken))),
                 _ if full && behind < total => Some((chunk.chunk_index + 1, 0)),

@@ -27,7 +27,7 @@ pub(super) struct Body {
     row_limit: Option<u64>,
     byte_limit: Option<u64>,
     #[serde(default)]
-    pub disposition: Option<Wish>,
+    disposition: Option<Wish>,
     #[serde(default)]
     pub on_timeout: OnTimeout,
     #[serde(default)]
@@ -37,7 +37,7 @@ pub(super) struct Body {
 /// How the caller wants the result to come to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Wish {
+enum Wish {
     Auto,
     Inline,
     ExternalLinks,
@@ -90,8 +90,18 @@ impl Body {
         Ok(wanted)
     }
 
-    pub(super) fn row_limit(&self) -> Option<u64> {
-        self.row_limit
+    /// The disposition that the caller wants; `None` to have it decided.
+    pub(super) fn asked(&self) -> Option<Disposition> {
+        match self.disposition? {
+            Wish::Auto => None,
+            Wish::Inline => Some(Disposition::Inline),
+            Wish::ExternalLinks => Some(Disposition::ExternalLinks),
+        }
+    }
+
+    /// `rowLimit` and `byteLimit` as the caller sent them.
+    pub(super) fn limits(&self) -> (Option<u64>, Option<u64>) {
+        (self.row_limit, self.byte_limit)
     }
 }
 

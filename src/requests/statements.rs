@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use super::answers::{Going, done};
 use super::claim::{Claimant, Claimed, Ours, search_until};
 use super::follow::Follow;
-use super::statement_body::{Body, Wanted, Wish};
+use super::reads::Read;
+use super::statement_body::{Body, Wanted};
 use super::token::Target;
 use super::values::Values;
 use super::{Answer, Call, Requests, disposition, guard};
-use crate::databricks::{Disposition, MOST_TRIES, Statement, is_plain_dml, is_surely_a_read, pause_before};
+use crate::databricks::{MOST_TRIES, Statement, is_plain_dml, is_surely_a_read, pause_before};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
 use crate::steps::Recovery;
@@ -28,11 +29,10 @@ impl Requests {
         let wait = super::wait_of(call)?;
         guard::open(&self.0.sql)?;
         let _place = self.0.sql_places.take()?;
-        if let Some(read) = self.plain_read(call, &body)? {
+        if let Some((read, ours)) = self.plain_read(call, &body)? {
             let submit = read.submission(None, wait.remaining().min(LONGEST_SUBMIT_WAIT));
-            let statement = self.0.neighbours.databricks.submit(&submit, call.deadline).await?;
             let follow = Follow { wait, values, on_timeout: read.on_timeout, claimed: None };
-            return self.settle(call, statement, follow).await;
+            return self.run_read(call, Read { submit, ours }, follow).await;
         }
         // Before the effect: afterwards nothing may fail for want of a key.
         let signer = self.signer(call.deadline).await?;
@@ -134,22 +134,23 @@ impl Requests {
             return Err(Failure::new(Code::BodyInvalid, "`statement` is empty.").at("statement"));
         }
         guard::allowed(&body.statement, &self.0.sql)?;
-        let disposition = match body.disposition {
-            Some(Wish::Inline) => Disposition::Inline,
-            Some(Wish::ExternalLinks) => Disposition::ExternalLinks,
-            Some(Wish::Auto) | None => disposition::of(&body.statement, body.row_limit(), &self.0.sql),
-        };
+        let (rows, bytes) = body.limits();
+        let disposition = disposition::of(&body.statement, body.asked(), rows, bytes, &self.0.sql, &self.0.links);
         let ceilings = (self.0.sql.max_rows, self.0.sql.max_bytes);
         body.wanted(disposition, self.0.neighbours.warehouse_id.as_deref(), ceilings)
     }
 
-    /// The body, when it is surely a read and carries no key.
-    fn plain_read(&self, call: &Call, body: &Bytes) -> Result<Option<Wanted>, Failure> {
+    /// What is surely a read and carries no key, and whether its disposition is of our choosing.
+    fn plain_read(&self, call: &Call, body: &Bytes) -> Result<Option<(Wanted, bool)>, Failure> {
         if body.is_empty() || call.idempotency_key.is_some() {
             return Ok(None);
         }
         let body: Body = super::body::read(body)?;
-        if is_surely_a_read(&body.statement) { self.wanted(body).map(Some) } else { Ok(None) }
+        if !is_surely_a_read(&body.statement) {
+            return Ok(None);
+        }
+        let ours = disposition::is_ours(body.asked(), &self.0.sql);
+        Ok(Some((self.wanted(body)?, ours)))
     }
 }
 

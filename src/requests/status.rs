@@ -7,7 +7,7 @@ use super::refreshes::status_value;
 use super::statements::{going as statement_going, state_name};
 use super::token::Target;
 use super::{Answer, Call, Requests};
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::steps::RefreshId;
 
 impl Requests {
@@ -18,11 +18,18 @@ impl Requests {
             Target::Statement { id, q } => {
                 let statement = self.0.neighbours.databricks.statement(&id, call.deadline).await?;
                 match statement.outcome().map_err(Failure::settled)? {
-                    Some(()) => self.result(call, &statement, q).await,
+                    Some(()) => match self.result(call, &statement, q).await {
+                        // It is there and will be: whoever polls comes again.
+                        Err(failure) if failure.code == Code::TooManyCalls => {
+                            self.still(call, statement_going(&id, &state_name(&statement), q, false)).await
+                        }
+                        answer => answer,
+                    },
                     None => self.still(call, statement_going(&id, &state_name(&statement), q, false)).await,
                 }
             }
             Target::Rows { id, chunk, skip, q } => self.rows_page(call, &id, chunk, skip, q).await,
+            Target::List { list, from, top } => self.list(call, list, Some(&from), top).await,
             Target::JobRun { id } => {
                 let run = self.0.neighbours.databricks.job_run(&id, call.deadline).await?;
                 match run.outcome().map_err(Failure::settled)? {

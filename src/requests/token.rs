@@ -32,6 +32,12 @@ pub(super) enum Target {
         skip: usize,
         q: super::values::Values,
     },
+    /// A page of a list, from Databricks' own token on.
+    List {
+        list: super::lists::ListOf,
+        from: String,
+        top: usize,
+    },
     JobRun {
         id: String,
     },

@@ -75,9 +75,7 @@ impl Column {
             "LONG" if options.bigints_as_string => Conversion::StringNumber,
             "BYTE" | "SHORT" | "INT" | "LONG" | "FLOAT" | "DOUBLE" => Conversion::Number,
             "DECIMAL" => {
-                let as_number = options
-                    .decimals_as_number
-                    .unwrap_or_else(|| self.digits().is_some_and(|digits| digits <= EXACT_DIGITS));
+                let as_number = decimal_as_number(self.digits(), options);
                 if as_number { Conversion::Number } else { Conversion::StringNumber }
             }
             "BOOLEAN" => Conversion::Boolean,
@@ -99,15 +97,15 @@ impl Column {
         })
     }
 
-    /// FLOAT and DOUBLE also hold NaN and the infinities.
-    pub(super) fn is_floating(&self) -> bool {
-        matches!(self.type_name.as_str(), "FLOAT" | "DOUBLE")
-    }
-
     /// DECIMAL, whose digits `f64` may not hold.
     pub(super) fn is_decimal(&self) -> bool {
         self.type_name == "DECIMAL"
     }
+}
+
+/// Whether a DECIMAL of this precision is a number in JSON.
+pub(super) fn decimal_as_number(precision: Option<u32>, options: ValueOptions) -> bool {
+    options.decimals_as_number.unwrap_or_else(|| precision.is_some_and(|digits| digits <= EXACT_DIGITS))
 }
 
 /// One key for each column, in order. SQL allows two columns of one name, JSON objects do not: a later one gets the

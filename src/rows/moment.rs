@@ -1,118 +1,117 @@
-//! Dates and times: the wire's ISO 8601 to RFC 3339. The calendar is worked out here, with no allocation a cell.
+//! Dates and times between ISO 8601 text and numbers. The calendar is worked out here, with no allocation a cell.
 //!
-//! On the wire a TIMESTAMP has the session's offset (`2021-01-01T10:00:00.000-08:00`), a TIMESTAMP_NTZ none
-//! (recorded replies of the Statement Execution API). Years outside 0001 to 9999 stand as they came: RFC 3339 cannot
-//! say them, and to refuse a whole result for one of them would help nobody.
+//! On the wire a TIMESTAMP has the session's offset (`2021-01-01T10:00:00.000-08:00`), a TIMESTAMP_NTZ none (recorded
+//! replies of the Statement Execution API); in Arrow both are microseconds. So that a result reads the same whichever
+//! way it came, one form is written: UTC, three digits of the second, six where it has microseconds. RFC 3339 cannot
+//! say years beyond 9999; they stand with the sign of ISO 8601 (`+10000-01-01`): to refuse a whole result for one of
+//! them would help nobody.
 
-/// A date and a time of day, still with the text of its fraction.
-struct Parts<'a> {
-    year: i64,
-    month: u32,
-    day: u32,
-    seconds: i64,
-    /// Digits after the point, without it.
-    fraction: &'a str,
-    /// What stands behind the time: `Z`, `+01:00`, or nothing.
-    zone: &'a str,
-}
+const DAY: i64 = 86_400;
 
-pub(super) fn write_date(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    const WHAT: &str = "a date";
-    if is_far_year(text) {
-        verbatim(out, text);
-        return Ok(());
-    }
-    if text.len() != 10 || date(text).is_none() {
-        return Err(WHAT);
-    }
-    verbatim(out, text);
-    Ok(())
-}
-
-pub(super) fn write_timestamp_ntz(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    const WHAT: &str = "a time without an offset";
-    if is_far_year(text) {
-        verbatim(out, text);
-        return Ok(());
-    }
-    let parts = parts(text).ok_or(WHAT)?;
-    if !matches!(parts.zone, "" | "Z") {
-        return Err(WHAT);
-    }
-    out.push(b'"');
-    push_civil(out, parts.year, parts.month, parts.day, parts.seconds);
-    push_fraction(out, parts.fraction);
-    out.push(b'"');
-    Ok(())
-}
-
-pub(super) fn write_timestamp(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    const WHAT: &str = "a time with its offset";
-    if is_far_year(text) {
-        verbatim(out, text);
-        return Ok(());
-    }
-    let parts = parts(text).ok_or(WHAT)?;
-    let offset = offset(parts.zone).ok_or(WHAT)?;
-    let moment = days_of(parts.year, parts.month, parts.day) * 86_400 + parts.seconds - offset;
-    let (year, month, day) = civil_of(moment.div_euclid(86_400));
-    if !(1..=9999).contains(&year) {
-        // 9999-12-31T23:59:59-08:00 has no UTC form of four digits; with its offset it is the same moment.
-        verbatim(out, text);
-        return Ok(());
-    }
-    out.push(b'"');
-    push_civil(out, year, month, day, moment.rem_euclid(86_400));
-    push_fraction(out, parts.fraction);
-    out.extend_from_slice(b"Z\"");
-    Ok(())
-}
-
-/// ISO 8601's expanded years: a sign before the year.
-fn is_far_year(text: &str) -> bool {
-    matches!(text.as_bytes(), [b'+' | b'-', b'0'..=b'9', ..])
-        && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-:.TZ ".contains(&byte))
-}
-
-fn verbatim(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    out.extend_from_slice(text.as_bytes());
-    out.push(b'"');
-}
-
-fn parts(text: &str) -> Option<Parts<'_>> {
-    let (year, month, day) = date(text)?;
-    let bytes = text.as_bytes();
-    if bytes.len() < 19 || !matches!(bytes[10], b'T' | b' ') || bytes[13] != b':' || bytes[16] != b':' {
+/// Days since 1970-01-01 of `2024-02-29` or `+10000-01-01`.
+pub(super) fn read_date(text: &str) -> Option<i32> {
+    let (days, rest) = date(text)?;
+    if !rest.is_empty() {
         return None;
     }
-    let (hour, minute, second) = (two(bytes, 11)?, two(bytes, 14)?, two(bytes, 17)?);
+    i32::try_from(days).ok()
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z of a time with its offset.
+pub(super) fn read_timestamp(text: &str) -> Option<i64> {
+    let (seconds, micros, zone) = moment(text)?;
+    micros_of(seconds - offset(zone)?, micros)
+}
+
+/// The same of a time without an offset, as if it were UTC.
+pub(super) fn read_timestamp_ntz(text: &str) -> Option<i64> {
+    let (seconds, micros, zone) = moment(text)?;
+    if !matches!(zone, "" | "Z") {
+        return None;
+    }
+    micros_of(seconds, micros)
+}
+
+pub(super) fn push_date(out: &mut Vec<u8>, days: i32) {
+    push_days(out, i64::from(days));
+}
+
+/// `nanos` below a second; `Z` stands behind a TIMESTAMP.
+pub(super) fn push_moment(out: &mut Vec<u8>, seconds: i64, nanos: u32, utc: bool) {
+    push_days(out, seconds.div_euclid(DAY));
+    let of_day = u32::try_from(seconds.rem_euclid(DAY)).unwrap_or(0);
+    let mut text = *b"T00:00:00.000000000Z";
+    put_two(&mut text, 1, of_day / 3600);
+    put_two(&mut text, 4, of_day / 60 % 60);
+    put_two(&mut text, 7, of_day % 60);
+    let mut rest = nanos;
+    for at in (10..19).rev() {
+        text[at] = digit(rest);
+        rest /= 10;
+    }
+    let end = if nanos.is_multiple_of(1_000_000) {
+        13
+    } else if nanos.is_multiple_of(1_000) {
+        16
+    } else {
+        19
+    };
+    out.extend_from_slice(&text[..end]);
+    if utc {
+        out.push(b'Z');
+    }
+}
+
+fn micros_of(seconds: i64, micros: i64) -> Option<i64> {
+    // In 128 bits: the first second of the range begins before the range does.
+    i64::try_from(i128::from(seconds) * 1_000_000 + i128::from(micros)).ok()
+}
+
+/// Seconds since 1970, microseconds below, and what stands behind the time: `Z`, `+01:00`, or nothing.
+fn moment(text: &str) -> Option<(i64, i64, &str)> {
+    let (days, rest) = date(text)?;
+    let bytes = rest.as_bytes();
+    if bytes.len() < 9 || !matches!(bytes[0], b'T' | b' ') || bytes[3] != b':' || bytes[6] != b':' {
+        return None;
+    }
+    let (hour, minute, second) = (two(bytes, 1)?, two(bytes, 4)?, two(bytes, 7)?);
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let rest = text.get(19..)?;
-    let (fraction, zone) = match rest.strip_prefix('.') {
-        None => ("", rest),
+    let rest = rest.get(9..)?;
+    let (micros, zone) = match rest.strip_prefix('.') {
+        None => (0, rest),
         Some(after) => {
-            let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-            if !(1..=9).contains(&digits) {
-                return None;
-            }
-            after.split_at(digits)
+            let count = after.bytes().take_while(u8::is_ascii_digit).count();
+            let (fraction, zone) = after.split_at(count);
+            (fraction_of(fraction.as_bytes())?, zone)
         }
     };
-    let seconds = i64::from(hour * 3600 + minute * 60 + second);
-    Some(Parts { year, month, day, seconds, fraction, zone })
+    Some((days * DAY + i64::from(hour * 3600 + minute * 60 + second), micros, zone))
 }
 
-/// `YYYY-MM-DD` at the start of `text`, as a day that exists.
-fn date(text: &str) -> Option<(i64, u32, u32)> {
-    let bytes = text.as_bytes();
-    if bytes.len() < 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+/// One to nine digits, of which those behind the microseconds are zeros: Databricks counts no finer.
+fn fraction_of(digits: &[u8]) -> Option<i64> {
+    if !(1..=9).contains(&digits.len()) || digits.iter().skip(6).any(|digit| *digit != b'0') {
         return None;
     }
-    let year = i64::from(two(bytes, 0)? * 100 + two(bytes, 2)?);
-    let (month, day) = (two(bytes, 5)?, two(bytes, 8)?);
+    Some((0..6).fold(0, |micros, at| micros * 10 + digits.get(at).map_or(0, |digit| i64::from(digit - b'0'))))
+}
+
+/// Days since 1970-01-01 of the date at the start of `text`, as a day that exists, and what stands behind it.
+fn date(text: &str) -> Option<(i64, &str)> {
+    let bytes = text.as_bytes();
+    let signed = matches!(bytes.first(), Some(b'+' | b'-'));
+    let digits = bytes[usize::from(signed)..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(4..=7).contains(&digits) || (digits > 4 && !signed) {
+        return None;
+    }
+    let end = digits + usize::from(signed);
+    let year: i64 = text[..end].parse().ok()?;
+    if bytes.len() < end + 6 || bytes[end] != b'-' || bytes[end + 3] != b'-' {
+        return None;
+    }
+    let (month, day) = (two(bytes, end + 1)?, two(bytes, end + 4)?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let longest = match month {
         2 => 28 + u32::from(leap),
@@ -120,7 +119,9 @@ fn date(text: &str) -> Option<(i64, u32, u32)> {
         1..=12 => 31,
         _ => return None,
     };
-    (year >= 1 && (1..=longest).contains(&day)).then_some((year, month, day))
+    // SQL's first year is 0001; the year before it comes only of an offset, and only Arrow has it.
+    let known = signed || year >= 1;
+    (known && (1..=longest).contains(&day)).then(|| (days_of(year, month, day), &text[end + 6..]))
 }
 
 fn two(bytes: &[u8], at: usize) -> Option<u32> {
@@ -166,41 +167,41 @@ fn days_of(year: i64, month: u32, day: u32) -> i64 {
 fn civil_of(days: i64) -> (i64, u32, u32) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
+    // What is left is small: 32 bits divide faster.
+    let of_era = u32::try_from(days.rem_euclid(146_097)).unwrap_or(0);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, u32::try_from(month).unwrap_or(1), u32::try_from(day).unwrap_or(1))
+    (i64::from(year_of_era) + era * 400 + i64::from(month <= 2), month, day)
 }
 
-fn push_civil(out: &mut Vec<u8>, year: i64, month: u32, day: u32, seconds: i64) {
-    let year = u32::try_from(year).unwrap_or(0);
-    let seconds = u32::try_from(seconds).unwrap_or(0);
-    push_two(out, year / 100);
-    push_two(out, year % 100);
-    out.push(b'-');
-    push_two(out, month);
-    out.push(b'-');
-    push_two(out, day);
-    out.push(b'T');
-    push_two(out, seconds / 3600);
-    out.push(b':');
-    push_two(out, seconds / 60 % 60);
-    out.push(b':');
-    push_two(out, seconds % 60);
-}
-
-fn push_two(out: &mut Vec<u8>, number: u32) {
-    let digit = |value: u32| b'0' + u8::try_from(value % 10).unwrap_or(0);
-    out.extend_from_slice(&[digit(number / 10), digit(number)]);
-}
-
-fn push_fraction(out: &mut Vec<u8>, fraction: &str) {
-    if !fraction.is_empty() {
-        out.push(b'.');
-        out.extend_from_slice(fraction.as_bytes());
+fn push_days(out: &mut Vec<u8>, days: i64) {
+    let (year, month, day) = civil_of(days);
+    let mut text = *b"0000-00-00";
+    match u32::try_from(year) {
+        Ok(year @ 0..=9999) => {
+            put_two(&mut text, 0, year / 100);
+            put_two(&mut text, 2, year % 100);
+        }
+        _ => return push_far_days(out, year, month, day),
     }
+    put_two(&mut text, 5, month);
+    put_two(&mut text, 8, day);
+    out.extend_from_slice(&text);
+}
+
+#[cold]
+fn push_far_days(out: &mut Vec<u8>, year: i64, month: u32, day: u32) {
+    out.extend_from_slice(format!("{year:+05}-{month:02}-{day:02}").as_bytes());
+}
+
+fn put_two(text: &mut [u8], at: usize, number: u32) {
+    text[at] = digit(number / 10);
+    text[at + 1] = digit(number);
+}
+
+fn digit(number: u32) -> u8 {
+    b"0123456789"[(number % 10) as usize]
 }

@@ -1,182 +1,150 @@
-//! What one cell becomes: one writer for each rule, chosen once a column. What the columns are is `column.rs`.
-//!
-//! Cells of JSON_ARRAY are strings whatever their type (Databricks SDK, execute_statement). Every writer checks its
-//! cell before it stands in the output, so that a reply that makes no sense never becomes broken JSON.
+//! One value that is neither text nor complex: how it is read from Databricks' text, and what it becomes in JSON.
+//! Whole columns take `cells.rs`, by the same functions.
 
-use serde::de::IgnoredAny;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
-use super::moment::{write_date, write_timestamp, write_timestamp_ntz};
-use super::{Column, Conversion, ValueOptions};
-use crate::failure::{Code, Failure};
+use super::ValueOptions;
+use super::chunk::BinaryForm;
+use super::column::decimal_as_number;
+use super::json_text::push_string;
+use super::kind::Kind;
+use super::moment::{push_date, push_moment, read_date, read_timestamp, read_timestamp_ntz};
+use super::number::{
+    Floating, is_json_number, push_decimal, push_float_json, push_integer, read_decimal, read_integer,
+};
 
-/// Appends one cell; on failure it says what the cell is not.
-pub(super) type Writer = fn(&mut Vec<u8>, &str) -> Result<(), &'static str>;
+/// A value as it is held in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Scalar {
+    Boolean(bool),
+    Integer(i64),
+    Long(i64),
+    Float(f32),
+    Double(f64),
+    Decimal {
+        unscaled: i128,
+        precision: u8,
+        scale: u8,
+    },
+    /// A decimal whose scale nobody told.
+    Digits(String),
+    Date(i32),
+    Timestamp(i64),
+    TimestampNtz(i64),
+    Binary(Vec<u8>),
+}
 
-pub(super) fn writer_of(column: &Column, options: ValueOptions) -> Writer {
-    match column.conversion(options) {
-        Conversion::Number if column.is_floating() => floating,
-        Conversion::Number if column.is_decimal() => decimal,
-        Conversion::Number => integer,
-        Conversion::StringNumber if column.is_decimal() => decimal_text,
-        Conversion::StringNumber => integer_text,
-        Conversion::Boolean => boolean,
-        Conversion::String => string,
-        Conversion::Date => write_date,
-        Conversion::Timestamp => write_timestamp,
-        Conversion::TimestampNtz => write_timestamp_ntz,
-        Conversion::Base64 => base64,
-        Conversion::Json => json,
-        Conversion::Null => null,
+impl Scalar {
+    /// `None` where the text is not of this kind.
+    pub(super) fn read(kind: &Kind, text: &str, binary: BinaryForm) -> Option<Self> {
+        Some(match kind {
+            Kind::Boolean => Self::Boolean(read_boolean(text)?),
+            Kind::Byte => Self::Integer(i8::try_from(read_integer(text)?).ok()?.into()),
+            Kind::Short => Self::Integer(i16::try_from(read_integer(text)?).ok()?.into()),
+            Kind::Int => Self::Integer(i32::try_from(read_integer(text)?).ok()?.into()),
+            Kind::Long => Self::Long(read_integer(text)?),
+            Kind::Float => Self::Float(text.parse().ok()?),
+            Kind::Double => Self::Double(text.parse().ok()?),
+            Kind::Decimal(Some((precision, scale))) => {
+                Self::Decimal { unscaled: read_decimal(text, *scale)?, precision: *precision, scale: *scale }
+            }
+            Kind::Decimal(None) => is_json_number(text).then(|| Self::Digits(text.to_owned()))?,
+            Kind::Date => Self::Date(read_date(text)?),
+            Kind::Timestamp => Self::Timestamp(read_timestamp(text)?),
+            Kind::TimestampNtz => Self::TimestampNtz(read_timestamp_ntz(text)?),
+            Kind::Binary => Self::Binary(read_binary(text, binary)?),
+            Kind::String
+            | Kind::Interval
+            | Kind::Null
+            | Kind::Array(_)
+            | Kind::Map(_)
+            | Kind::Struct(_)
+            | Kind::Json => {
+                return None;
+            }
+        })
     }
-}
 
-/// The failure for a cell that is not what its column says.
-pub(super) fn malformed(column: &Column, row: usize, why: &'static str) -> Failure {
-    Failure::new(
-        Code::UpstreamReplyInvalid,
-        format!(
-            "Databricks sent a value in column {} ({}), row {row}, that is not {why}.",
-            column.name, column.type_text
-        ),
-    )
-    .at(format!("rows[{row}].{}", column.name))
-}
-
-fn integer(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    if !is_integer(text) {
-        return Err("a whole number of at most 64 bits");
-    }
-    out.extend_from_slice(text.as_bytes());
-    Ok(())
-}
-
-fn integer_text(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    out.push(b'"');
-    integer(out, text)?;
-    out.push(b'"');
-    Ok(())
-}
-
-fn is_integer(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
-    let shaped = match digits {
-        [b'0'] => true,
-        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    // Up to 18 digits always fit; the parse is only for the few that may not.
-    shaped && (digits.len() <= 18 || text.parse::<i64>().is_ok())
-}
-
-fn decimal(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    if !is_json_number(text) {
-        return Err("a decimal number");
-    }
-    out.extend_from_slice(text.as_bytes());
-    Ok(())
-}
-
-fn decimal_text(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    out.push(b'"');
-    decimal(out, text)?;
-    out.push(b'"');
-    Ok(())
-}
-
-/// The cell as it came; JSON has no NaN and no infinities, so they become strings.
-fn floating(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    if is_json_number(text) {
-        out.extend_from_slice(text.as_bytes());
-        return Ok(());
-    }
-    let special: &[u8] = match text.parse::<f64>() {
-        Ok(value) if value.is_nan() => b"\"NaN\"",
-        Ok(f64::INFINITY) => b"\"Infinity\"",
-        Ok(f64::NEG_INFINITY) => b"\"-Infinity\"",
-        Ok(value) => return serde_json::to_writer(out, &value).map_err(|_| "a number"),
-        Err(_) => return Err("a number"),
-    };
-    out.extend_from_slice(special);
-    Ok(())
-}
-
-/// RFC 8259's grammar: no `+`, no leading zero, digits on both sides of the point.
-pub(super) fn is_json_number(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut at = usize::from(bytes.first() == Some(&b'-'));
-    let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let whole = digits(at);
-    if whole == 0 || (whole > 1 && bytes[at] == b'0') {
-        return false;
-    }
-    at += whole;
-    if bytes.get(at) == Some(&b'.') {
-        let fraction = digits(at + 1);
-        if fraction == 0 {
-            return false;
+    pub(super) fn write_json(&self, out: &mut Vec<u8>, options: ValueOptions) {
+        match self {
+            Self::Boolean(value) => push_boolean(out, *value),
+            Self::Integer(value) => push_integer(out, *value),
+            Self::Long(value) => quoted(out, options.bigints_as_string, |out| push_integer(out, *value)),
+            Self::Float(value) => push_floating(out, *value),
+            Self::Double(value) => push_floating(out, *value),
+            Self::Decimal { unscaled, precision, scale } => {
+                let as_number = decimal_as_number(Some((*precision).into()), options);
+                quoted(out, !as_number, |out| push_decimal(out, *unscaled, usize::from(*scale)));
+            }
+            Self::Digits(text) => {
+                quoted(out, !decimal_as_number(None, options), |out| out.extend_from_slice(text.as_bytes()));
+            }
+            Self::Date(days) => quoted(out, true, |out| push_date(out, *days)),
+            Self::Timestamp(micros) => quoted(out, true, |out| push_micros(out, *micros, true)),
+            Self::TimestampNtz(micros) => quoted(out, true, |out| push_micros(out, *micros, false)),
+            Self::Binary(bytes) => quoted(out, true, |out| push_base64(out, bytes)),
         }
-        at += 1 + fraction;
     }
-    if matches!(bytes.get(at), Some(b'e' | b'E')) {
-        at += 1;
-        at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
-        let exponent = digits(at);
-        if exponent == 0 {
-            return false;
-        }
-        at += exponent;
-    }
-    at == bytes.len()
 }
 
-fn boolean(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    if text.eq_ignore_ascii_case("true") {
-        out.extend_from_slice(b"true");
-    } else if text.eq_ignore_ascii_case("false") {
-        out.extend_from_slice(b"false");
+/// Between quotes, where the rule says so.
+#[inline]
+pub(super) fn quoted(out: &mut Vec<u8>, quotes: bool, write: impl FnOnce(&mut Vec<u8>)) {
+    if quotes {
+        out.push(b'"');
+        write(out);
+        out.push(b'"');
     } else {
-        return Err("true or false");
+        write(out);
     }
-    Ok(())
 }
 
-fn string(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    serde_json::to_writer(out, text).map_err(|_| "text")
+pub(super) fn push_boolean(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
-/// The cell as it came, checked. How BINARY looks on the wire is not documented: the JDBC driver reads base64. A value
-/// in another form, such as hexadecimal, is refused where it can be told; SQL's own `hex()` is always safe.
-fn base64(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    let bytes = text.as_bytes();
-    let padding = bytes.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
-    let body = &bytes[..bytes.len() - padding];
-    let sound = bytes.len().is_multiple_of(4)
-        && body.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
-    if !sound {
-        return Err("base64");
+/// JSON has no NaN and no infinities, so they become strings.
+#[inline]
+pub(super) fn push_floating(out: &mut Vec<u8>, value: impl Floating) {
+    match value.special() {
+        None => push_float_json(out, value),
+        Some(name) => push_string(out, name),
     }
-    out.push(b'"');
-    out.extend_from_slice(bytes);
-    out.push(b'"');
-    Ok(())
 }
 
-/// Valid JSON stands as it came; what is not (old servers wrote inner dates without quotes) becomes a string.
-fn json(out: &mut Vec<u8>, text: &str) -> Result<(), &'static str> {
-    if serde_json::from_str::<IgnoredAny>(text).is_err() {
-        return string(out, text);
-    }
-    // Line breaks in valid JSON are white space only; NDJSON and logs want none.
+pub(super) fn push_micros(out: &mut Vec<u8>, micros: i64, utc: bool) {
+    let below = u32::try_from(micros.rem_euclid(1_000_000)).unwrap_or(0);
+    push_moment(out, micros.div_euclid(1_000_000), below * 1_000, utc);
+}
+
+pub(super) fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
-    out.extend_from_slice(text.as_bytes());
-    for byte in &mut out[start..] {
-        if matches!(byte, b'\n' | b'\r') {
-            *byte = b' ';
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    // It fits: the room was made by base64's own measure.
+    let written = STANDARD.encode_slice(bytes, &mut out[start..]).unwrap_or(0);
+    out.truncate(start + written);
+}
+
+pub(super) fn read_boolean(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// BINARY in the form that this warehouse was found to write.
+pub(super) fn read_binary(text: &str, form: BinaryForm) -> Option<Vec<u8>> {
+    match form {
+        BinaryForm::Base64 => STANDARD.decode(text).ok(),
+        BinaryForm::Hexadecimal => {
+            let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+            let nibble = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            rest.is_empty()
+                .then(|| pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect())?
         }
     }
-    Ok(())
-}
-
-fn null(_out: &mut Vec<u8>, _text: &str) -> Result<(), &'static str> {
-    Err("NULL")
 }

@@ -1,14 +1,18 @@
 //! The table of values, cell by cell, and what must hold for every value.
 
+mod arrow_in;
+mod bare_writers;
+mod both_forms;
+mod formats;
+mod made;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::failure::Code;
 
-fn column(name: &str, type_name: &str, type_text: &str) -> Column {
-    Column::new(name, type_name, type_text, None, None, ValueOptions::default())
-}
+use made::column;
 
 fn write_with(columns: &[Column], rows: &[Vec<Option<&str>>], options: ValueOptions) -> Result<String, Failure> {
     let rows: Vec<Vec<Option<String>>> =
@@ -30,7 +34,7 @@ fn cell(type_name: &str, type_text: &str, text: &str) -> Result<String, Failure>
 #[case("BYTE", "TINYINT", "0", "0")]
 #[case("LONG", "BIGINT", "9223372036854775807", "9223372036854775807")]
 #[case("LONG", "BIGINT", "-9223372036854775808", "-9223372036854775808")]
-#[case("DOUBLE", "DOUBLE", "1.0E10", "1.0E10")]
+#[case("DOUBLE", "DOUBLE", "1.0E10", "1.0e10")]
 #[case("DOUBLE", "DOUBLE", "NaN", "\"NaN\"")]
 #[case("FLOAT", "FLOAT", "-Infinity", "\"-Infinity\"")]
 #[case("DOUBLE", "DOUBLE", "Infinity", "\"Infinity\"")]
@@ -52,15 +56,15 @@ fn cell(type_name: &str, type_text: &str, text: &str) -> Result<String, Failure>
 #[case("DATE", "DATE", "+10000-01-01", "\"+10000-01-01\"")]
 #[case("TIMESTAMP", "TIMESTAMP", "2021-01-01T10:00:00.000-08:00", "\"2021-01-01T18:00:00.000Z\"")]
 #[case("TIMESTAMP", "TIMESTAMP", "2020-12-31T20:30:00.123456-08:00", "\"2021-01-01T04:30:00.123456Z\"")]
-#[case("TIMESTAMP", "TIMESTAMP", "2024-03-01T00:30:00+01:00", "\"2024-02-29T23:30:00Z\"")]
-#[case("TIMESTAMP", "TIMESTAMP", "2024-01-01T00:00:00Z", "\"2024-01-01T00:00:00Z\"")]
-#[case("TIMESTAMP", "TIMESTAMP", "1850-01-01 00:00:00-07:52:58", "\"1850-01-01T07:52:58Z\"")]
-#[case("TIMESTAMP", "TIMESTAMP", "0001-01-01T00:00:00Z", "\"0001-01-01T00:00:00Z\"")]
-#[case("TIMESTAMP", "TIMESTAMP", "0001-01-01T00:00:00+01:00", "\"0001-01-01T00:00:00+01:00\"")]
-#[case("TIMESTAMP", "TIMESTAMP", "9999-12-31T23:59:59.999-08:00", "\"9999-12-31T23:59:59.999-08:00\"")]
+#[case("TIMESTAMP", "TIMESTAMP", "2024-03-01T00:30:00+01:00", "\"2024-02-29T23:30:00.000Z\"")]
+#[case("TIMESTAMP", "TIMESTAMP", "2024-01-01T00:00:00Z", "\"2024-01-01T00:00:00.000Z\"")]
+#[case("TIMESTAMP", "TIMESTAMP", "1850-01-01 00:00:00-07:52:58", "\"1850-01-01T07:52:58.000Z\"")]
+#[case("TIMESTAMP", "TIMESTAMP", "0001-01-01T00:00:00Z", "\"0001-01-01T00:00:00.000Z\"")]
+#[case("TIMESTAMP", "TIMESTAMP", "0001-01-01T00:00:00+01:00", "\"0000-12-31T23:00:00.000Z\"")]
+#[case("TIMESTAMP", "TIMESTAMP", "9999-12-31T23:59:59.999-08:00", "\"+10000-01-01T07:59:59.999Z\"")]
 #[case("TIMESTAMP_NTZ", "TIMESTAMP_NTZ", "2021-06-15 12:34:56.789", "\"2021-06-15T12:34:56.789\"")]
 #[case("BINARY", "BINARY", "8AA=", "\"8AA=\"")]
-#[case("ARRAY", "ARRAY<INT>", "[1, 2,\n3]", "[1, 2, 3]")]
+#[case("ARRAY", "ARRAY<INT>", "[1, 2,\n3]", "[1,2,3]")]
 #[case("STRUCT", "STRUCT<d: DATE>", "{\"d\":2024-01-01}", "\"{\\\"d\\\":2024-01-01}\"")]
 #[case("VARIANT", "VARIANT", "12345678901234567890.5", "12345678901234567890.5")]
 #[case("INTERVAL", "INTERVAL YEAR TO MONTH", "1-6", "\"1-6\"")]
@@ -192,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn every_decimal_keeps_its_digits(whole in "-?(0|[1-9][0-9]{0,19})", fraction in "[0-9]{1,18}", options in 0..3_u8) {
+    fn every_decimal_keeps_its_digits(whole in "-?(0|[1-9][0-9]{0,19})", fraction in "[0-9]{18}", options in 0..3_u8) {
         let text = format!("{whole}.{fraction}");
         let decimals_as_number = [None, Some(true), Some(false)][usize::from(options)];
         let options = ValueOptions { decimals_as_number, bigints_as_string: false };
@@ -229,6 +233,6 @@ proptest! {
         let sign = if offset < 0 { '-' } else { '+' };
         let text = format!("{local}{sign}{:02}:{:02}", offset.abs() / 60, offset.abs() % 60);
         let written = cell("TIMESTAMP", "TIMESTAMP", &text).unwrap();
-        prop_assert_eq!(written, format!("\"{moment}\""));
+        prop_assert_eq!(written, format!("\"{moment:.3}\""));
     }
 }

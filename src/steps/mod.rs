@@ -10,6 +10,7 @@ mod number;
 mod push_rows;
 mod refresh;
 mod sql;
+pub mod write_rows;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use serde_json::Value;
 use crate::databricks::Databricks;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
+use crate::ledger::Ledger;
 use crate::operations::{ExpressionError, Scope, StepKind};
 use crate::power_bi::PowerBi;
 
@@ -38,6 +40,8 @@ pub struct Neighbours {
     pub power_bi: PowerBi,
     /// The warehouse of statements that name none.
     pub warehouse_id: Option<String>,
+    /// What callers handed over and waits to be written; nothing of any run.
+    pub ledger: Ledger,
 }
 
 /// A step, rendered: what is sent, now and in recovery, and never rendered again.
@@ -134,6 +138,7 @@ pub fn kind_of(step: &StepKind) -> &'static dyn Kind {
         StepKind::Refresh(_) => &refresh::Refresh,
         StepKind::PushRows(_) => &push_rows::PushRows,
         StepKind::Assert(_) => &assert::Assert,
+        StepKind::WriteRows(_) => &write_rows::WriteRows,
     }
 }
 

@@ -157,7 +157,7 @@ fn text(template: Option<&Template>, scope: &Scope) -> Result<Option<String>, Fa
     template.map(|template| template.render_text(scope)).transpose().map_err(|error| expression_failed(&error))
 }
 
-fn no_warehouse() -> Failure {
+pub(super) fn no_warehouse() -> Failure {
     Failure::new(
         Code::WarehouseMissing,
         "No warehouse is named: give the step a `warehouse`, or set CAUSEWAY_DATABRICKS_WAREHOUSE_ID.",

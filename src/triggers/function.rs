@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::failure::Failure;
 use crate::http::Deadline;
-use crate::requests::{Answer, Call};
+use crate::requests::{Answer, BodyStream, Call};
 use crate::runs::Received;
 
 /// What a handler gives back: a future that may outlive the connection it came from.
@@ -90,6 +90,8 @@ pub struct Route<W: 'static> {
 pub enum Handle<W: 'static> {
     /// With the rooms below, once they are warm.
     Work(fn(Hit<W>) -> Answering<Answer>),
+    /// The same, with the body as it comes; `Hit::body` is empty.
+    Streamed(fn(Hit<W>, BodyStream) -> Answering<Answer>),
     /// At once, whatever state the process is in.
     Alone(fn() -> Answer),
 }
@@ -141,6 +143,13 @@ pub(super) const fn get_alone<W>(path: &'static str, handle: fn() -> Answer) -> 
 
 pub(super) const fn start<W>(path: &'static str, handle: fn(Hit<W>) -> Answering<Answer>) -> Route<W> {
     Route { verb: Verb::Start, path, handle: Handle::Work(handle) }
+}
+
+pub(super) const fn start_streamed<W>(
+    path: &'static str,
+    handle: fn(Hit<W>, BodyStream) -> Answering<Answer>,
+) -> Route<W> {
+    Route { verb: Verb::Start, path, handle: Handle::Streamed(handle) }
 }
 
 pub(super) const fn act<W>(path: &'static str, handle: fn(Hit<W>) -> Answering<Answer>) -> Route<W> {

@@ -26,6 +26,8 @@ pub struct Limits {
     pub body_pause: Duration,
     /// Largest body of an HTTP call, in bytes, after decompression.
     pub http_body: usize,
+    /// Largest body of a call that takes it as it comes, in bytes, after decompression: what fits the caller's time.
+    pub streamed_body: usize,
     /// Largest envelope, in bytes: Service Bus premium carries 100 MB, and base64 makes a third more of it.
     pub envelope: usize,
     /// How long invocations may go on after SIGTERM.
@@ -52,6 +54,7 @@ impl Default for Limits {
             head: Duration::from_secs(15),
             body_pause: Duration::from_secs(30),
             http_body: 32 << 20,
+            streamed_body: 256 << 20,
             envelope: 200 << 20,
             grace: Duration::from_secs(25),
         }

@@ -2,6 +2,7 @@
 //!
 //! A handler decodes, calls one function of `requests` or `runs`, and encodes. Nothing here knows what work means.
 
+mod compression;
 mod envelope;
 mod function;
 mod http;
@@ -22,12 +23,13 @@ pub use limits::Limits;
 pub use problem::page as error_codes_page;
 pub use warm::{Warm, Work};
 
+pub(crate) use compression::only_gzip;
 pub(crate) use shell::{Shell, enter};
 pub(crate) use warm::WarmUp;
 
 use AuthLevel::{Anonymous, Function as Key};
-use function::{act, delete, get, get_alone, http as area, message, start, timer};
-use http::{health, jobs, operations, power_bi, runs, sql, status};
+use function::{act, delete, get, get_alone, http as area, message, start, start_streamed, timer};
+use http::{catalog, health, jobs, operations, power_bi, runs, sql, status};
 
 /// Every function: its name, its trigger, its handler. The test `table` holds it equal to `function-definitions/`.
 pub static FUNCTIONS: &[Function<Work>] = &[
@@ -40,6 +42,14 @@ pub static FUNCTIONS: &[Function<Work>] = &[
             get("/api/sql/statements/{id}", |hit| Box::pin(sql::get_statement(hit))),
             get("/api/sql/statements/{id}/rows", |hit| Box::pin(sql::get_rows(hit))),
             act("/api/sql/statements/{id}/cancel", |hit| Box::pin(sql::cancel_statement(hit))),
+            get("/api/sql/warehouses", |hit| Box::pin(catalog::list_warehouses(hit))),
+            get("/api/sql/catalogs", |hit| Box::pin(catalog::list_catalogs(hit))),
+            get("/api/sql/catalogs/{c}/schemas", |hit| Box::pin(catalog::list_schemas(hit))),
+            get("/api/sql/catalogs/{c}/schemas/{s}/tables", |hit| Box::pin(catalog::list_tables(hit))),
+            get("/api/sql/catalogs/{c}/schemas/{s}/tables/{t}", |hit| Box::pin(catalog::get_table(hit))),
+            start_streamed("/api/sql/catalogs/{c}/schemas/{s}/tables/{t}/rows", |hit, body| {
+                Box::pin(sql::write_rows(hit, body))
+            }),
         ],
     ),
     area(

@@ -1,15 +1,22 @@
 """Drives the Databricks stand-in with Databricks' own SDK, unmodified. Prints a line for each check that ran."""
 
+import csv
+import io
+import json
 import os
 import sys
 import time
+import urllib.request
 from datetime import timedelta
 
+import pyarrow.ipc
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied
 from databricks.sdk.service.sql import (
+    Disposition,
     ExecuteStatementRequestOnWaitTimeout,
+    Format,
     QueryFilter,
     QueryTag,
     StatementParameterListItem,
@@ -100,6 +107,53 @@ def every_chunk_can_be_read():
         part = STATEMENTS.get_statement_result_chunk_n(reply.statement_id, part.next_chunk_index)
         rows += part.data_array
     assert [int(row[0]) for row in rows] == list(range(1, reply.manifest.total_row_count + 1))
+
+
+def by_links(statement, form, **more):
+    """The bytes of each chunk behind its presigned link, fetched without a credential, and the first reply."""
+    reply = execute(statement, disposition=Disposition.EXTERNAL_LINKS, format=form, **more)
+    assert reply.status.state == StatementState.SUCCEEDED, reply
+    part, parts = reply.result, []
+    while True:
+        link = part.external_links[0]
+        request = urllib.request.Request(link.external_link, headers=link.http_headers or {})
+        with urllib.request.urlopen(request) as answer:
+            parts.append(answer.read())
+        if link.next_chunk_index is None:
+            return reply, parts
+        part = STATEMENTS.get_statement_result_chunk_n(reply.statement_id, link.next_chunk_index)
+
+
+@check
+def json_comes_by_links():
+    reply, parts = by_links("SELECT order_id FROM main.sales.orders ORDER BY order_id", Format.JSON_ARRAY)
+    rows = [row for part in parts for row in json.loads(part)]
+    assert len(parts) == reply.manifest.total_chunk_count > 1
+    assert [int(row[0]) for row in rows] == list(range(1, reply.manifest.total_row_count + 1))
+
+
+@check
+def csv_comes_by_links_with_its_header_once():
+    _, parts = by_links(os.environ["CAUSEWAY_LOCAL_GENERATED"], Format.CSV, row_limit=40_000)
+    rows = list(csv.reader(io.StringIO(b"".join(parts).decode())))
+    assert rows[0] == ["id", "name"] and len(rows) == 40_001 and rows[1][0] == "0" and rows[-1][0] == "39999"
+    assert any(row[1] == "null" for row in rows)
+
+
+@check
+def arrow_comes_by_links_and_is_only_for_them():
+    reply, parts = by_links("SELECT order_id, amount FROM main.sales.orders ORDER BY order_id", Format.ARROW_STREAM)
+    tables = [pyarrow.ipc.open_stream(part).read_all() for part in parts]
+    sizes = [chunk.byte_count for chunk in reply.manifest.chunks]
+    assert sizes == [len(part) for part in parts] and sum(sizes) == reply.manifest.total_byte_count
+    ids = pyarrow.concat_tables(tables).column("order_id").to_pylist()
+    assert ids == list(range(1, reply.manifest.total_row_count + 1))
+    try:
+        execute("SELECT 1", format=Format.ARROW_STREAM)
+    except BadRequest:
+        pass
+    else:
+        raise AssertionError("ARROW_STREAM came INLINE")
 
 
 @check

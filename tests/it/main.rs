@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod bulk;
 mod conflicts;
 mod contract;
 mod declared;
@@ -12,7 +13,9 @@ mod handler;
 mod health;
 mod idempotency;
 mod jobs;
+mod judged;
 mod killed;
+mod lists;
 mod messages;
 mod operations;
 mod parking;
@@ -27,6 +30,7 @@ mod secrecy;
 mod statements;
 mod status;
 mod steps;
+mod stream_callers;
 mod streams;
 mod ticks;
 mod waiting;

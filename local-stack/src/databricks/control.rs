@@ -33,6 +33,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/__stand-in/warehouses/{id}", post(warehouse))
         .route("/__stand-in/statements/{id}/{what}", post(statement))
         .route("/__stand-in/tokens/revoke", post(revoke))
+        .route("/__stand-in/rights/{what}", post(rights))
 }
 
 #[derive(Deserialize)]
@@ -91,23 +92,28 @@ async fn storage(State(workspace): State<Shared>) -> Reply {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct StorageWish {
-    /// `firewall`, `unreachable`, or null to let everybody in.
-    #[serde(default, deserialize_with = "given")]
-    blocked: Option<Option<Blocked>>,
+    /// Whom it lets in from now on; as it was when absent.
+    access: Option<Access>,
     /// Makes every link that was given too old.
     #[serde(default)]
     expire_links: bool,
 }
 
-/// Tells `null` from a member that is absent.
-fn given<'a, D: serde::Deserializer<'a>>(value: D) -> Result<Option<Option<Blocked>>, D::Error> {
-    Option::deserialize(value).map(Some)
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Access {
+    Open,
+    Firewall,
+    Unreachable,
 }
 
 async fn storage_wish(State(workspace): State<Shared>, body: Bytes) -> Reply {
     let wish: StorageWish = parsed(&body)?;
-    if let Some(blocked) = wish.blocked {
-        workspace.links.block(blocked);
+    match wish.access {
+        Some(Access::Open) => workspace.links.block(None),
+        Some(Access::Firewall) => workspace.links.block(Some(Blocked::Firewall)),
+        Some(Access::Unreachable) => workspace.links.block(Some(Blocked::Unreachable)),
+        None => {}
     }
     if wish.expire_links {
         workspace.links.expire_all();
@@ -200,6 +206,16 @@ async fn revoke(State(workspace): State<Shared>, body: Option<Json<Vec<String>>>
     match body {
         Some(Json(tokens)) => tokens.iter().for_each(|token| workspace.tokens.remove(token)),
         None => workspace.tokens.forget_issued(),
+    }
+    Ok(ok(&json!({})))
+}
+
+/// `revoke` or `grant`, with the place in the body: `main`, `main.gold` or `main.gold.t`.
+async fn rights(State(workspace): State<Shared>, Path(what): Path<String>, Json(place): Json<String>) -> Reply {
+    match what.as_str() {
+        "revoke" => workspace.rights.revoke(&place),
+        "grant" => workspace.rights.grant(&place),
+        _ => return Err(invalid("revoke or grant")),
     }
     Ok(ok(&json!({})))
 }

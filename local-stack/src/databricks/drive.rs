@@ -59,15 +59,17 @@ async fn execute(workspace: &Shared, statement: &Statement) -> Phase {
         Err(cause) => return internal(&format!("There is no folder for chunks: {cause}")),
     };
     let arrow = format == Format::ArrowStream;
+    let session = workspace.sessions.of(request);
     let mut call = engine.call(
         "execute",
         json!({
             "lakehouse": workspace.lakehouse,
             "statement": request.statement,
             "parameters": request.parameters,
-            "catalog": request.catalog,
-            "schema": request.schema,
-            "timeZone": workspace.options.time_zone,
+            "catalog": session.catalog,
+            "schema": session.schema,
+            "denied": workspace.rights.revoked(),
+            "timeZone": session.time_zone.as_ref().unwrap_or(&workspace.options.time_zone),
             "rowLimit": request.row_limit,
             "maxBytes": request.byte_limit.or((!inline).then_some(LINKS_LIMIT)),
             "byteLimit": inline.then_some(workspace.options.inline_limit),
@@ -98,6 +100,7 @@ async fn execute(workspace: &Shared, statement: &Statement) -> Phase {
         }
         Answer::Done(text) => match serde_json::from_str::<Table>(text.get()) {
             Ok(table) => {
+                workspace.sessions.changed_by(request);
                 let (inline, compressed) = (inline && !arrow, request.compressed());
                 let rows = tokio::task::spawn_blocking(move || read(table, inline, format, compressed)).await;
                 drop(folder);

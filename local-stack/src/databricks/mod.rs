@@ -6,6 +6,7 @@
 
 mod auth;
 mod catalog;
+mod commits;
 mod control;
 mod drive;
 mod engine;
@@ -16,7 +17,9 @@ mod links;
 mod options;
 mod query_history;
 mod reply;
+mod rights;
 mod rows;
+mod sessions;
 mod statement;
 mod statements;
 mod storage;
@@ -82,8 +85,10 @@ impl Databricks {
             holds: holds::Holds::default(),
             canned: holds::Canned::default(),
             generated: generated::AllGenerated::default(),
+            sessions: sessions::Sessions::default(),
             links: links::Links::new(options.link_life)?,
             binary: Mutex::new(options.binary),
+            rights: rights::Rights::default(),
             engine,
             lakehouse,
             options,
@@ -172,6 +177,17 @@ impl Databricks {
         self.workspace.warehouses.set(id, state, start_delay, refuses_to_start)
     }
 
+    /// Takes from the principal USE CATALOG on `main`, USE SCHEMA on `main.gold` or SELECT on `main.gold.t`, by the form
+    /// of the name.
+    pub fn revoke(&self, place: &str) {
+        self.workspace.rights.revoke(place);
+    }
+
+    /// Gives it back.
+    pub fn grant(&self, place: &str) {
+        self.workspace.rights.grant(place);
+    }
+
     /// Makes a statement's result unreadable, as it is an hour after success; false when there is no such statement.
     pub fn expire(&self, statement_id: &str) -> bool {
         self.workspace.expire(statement_id)
@@ -218,9 +234,9 @@ fn router(workspace: Shared) -> Router {
         .route("/api/2.0/sql/statements/{id}", get(statements::get).delete(statements::close))
         .route("/api/2.0/sql/statements/{id}/cancel", post(statements::cancel))
         .route("/api/2.0/sql/statements/{id}/result/chunks/{index}", get(statements::result_chunk))
-        .route("/api/2.0/sql/sessions", post(statements::open_session))
-        .route("/api/2.0/sql/sessions/", post(statements::open_session))
-        .route("/api/2.0/sql/sessions/{id}", delete(statements::close_session))
+        .route("/api/2.0/sql/sessions", post(sessions::open))
+        .route("/api/2.0/sql/sessions/", post(sessions::open))
+        .route("/api/2.0/sql/sessions/{id}", delete(sessions::close))
         .route("/api/2.0/sql/warehouses", get(warehouses::list))
         .route("/api/2.0/sql/warehouses/{id}", get(warehouses::get))
         .route("/api/2.0/sql/warehouses/{id}/start", post(warehouses::start))
@@ -234,6 +250,7 @@ fn router(workspace: Shared) -> Router {
         .route("/api/2.1/unity-catalog/schemas", get(catalog::schemas))
         .route("/api/2.1/unity-catalog/tables", get(catalog::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(catalog::table))
+        .route("/api/2.1/unity-catalog/tables/{full_name}/exists", get(catalog::exists))
         .merge(jobs::routes())
         .fallback(unknown)
         .layer(axum::middleware::from_fn_with_state(workspace.clone(), auth::check));
@@ -242,6 +259,7 @@ fn router(workspace: Shared) -> Router {
         .route("/oidc/v1/token", post(auth::token))
         .route("/.well-known/databricks-config", get(auth::host_metadata))
         .merge(control::routes())
+        .merge(commits::routes())
         .merge(guarded)
         .layer(DefaultBodyLimit::max(64 << 20))
         .layer(axum::middleware::map_response(with_request_id))

@@ -9,10 +9,14 @@ use tokio::sync::watch;
 use super::rows::{Format, Rows};
 use super::workspace::lock;
 
-/// A named parameter; without a value it is NULL, without a type it is a STRING.
+/// A parameter; without a value it is NULL, without a type it is a STRING.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Parameter {
-    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    /// Undocumented: the place of its `?` in the text, from 1 (recorded).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ordinal: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<String>,
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]

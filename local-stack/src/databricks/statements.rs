@@ -1,4 +1,4 @@
-//! The Statement Execution API's calls: execute, get, chunk, cancel, close, and the sessions that drivers open.
+//! The Statement Execution API's calls: execute, get, chunk, cancel, close.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,8 @@ use super::workspace::{Shared, lock};
 const LONGEST: usize = 16_777_216;
 /// Named parameters of one statement (databricks-sqlalchemy issue 24).
 const PARAMETERS: usize = 256;
+/// Bytes of all parameter values together: 1 MB (databricks-sql-python, docs/parameters.md).
+const PARAMETER_BYTES: usize = 1 << 20;
 /// Tags beyond this are dropped (SDK, execute_statement).
 const TAGS: usize = 20;
 
@@ -78,10 +80,21 @@ fn check(workspace: &Shared, request: &Execute) -> Result<Duration, Response<Bod
             ),
         ));
     }
+    let bytes: usize =
+        request.parameters.iter().filter_map(|parameter| parameter.value.as_ref()).map(String::len).sum();
+    if bytes > PARAMETER_BYTES {
+        // The limit is documented, its exact body was not found in public material.
+        let message = format!("The total size of the parameter values must not exceed {PARAMETER_BYTES} bytes.");
+        return Err(error(400, "BAD_REQUEST", &message));
+    }
+    if request.parameters.iter().any(|parameter| parameter.name.is_none() == parameter.ordinal.is_none()) {
+        return Err(invalid("Each parameter needs a name."));
+    }
     if !workspace.warehouses.knows(&request.warehouse_id) {
         // The exact body was not found in public material.
         return Err(invalid(&format!("{} is not a valid endpoint id.", request.warehouse_id)));
     }
+    workspace.sessions.check(request)?;
     let Some(disposition) = request.disposition() else {
         return Err(invalid(&format!("Unknown disposition {}.", request.disposition.as_deref().unwrap_or_default())));
     };
@@ -147,13 +160,4 @@ pub(super) async fn close(State(workspace): State<Shared>, Path(id): Path<String
     statement.cancel.send_replace(true);
     statement.close();
     Ok(ok(&json!({})))
-}
-
-/// Undocumented; a session has no effect here beyond its id.
-pub(super) async fn open_session() -> Response<Body> {
-    ok(&json!({"session_id": uuid::Uuid::now_v7()}))
-}
-
-pub(super) async fn close_session() -> Response<Body> {
-    ok(&json!({}))
 }

@@ -4,14 +4,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use http::Response;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::options::WarehouseOptions;
-use super::reply::{Reply, error, ok};
+use super::reply::{Reply, error, invalid, ok};
 use super::statement::Failure;
 use super::workspace::{Shared, lock};
 
@@ -146,9 +147,29 @@ impl Warehouse {
     }
 }
 
-pub(super) async fn list(State(workspace): State<Shared>) -> Response<Body> {
+/// `page_size` 0 or absent is the server's own size, below 0 an error; `page_token` is opaque (SDK, WarehousesAPI.list).
+pub(super) async fn list(State(workspace): State<Shared>, Query(query): Query<Asked>) -> Reply {
     let all: Vec<Value> = lock(&workspace.warehouses.all).iter_mut().map(Warehouse::shown).collect();
-    ok(&json!({"warehouses": all}))
+    let size = match query.page_size {
+        None | Some(0) => all.len(),
+        Some(size) => usize::try_from(size).map_err(|_| invalid("page_size must not be below 0."))?,
+    };
+    let from = match &query.page_token {
+        None => 0,
+        Some(token) => token.parse().map_err(|_| invalid("page_token is not valid."))?,
+    };
+    let shown: Vec<&Value> = all.iter().skip(from).take(size).collect();
+    let mut body = json!({"warehouses": shown});
+    if from + shown.len() < all.len() {
+        body["next_page_token"] = (from + shown.len()).to_string().into();
+    }
+    Ok(ok(&body))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    page_size: Option<i64>,
+    page_token: Option<String>,
 }
 
 pub(super) async fn get(State(workspace): State<Shared>, Path(id): Path<String>) -> Reply {

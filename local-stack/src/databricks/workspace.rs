@@ -11,6 +11,8 @@ use super::holds::{Canned, Holds};
 use super::jobs::Jobs;
 use super::links::Links;
 use super::options::{Binary, DatabricksOptions};
+use super::rights::Rights;
+use super::sessions::Sessions;
 use super::statement::Statement;
 use super::tokens::Made;
 use super::warehouses::Warehouses;
@@ -34,7 +36,9 @@ pub(super) struct Workspace {
     pub(super) canned: Canned,
     pub(super) generated: AllGenerated,
     pub(super) links: Links,
+    pub(super) sessions: Sessions,
     pub(super) binary: Mutex<Binary>,
+    pub(super) rights: Rights,
     pub(super) jobs: Jobs,
 }
 

@@ -4,10 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use local_stack::databricks::{CLIENT_ID, CLIENT_SECRET, TOKEN, WAREHOUSE};
+use local_stack::databricks::{
+    CLIENT_ID, CLIENT_SECRET, DatabricksOptions, GeneratedColumn, GeneratedReply, TOKEN, WAREHOUSE,
+};
 use local_stack::python;
 
-use crate::caller::start;
+use crate::caller::with;
 
 fn environment(name: &str, requirements: &Path) -> PathBuf {
     let requirements = std::fs::read_to_string(requirements).expect("requirements");
@@ -15,12 +17,27 @@ fn environment(name: &str, requirements: &Path) -> PathBuf {
         .expect("the packages are installed")
 }
 
+fn numbers() -> GeneratedReply {
+    let column = |name: &str, kind: &str, nulls| GeneratedColumn { name: name.into(), type_text: kind.into(), nulls };
+    GeneratedReply {
+        statement: "SELECT * FROM main.gold.numbers".into(),
+        columns: vec![column("id", "BIGINT", false), column("name", "STRING", true)],
+        rows: 100_000,
+        chunk_rows: Some(30_000),
+        batch_rows: None,
+        pre_encoded: false,
+        repeat: false,
+    }
+}
+
 /// Runs a script of `tests/conformance`, which must succeed after exactly so many checks.
 async fn judged(script: &'static str, checks: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance");
     let requirements = folder.join(format!("{script}.requirements.txt"));
     let installed = tokio::task::spawn_blocking(move || environment(script, &requirements)).await.expect("a thread");
-    let caller = start().await;
+    // Small chunks, so that results of some thousand rows have many.
+    let caller = with(DatabricksOptions { chunk_rows: 3000, ..DatabricksOptions::default() }).await;
+    caller.stand_in.generated(&numbers()).expect("generated");
     let mut command = Command::new(python::interpreter(&installed));
     command
         .arg(folder.join(format!("{script}.py")))
@@ -30,6 +47,7 @@ async fn judged(script: &'static str, checks: usize) {
         .env("CAUSEWAY_LOCAL_CLIENT_ID", CLIENT_ID)
         .env("CAUSEWAY_LOCAL_CLIENT_SECRET", CLIENT_SECRET)
         .env("CAUSEWAY_LOCAL_TOKEN", TOKEN)
+        .env("CAUSEWAY_LOCAL_GENERATED", numbers().statement)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("NO_PROXY", "*");
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a thread").expect("Python runs");
@@ -42,10 +60,15 @@ async fn judged(script: &'static str, checks: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_databricks_sdk_for_python_is_served() {
-    judged("databricks_sdk", 13).await;
+    judged("databricks_sdk", 16).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_databricks_sql_connector_for_python_is_served() {
     judged("databricks_sql_connector", 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_kernel_of_the_databricks_sql_connector_is_served() {
+    judged("databricks_kernel", 7).await;
 }

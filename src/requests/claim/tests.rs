@@ -51,12 +51,13 @@ impl Secrets for Nobody {
 fn requests(claim_life: Duration) -> Requests {
     let (http, nowhere) = (Http::new().unwrap(), Url::parse("http://127.0.0.1:9/").unwrap());
     let tokens = std::sync::Arc::new(Nobody);
+    let ledger = Ledger::open(&settings::Ledger { place: LedgerPlace::Memory }, None).unwrap();
     let neighbours = Neighbours {
         databricks: Databricks::new(http.clone(), nowhere.clone(), tokens.clone()),
         power_bi: PowerBi::new(http.clone(), nowhere.clone(), tokens.clone()),
         warehouse_id: None,
+        ledger: ledger.clone(),
     };
-    let ledger = Ledger::open(&settings::Ledger { place: LedgerPlace::Memory }, None).unwrap();
     let runs_settings = settings::Runs {
         send_window: Duration::from_secs(1),
         send_margin: Duration::ZERO,

@@ -98,12 +98,14 @@ impl Bench {
             let operation = definition.parse(&BTreeMap::new()).map(Arc::new);
             ((*name).to_owned(), Entry { definition, operation })
         });
+        let ledger = Ledger::in_memory();
         let engine = Engine {
-            ledger: Ledger::in_memory(),
+            ledger: ledger.clone(),
             neighbours: Neighbours {
                 databricks: Databricks::new(http.clone(), url.clone(), Arc::new(Anybody)),
                 power_bi: PowerBi::new(http, url.clone(), Arc::new(Anybody)),
                 warehouse_id: Some("0123456789abcdef".into()),
+                ledger,
             },
             messages: outbox.clone(),
             catalog: Arc::new(Catalog { entries: entries.collect() }),

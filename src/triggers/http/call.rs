@@ -51,13 +51,21 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
     const STATEMENTS: &str = "/api/sql/statements";
     match (verb, route) {
         (Verb::Start, STATEMENTS) => &["waitSeconds", "mode", "format", "shape", "decimals", "bigints", "pageSize"],
+        (Verb::Start, table) if table.starts_with("/api/sql/catalogs") => &["waitSeconds", "mode", "write", "keys"],
         (Verb::Start, _) => &["waitSeconds", "mode"],
         (Verb::Get, "/api/sql/statements/{id}/rows") => {
             &["waitSeconds", "format", "shape", "decimals", "bigints", "pageSize"]
         }
         (Verb::Get, "/api/sql/statements/{id}") => &["shape", "decimals", "bigints"],
+        (Verb::Get, list) if is_list(list) => &["top"],
         _ => &[],
     }
+}
+
+/// The lists that come in pages.
+fn is_list(route: &str) -> bool {
+    let last = route.rsplit('/').next().unwrap_or_default();
+    route.starts_with("/api/sql/") && ["warehouses", "catalogs", "schemas", "tables"].contains(&last)
 }
 
 fn query(raw: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {

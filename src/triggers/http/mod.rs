@@ -5,6 +5,7 @@ mod answer;
 mod call;
 mod streamed;
 
+pub(super) mod catalog;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod operations;
@@ -15,16 +16,23 @@ pub(super) mod status;
 
 use std::sync::Arc;
 
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use futures_util::future::join;
+use tokio::sync::mpsc;
 
 use super::Hit;
-use super::function::Handle;
-use super::layers::{Invocation, invoke};
+use super::function::{Answering, Handle};
+use super::layers::{Invocation, invoke, log_abandoned};
 use super::route::{Found, find};
-use super::shell::{Shell, read_body};
+use super::shell::{Shell, pump_body, read_body};
 use crate::failure::Failure;
-use crate::requests::{Answer, Presence};
+use crate::requests::{Answer, BodyStream, Presence};
+
+/// Pieces of a body that wait for their handler; each is a read of the connection.
+const PIECES_AHEAD: usize = 2;
 
 /// Answers one call below `/api`.
 pub(super) async fn answer<W: Send + Sync + 'static>(
@@ -43,9 +51,30 @@ pub(super) async fn answer<W: Send + Sync + 'static>(
     invocation.function = found.function;
     invocation.route = found.route.path;
     invocation.may_have_effect = found.route.verb.may_have_effect();
-    match reply(shell, request, payload, &invocation, found).await {
+    let unanswered = Unanswered(Some(&invocation));
+    let reply = reply(shell, request, payload, &invocation, found).await;
+    unanswered.answered();
+    match reply {
         Ok(done) => answer::done(&invocation, done),
         Err(failure) => answer::failed(&invocation, request, &failure, None),
+    }
+}
+
+/// Writes the line of an invocation whose caller went away before its answer. What it began goes on or is let go by
+/// its own rules.
+struct Unanswered<'a>(Option<&'a Invocation>);
+
+impl Unanswered<'_> {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(invocation) = self.0 {
+            log_abandoned(invocation);
+        }
     }
 }
 
@@ -58,6 +87,7 @@ async fn reply<W: Send + Sync + 'static>(
 ) -> Result<Answer, Failure> {
     let handle = match found.route.handle {
         Handle::Alone(handle) => return Ok(handle()),
+        Handle::Streamed(handle) => return stream(shell, request, payload, invocation, found, handle).await,
         Handle::Work(handle) => handle,
     };
     // Dropped with this future when the connection ends before the answer.
@@ -73,4 +103,29 @@ async fn reply<W: Send + Sync + 'static>(
         handle(Hit { work, call, parts, body }).await
     })
     .await
+}
+
+/// Hands over a body that is still on its way. It stays with its connection; the handler runs on the main runtime.
+async fn stream<W: Send + Sync + 'static>(
+    shell: &Arc<Shell<W>>,
+    request: &HttpRequest,
+    payload: Payload,
+    invocation: &Invocation,
+    found: Found<W>,
+    handle: fn(Hit<W>, BodyStream) -> Answering<Answer>,
+) -> Result<Answer, Failure> {
+    let (presence, _present) = Presence::new();
+    let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence)?;
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let (to, pieces) = mpsc::channel(PIECES_AHEAD);
+    let body = BodyStream { content_type: content_type.map(str::to_owned), pieces };
+    let shell_kept = Arc::clone(shell);
+    let deadline = invocation.deadline;
+    let parts = found.parts;
+    let handled = invoke(invocation, &shell.limits, &shell.runtime, async move {
+        let work = shell_kept.warm_up.wait(deadline).await?;
+        handle(Hit { work, call, parts, body: Bytes::new() }, body).await
+    });
+    let pumped = pump_body(request, payload, to, &shell.limits, deadline);
+    join(handled, pumped).await.0
 }

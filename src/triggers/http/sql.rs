@@ -2,7 +2,7 @@
 
 use super::super::{Hit, Work};
 use crate::failure::Failure;
-use crate::requests::Answer;
+use crate::requests::{Answer, BodyStream};
 
 pub(crate) async fn submit_statement(hit: Hit<Work>) -> Result<Answer, Failure> {
     hit.work.requests.submit_statement(&hit.call, hit.body.clone()).await
@@ -18,4 +18,8 @@ pub(crate) async fn get_rows(hit: Hit<Work>) -> Result<Answer, Failure> {
 
 pub(crate) async fn cancel_statement(hit: Hit<Work>) -> Result<Answer, Failure> {
     hit.work.requests.cancel_statement(&hit.call, hit.part(0)).await
+}
+
+pub(crate) async fn write_rows(hit: Hit<Work>, body: BodyStream) -> Result<Answer, Failure> {
+    hit.work.requests.write_rows(&hit.call, [hit.part(0), hit.part(1), hit.part(2)], body).await
 }

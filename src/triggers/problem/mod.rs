@@ -77,6 +77,8 @@ pub(super) fn problem(failure: &Failure, request_id: &str) -> Problem {
     put("errorClass", failure.error_class.clone().map(Value::from));
     put("retryAfterSeconds", retry_after_seconds.map(Value::from));
     put("place", failure.place.clone().map(Value::from));
+    put("failedRowCount", failure.failed_rows.as_ref().map(|rows| Value::from(rows.count)));
+    put("failedRows", failure.failed_rows.as_ref().map(|rows| json!(rows.first)));
     Problem { status, body: Value::Object(body).to_string().into_bytes(), retry_after_seconds }
 }
 

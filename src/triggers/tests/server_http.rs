@@ -1,5 +1,6 @@
 //! HTTP calls over a real socket.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use serde_json::json;
@@ -54,6 +55,44 @@ async fn a_body_that_is_too_large_is_413() {
     assert_eq!(post(serving.port, "/api/echo", "12345678").await.status, 200);
     let reply = post_chunked(serving.port, "/api/echo", &["12345", "6789"]).await;
     assert_eq!((reply.status, &reply.json()["code"]), (413, &"body-too-large".into()));
+}
+
+#[tokio::test]
+async fn a_streamed_body_is_larger_than_any_other_and_has_a_limit_of_its_own() {
+    let probe = Probe::new();
+    let limits = Limits { http_body: 8, streamed_body: 1 << 20, ..Limits::default() };
+    let serving = serve(limits, async { Ok(probe) });
+    let reply = post(serving.port, "/api/counted", &"x".repeat(1 << 20)).await;
+    assert_eq!((reply.status, &reply.json()["bytes"]), (200, &(1 << 20).into()));
+    assert!(reply.json()["pieces"].as_u64().unwrap() > 1, "{reply:?}");
+    let reply = post(serving.port, "/api/counted", &"x".repeat((1 << 20) + 1)).await;
+    assert_eq!((reply.status, &reply.json()["code"]), (413, &"body-too-large".into()));
+}
+
+#[tokio::test]
+async fn a_streamed_body_that_nobody_reads_is_answered_all_the_same() {
+    let serving = serve_warm(&Probe::new());
+    let reply = post(serving.port, "/api/unread", &"x".repeat(8 << 20)).await;
+    assert_eq!((reply.status, &reply.json()["code"]), (404, &"table-not-found".into()));
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_in_mid_body_never_looks_like_its_end() {
+    let probe = Probe::new();
+    let serving = serve_warm(&probe);
+    let heads = ["content-length: 9000", "transfer-encoding: chunked"];
+    for (head, begun) in heads.into_iter().zip(["12345", "5\r\n12345\r\n"]) {
+        let request = format!("POST /api/counted HTTP/1.1\r\nhost: h\r\n{head}\r\n\r\n{begun}");
+        let port = serving.port;
+        tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+        })
+        .await
+        .unwrap();
+    }
+    reaches(&probe.ended, 2).await;
+    assert!(probe.bodies.lock().unwrap().iter().all(|(_, whole)| !whole));
 }
 
 #[tokio::test]

@@ -62,10 +62,16 @@ pub(super) struct Generated {
     zone: jiff::tz::TimeZone,
     zone_name: String,
     frame_per_message: bool,
-    /// By format, compression and number of rows: each is laid out once.
-    laid_out: Mutex<HashMap<(&'static str, bool, u64), Arc<Rows>>>,
-    kept: Mutex<HashMap<(&'static str, bool, u64), Bytes>>,
+    /// By the number of rows: each is laid out once.
+    laid_out: Mutex<HashMap<Form, Arc<Rows>>>,
+    /// By the first row.
+    kept: Mutex<HashMap<Form, Bytes>>,
+    /// By first row and number of rows: (bytes before compression, bytes as stored).
+    sizes: Mutex<HashMap<(Form, u64), (u64, u64)>>,
 }
+
+/// Format, compression, and what tells apart results or chunks of the same.
+type Form = (&'static str, bool, u64);
 
 /// What a statement asked of its result.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +100,7 @@ impl AllGenerated {
             frame_per_message: options.frame_per_message,
             laid_out: Mutex::default(),
             kept: Mutex::default(),
+            sizes: Mutex::default(),
         };
         if made.columns.is_empty() {
             bail!("a generated result has columns");
@@ -126,7 +133,7 @@ impl Generated {
                 let row_offset = index * self.chunk_rows;
                 let rows = self.chunk_rows.min(count - row_offset);
                 // Each full chunk is about as long as the first, and a manifest must not cost as much as the result.
-                let known = rows == self.chunk_rows && !(self.pre_encoded && !self.repeat);
+                let known = rows == self.chunk_rows && (self.repeat || !self.pre_encoded);
                 let (bytes, stored) = if known { first } else { self.measured(asked, row_offset, rows) };
                 ChunkSize { row_offset, rows, bytes, stored }
             })
@@ -145,32 +152,38 @@ impl Generated {
         rows
     }
 
-    /// (bytes before compression, bytes as stored) of so many rows.
+    /// (bytes before compression, bytes as stored) of so many rows, encoded once however often they are asked for.
     fn measured(&self, asked: Asked, row_offset: u64, rows: u64) -> (u64, u64) {
+        let key = ((asked.format.name(), asked.compressed, row_offset), rows);
+        if let Some(sizes) = lock(&self.sizes).get(&key) {
+            return *sizes;
+        }
         let (whole, stored) = self.encoded(asked.format, asked.compressed, row_offset, rows);
         if self.pre_encoded {
             lock(&self.kept).insert(self.place(asked.format, asked.compressed, row_offset, rows), stored.clone());
         }
-        (whole, stored.len() as u64)
+        let sizes = (whole, stored.len() as u64);
+        lock(&self.sizes).insert(key, sizes);
+        sizes
     }
 
-    fn place(&self, format: Format, compressed: bool, row_offset: u64, rows: u64) -> (&'static str, bool, u64) {
+    fn place(&self, format: Format, compressed: bool, row_offset: u64, rows: u64) -> Form {
         let shown = if self.repeat && rows == self.chunk_rows { 0 } else { row_offset };
         (format.name(), compressed, shown)
     }
 
-    pub(super) fn cells(&self, chunk: &ChunkSize, _index: usize) -> Option<Box<RawValue>> {
+    pub(super) fn cells(&self, chunk: &ChunkSize) -> Option<Box<RawValue>> {
         to_raw_value(&self.table(chunk.row_offset, chunk.rows)).ok()
     }
 
-    pub(super) fn stored(&self, chunk: &ChunkSize, _index: usize, format: Format, compressed: bool) -> Option<Bytes> {
+    pub(super) fn stored(&self, chunk: &ChunkSize, format: Format, compressed: bool) -> Bytes {
         if self.pre_encoded {
             let place = self.place(format, compressed, chunk.row_offset, chunk.rows);
             if let Some(kept) = lock(&self.kept).get(&place) {
-                return Some(kept.clone());
+                return kept.clone();
             }
         }
-        Some(self.encoded(format, compressed, chunk.row_offset, chunk.rows).1)
+        self.encoded(format, compressed, chunk.row_offset, chunk.rows).1
     }
 
     fn table(&self, row_offset: u64, rows: u64) -> Vec<Vec<Option<String>>> {
