@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="default 5; 2 with --quick")
     parser.add_argument("--handler", type=Path, help="a built `causeway`; default: builds one with the profile dist")
     parser.add_argument("--stack", type=Path, help="a built `causeway-local`; default: builds one with release")
+    parser.add_argument("--page", type=Path, help="puts the tables into this page, as in docs/performance.md")
     parser.add_argument("--out", type=Path, default=DATA / "results", help="the results, .json and .md")
     return parser.parse_args()
 
@@ -87,6 +88,22 @@ def machine():
     return facts
 
 
+def put(page, name, markdown):
+    """Between the marks of this scenario."""
+    text = page.read_text()
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, found, rest = text.partition(begin)
+    if not found or end not in rest:
+        raise SystemExit(f"{page} has no place for {name}")
+    page.write_text(before + begin + "\n" + markdown + "\n\n" + end + rest.partition(end)[2])
+
+
+def described(facts, quick):
+    """Of the machine, for the page."""
+    rounds = "**Preliminary**: a quick run, two rounds of few rows." if quick else "Five rounds."
+    return f"{facts['cores']} cores ({facts['architecture']}), {facts['memoryGiB']} GiB of memory, Linux. {rounds}"
+
+
 def main():
     options = arguments()
     if sys.platform != "linux":
@@ -114,6 +131,9 @@ def main():
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.with_suffix(".json").write_text(json.dumps(found, indent=1))
             options.out.with_suffix(".md").write_text("\n".join(pages))
+            if options.page:
+                put(options.page, name, markdown)
+                put(options.page, "machine", described(found["machine"], options.quick))
     finally:
         stack.process.stop()
     print(f"all of it: {options.out.with_suffix('.json')} and .md")

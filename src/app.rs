@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
 
 use crate::failure::{Code, Failure};
 use crate::settings::{self, Reading, SettingProblem};
-use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter};
+use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter, only_gzip};
 
 /// Connections that may wait to be accepted. The host opens one for each invocation in flight.
 const BACKLOG: i32 = 1024;
@@ -68,9 +69,17 @@ impl App {
             warm_up: WarmUp::start(warm_up),
         });
         let server = actix_web::HttpServer::new(move || {
-            actix_web::App::new().app_data(shell.clone()).default_service(web::to(enter::<W>))
+            actix_web::App::new()
+                .app_data(shell.clone())
+                // The last is the outermost.
+                .wrap(Compress::default())
+                .wrap(from_fn(only_gzip))
+                .default_service(web::to(enter::<W>))
         });
         Ok(server
+            // Neither the host's proxy nor any HTTP client half-closes: an end of what it sends is the end of its
+            // interest, and drops the handler's future or its body.
+            .h1_allow_half_closed(false)
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(head_timeout)
             .shutdown_timeout(grace)

@@ -108,12 +108,7 @@ def _describe(session, statement, request, result):
     schema = table.db or request.get("schema") or "default"
     found = columns(session, catalog, schema, table.name)
     if found is None:
-        raise failures.StatementFailed(
-            "TABLE_OR_VIEW_NOT_FOUND",
-            f"The table or view `{catalog}`.`{schema}`.`{table.name}` cannot be found. "
-            "Verify the spelling and correctness of the schema and catalog.",
-            "42P01",
-        )
+        raise failures.no_table((catalog, schema, table.name))
     rows = [[column["name"], column["type_text"].lower(), None] for column in found]
     return result.of([("col_name", *_STRING), ("data_type", *_STRING), ("comment", *_STRING)], rows)
 

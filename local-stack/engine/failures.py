@@ -4,6 +4,8 @@ import re
 
 import duckdb
 
+import places
+
 
 # Goes before the text of `raise_error`, so that it is told from the engine's own errors.
 RAISED = "raised by the statement: "
@@ -66,26 +68,38 @@ def syntax(text, near, line=1, position=0):
     )
 
 
+# Seen from real warehouses: metabase issue 48917, dbdemos issue 240; ucx issue 243.
+_VERIFY = "Verify the spelling and correctness of the schema and catalog.\n"
+_VERIFY_TABLE = (
+    _VERIFY + "If you did not qualify the name with a schema, verify the current_schema() output, or qualify the name "
+    "with the correct schema and catalog.\n"
+    "To tolerate the error on drop use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS."
+)
+_VERIFY_SCHEMA = (
+    _VERIFY + "If you did not qualify the name with a catalog, verify the current_schema() output, or qualify the name "
+    "with the correct catalog.\nTo tolerate the error on drop use DROP SCHEMA IF EXISTS."
+)
+_NO_COLUMN = "A column, variable, or function parameter with name {0} cannot be resolved."
+
 # (pattern in DuckDB's message, error class, text with the pattern's groups, SQLSTATE)
 _KNOWN = [
     (RAISED + "(.*)", "USER_RAISED_EXCEPTION", "{0}", "P0001"),
-    (r"Table with name (\S+) does not exist", "TABLE_OR_VIEW_NOT_FOUND",
-     "The table or view {0} cannot be found. Verify the spelling and correctness of the schema and catalog.", "42P01"),
-    (r"Schema with name (\S+) does not exist", "SCHEMA_NOT_FOUND",
-     "The schema {0} cannot be found. Verify the spelling and correctness of the schema and catalog.", "42704"),
+    (r"Table with name (.+?) does not exist", "TABLE_OR_VIEW_NOT_FOUND",
+     "The table or view {0} cannot be found. " + _VERIFY_TABLE, "42P01"),
+    (r"Schema with name (.+?) does not exist", "SCHEMA_NOT_FOUND",
+     "The schema {0} cannot be found. " + _VERIFY_SCHEMA, "42704"),
     (r"No catalog \+ schema named (\S+) found", "SCHEMA_NOT_FOUND",
-     "The schema {0} cannot be found. Verify the spelling and correctness of the schema and catalog.", "42704"),
-    (r"Catalog (\S+) does not exist", "NO_SUCH_CATALOG_EXCEPTION", "Catalog {0} was not found.", "42704"),
-    (r"Table with name (\S+) already exists", "TABLE_OR_VIEW_ALREADY_EXISTS",
+     "The schema {0} cannot be found. " + _VERIFY_SCHEMA, "42704"),
+    (r"Catalog (\S+) does not exist", "NO_SUCH_CATALOG_EXCEPTION", "Catalog '{0}' was not found.", "42704"),
+    (r"Table with name (.+?) already exists", "TABLE_OR_VIEW_ALREADY_EXISTS",
      "Cannot create table or view {0} because it already exists.", "42P07"),
-    (r"Schema with name (\S+) already exists", "SCHEMA_ALREADY_EXISTS",
+    (r"Schema with name (.+?) already exists", "SCHEMA_ALREADY_EXISTS",
      "Cannot create schema {0} because it already exists.", "42P06"),
     (r"Function with name (\S+?) does not exist", "UNRESOLVED_ROUTINE",
      "Cannot resolve routine {0}; the local stack's engine does not have it, Databricks may.", "42883"),
-    (r"Referenced column (\S+) not found", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
-     "A column, variable, or function parameter with name {0} cannot be resolved.", "42703"),
-    (r"does not have a column (?:named|with name) (\S+)", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
-     "A column, variable, or function parameter with name {0} cannot be resolved.", "42703"),
+    (r"Referenced column (.+?) not found", "UNRESOLVED_COLUMN", _NO_COLUMN, "42703"),
+    (r"does not have a column (?:named|with name) (\S+)", "UNRESOLVED_COLUMN", _NO_COLUMN, "42703"),
+    (r"Referenced update column (.+?) not found", "UNRESOLVED_COLUMN", _NO_COLUMN, "42703"),
     (r"Referenced table (\S+) not found", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
      "A column of the relation {0} cannot be resolved.", "42703"),
     (r"Ambiguous reference to column name (\S+)", "AMBIGUOUS_REFERENCE", "Reference {0} is ambiguous.", "42704"),
@@ -103,14 +117,22 @@ _KNOWN = [
     (r"Malformed JSON", "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION",
      "Malformed records are detected in record parsing. Parse Mode: FAILFAST.", "22023"),
     (r"Overflow in|out of range|Type .* with value .* can't be cast", "ARITHMETIC_OVERFLOW", "{message}", "22003"),
-    (r"NOT NULL constraint failed: (\S+)", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+    (r"NOT NULL constraint failed: (?:\S+\.)?(\S+)", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
      "NOT NULL constraint violated for column: {0}.", "23502"),
     (r"CHECK constraint failed", "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "{message}", "23001"),
+    # Found by DuckDB before `commits.py` could.
     (r"[Cc]onflict on", "DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES",
-     "Transaction conflict detected. A concurrent operation changed rows that this one read; please retry the "
-     "operation.", "2D521"),
+     "Transaction conflict detected. The concurrent operation modified the same rows that this transaction attempted to "
+     "modify. Please retry the operation.", "2D521"),
     (r"MERGE.*(multiple|more than one|more than once)|must only match", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE",
-     "Cannot perform Merge as multiple source rows matched and attempted to modify the same target row.", "21506"),
+     # delta-error-classes.json
+     "Cannot perform Merge as multiple source rows matched and attempted to modify the same\n"
+     "target row in the Delta table in possibly conflicting ways. By SQL semantics of Merge,\n"
+     "when multiple source rows match on the same target row, the result may be ambiguous\n"
+     "as it is unclear which source row should be used to update or delete the matching\n"
+     "target row. You can preprocess the source table to eliminate the possibility of\n"
+     "multiple matches. Please refer to\n"
+     "https://docs.databricks.com/delta/merge.html#merge-error", "21506"),
     (r"has (\d+) columns but (\d+) values were supplied", "INSERT_COLUMN_ARITY_MISMATCH",
      "Cannot write: the table has {0} columns, the data {1}.", "21S01"),
     (r"must appear in the GROUP BY", "MISSING_AGGREGATION", "{message}", "42803"),
@@ -120,19 +142,55 @@ _KNOWN = [
 _TYPES = {"INT8": "TINYINT", "INT16": "SMALLINT", "INT32": "INT", "INT64": "BIGINT", "BOOL": "BOOLEAN"}
 
 
-def from_duckdb(error):
-    """Databricks' words for DuckDB's."""
+def from_duckdb(error, text="", catalogs=None):
+    """Databricks' words for DuckDB's. `text` is the statement's, in which a name has its place; `catalogs` are known."""
     if isinstance(error, duckdb.InterruptException):
         return Canceled()
     message = shown(str(error)).split("\n\nLINE")[0].split("\nLINE")[0].strip()
-    for pattern, error_class, text, sql_state in _KNOWN:
+    for pattern, error_class, words, sql_state in _KNOWN:
         match = re.search(pattern, message, re.DOTALL)
+        if match and error_class == "UNRESOLVED_COLUMN":
+            return _unresolved(match.group(1), message, text)
+        if match and error_class == "TABLE_OR_VIEW_NOT_FOUND":
+            return _not_found(match.group(1), words, text, catalogs)
         if match:
             first, *more = match.groups() or ("",)
-            groups = [_quoted(first) if "cannot be found" in text or "{0} because" in text else _type(first)]
+            groups = [_quoted(first) if "cannot be found" in words or "{0} because" in words else _type(first)]
             groups += [_type(group) for group in more]
-            return StatementFailed(error_class, text.format(*groups, message=_bare(message)), sql_state)
+            return StatementFailed(error_class, words.format(*groups, message=_bare(message)), sql_state)
     return unsupported(_bare(message))
+
+
+def no_table(place):
+    written = ".".join(map(places.quoted, place))
+    return StatementFailed("TABLE_OR_VIEW_NOT_FOUND", f"The table or view {written} cannot be found. {_VERIFY_TABLE}", "42P01")
+
+
+def _not_found(name, words, text, catalogs):
+    found = places.of_table(text, name)
+    parts = found[0].strip("`").split("`.`") if found else []
+    if catalogs is not None and len(parts) == 3 and parts[0].lower() not in [known.lower() for known in catalogs]:
+        return StatementFailed("NO_SUCH_CATALOG_EXCEPTION", f"Catalog '{parts[0]}' was not found.", "42704")
+    written, where = (found[0], _place(found)) if found else (_quoted(name), "")
+    return StatementFailed("TABLE_OR_VIEW_NOT_FOUND", words.format(written), "42P01", where)
+
+
+def _unresolved(name, message, text):
+    """With the names that DuckDB takes for near, in Spark's words (error-conditions.json, UNRESOLVED_COLUMN)."""
+    found = places.of_column(text, name)
+    written, where = (found[0], _place(found)) if found else (_quoted(name), "")
+    near = re.search(r"Candidate bindings(.*)", message)
+    names = [places.quoted(one.split(".")[-1]) for one in re.findall(r'"([^"]+)"', near.group(1))] if near else []
+    words = _NO_COLUMN.format(written)
+    if not names:
+        return StatementFailed("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", words, "42703", where)
+    words += f" Did you mean one of the following? [{', '.join(names)}]."
+    return StatementFailed("UNRESOLVED_COLUMN.WITH_SUGGESTION", words, "42703", where)
+
+
+def _place(found):
+    """As an AnalysisException ends (Spark, AnalysisException.getSimpleMessage)."""
+    return f"; line {found[1]} pos {found[2]}"
 
 
 def shown(text):

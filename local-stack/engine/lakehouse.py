@@ -8,6 +8,7 @@ from sqlglot import exp
 
 import arrow
 import commands
+import commits
 import declared
 import failures
 import sample
@@ -22,6 +23,7 @@ class Lakehouse:
         self.root = duckdb.connect(":memory:", config={"threads": 2})
         self.lock = threading.Lock()
         self.declared = declared.Declared()
+        self.commits = commits.Commits()
         self.root.execute("SET autoinstall_known_extensions = false")
         self.root.execute("SET python_enable_replacements = false")
         self.root.execute("SET TimeZone = 'UTC'")
@@ -76,15 +78,24 @@ def run(lakehouse, session, request):
     try:
         if statement.kind == "query":
             session.execute(statement.sql, bound or None)
-            read = arrow.rows if request.get("format") == "ARROW_STREAM" else _rows
-            return read(session, zone, request, statement.void)
+            if request.get("format") != "ARROW_STREAM":
+                return _rows(session, zone, request, statement.void)
+            again = lambda text: session.execute(text.format(statement.sql), bound or None)
+            return arrow.rows(session, zone, request, statement.void, again)
         if statement.kind in ("show", "describe", "use", "explain"):
             return commands.run(lakehouse, session, statement, request)
         if statement.kind == "definition":
             return _definition(lakehouse, session, statement, request)
-        return _change(session, statement, bound)
+        return _change(lakehouse, session, statement, bound, request)
     except duckdb.Error as error:
-        raise failures.from_duckdb(error) from None
+        raise failures.from_duckdb(error, request["statement"], _catalogs(session)) from None
+
+
+def _catalogs(session):
+    try:
+        return commands.catalogs(session)
+    except duckdb.Error:
+        return None
 
 
 def _check_rights(tree, request):
@@ -111,6 +122,10 @@ def _definition(lakehouse, session, statement, request):
     elif not _exists(session, statement.tree.find(exp.Table) or statement.tree.this, catalog, schema):
         session.execute("SELECT 1 FROM " + statement.tree.find(exp.Table).sql("duckdb"))
     lakehouse.declared.note(statement.source, catalog, schema, existed)
+    if isinstance(statement.tree, exp.Alter):
+        log = lakehouse.commits.log(commits.place_of(statement.tree.this, request))
+        with log.lock:
+            log.note("ALTER TABLE", None)
     return Result()
 
 
@@ -140,21 +155,28 @@ def _define(session, statement):
         raise
 
 
-def _change(session, statement, bound):
+def _change(lakehouse, session, statement, bound, request):
     number = ("LONG", "BIGINT")
     if statement.kind == "merge":
-        session.execute(statement.sql, bound or None)
-        actions = [row[0] for row in session.fetchall()]
+        actions = [row[0] for row in commits.change(lakehouse, session, statement, bound, request)]
         counts = [len(actions), *(actions.count(action) for action in ("UPDATE", "DELETE", "INSERT"))]
         names = ["num_affected_rows", "num_updated_rows", "num_deleted_rows", "num_inserted_rows"]
         return Result.of([(name, *number) for name in names], [[str(count) for count in counts]])
-    if statement.kind == "insert" and statement.tree.args.get("overwrite"):
-        return _overwrite(session, statement, bound)
+    if statement.kind in ("update", "delete"):
+        count = str(commits.change(lakehouse, session, statement, bound, request)[0][0])
+        return Result.of([("num_affected_rows", *number)], [[count]])
+    log = lakehouse.commits.log(commits.place_of(commits.target_of(statement.tree), request))
+    if statement.tree.args.get("overwrite"):
+        with log.lock:
+            result = _overwrite(session, statement, bound)
+            log.note("INSERT OVERWRITE", None)
+        return result
+    lakehouse.commits.wait(request)
     session.execute(statement.sql, bound or None)
     count = str(session.fetchone()[0])
-    if statement.kind == "insert":
-        return Result.of([("num_affected_rows", *number), ("num_inserted_rows", *number)], [[count, count]])
-    return Result.of([("num_affected_rows", *number)], [[count]])
+    with log.lock:
+        log.note("WRITE")
+    return Result.of([("num_affected_rows", *number), ("num_inserted_rows", *number)], [[count, count]])
 
 
 def _overwrite(session, statement, bound):

@@ -80,6 +80,8 @@ def _precision(kind):
 def writer(kind, zone, binary="base64"):
     """A function from a Python value of this type to the cell's text; `binary` is base64 or hex."""
     identity, text = kind.id, str(kind).lower()
+    if identity in ("list", "array", "struct", "map"):
+        return lambda value: json.dumps(_plain(value, zone), ensure_ascii=False, separators=(",", ":"))
     if identity in ("varchar", "enum", "json"):
         return str
     if identity == "boolean":
@@ -96,8 +98,6 @@ def writer(kind, zone, binary="base64"):
         return lambda value: instant(value, zone)
     if text.startswith("timestamp"):
         return lambda value: value if isinstance(value, str) else _clock(value)
-    if identity in ("list", "array", "struct", "map"):
-        return lambda value: json.dumps(_plain(value, zone), ensure_ascii=False, separators=(",", ":"))
     if identity == "interval":
         return _interval
     if identity == "variant":

@@ -11,6 +11,7 @@ is the end of the worker. Knows the protocol between the two and nothing of HTTP
             -> {columns, chunks: [{rows, bytes, file}], …}: a file in that folder for each chunk
   script    {lakehouse, source, parameters}    a job's Python task -> {result, logs} or an error with its trace
   metadata  {lakehouse, catalog?, schema?, table?}
+  commits   {lakehouse, hold?, release?}       holds writes that contain a text before they commit -> {held}
   cancel    {target}                           interrupts the request with that id
 """
 
@@ -85,6 +86,7 @@ def execute(job, request):
     request = positions.named(request)
     lakehouse = lakehouse_of(request["lakehouse"])
     session = lakehouse.session(request.get("catalog"), request.get("schema"), request.get("timeZone") or "UTC")
+    request["canceled"] = lambda: job.canceled
     try:
         result = run(lakehouse, job.use(session), request)
     finally:
@@ -117,6 +119,16 @@ def metadata(job, request):
     session.close()
 
 
+def commits(job, request):
+    """What a test asks of statements that write: to be held, to go on, or how many wait."""
+    held = lakehouse_of(request["lakehouse"]).commits
+    if request.get("hold"):
+        held.hold(request["hold"])
+    if request.get("release"):
+        held.release()
+    reply(job.identity, ok={"held": held.held()})
+
+
 def script(job, request):
     lakehouse = lakehouse_of(request["lakehouse"])
     outcome = scripts.run(lakehouse, job, request)
@@ -128,7 +140,7 @@ def opened(job, request):
     reply(job.identity, ok={})
 
 
-OPERATIONS = {"open": opened, "execute": execute, "script": script, "metadata": metadata}
+OPERATIONS = {"open": opened, "execute": execute, "script": script, "metadata": metadata, "commits": commits}
 
 
 def serve(job, request):

@@ -201,16 +201,13 @@ impl Databricks {
     }
 
     /// Pages until there are `most` items. Each page is asked for no more than is still wanted, so that none is cut.
-    async fn list<P: ListPage>(
+    async fn list<P: ListPage + DeserializeOwned>(
         &self,
         list: &List,
         most: usize,
         from: Option<&str>,
         deadline: Deadline,
-    ) -> Result<Listed<P::Item>, DatabricksError>
-    where
-        P: DeserializeOwned,
-    {
+    ) -> Result<Listed<P::Item>, DatabricksError> {
         let mut listed = Listed { items: Vec::new(), next: from.map(str::to_owned) };
         for _ in 0..MOST_PAGES {
             let mut url = list.url.clone();

@@ -9,7 +9,10 @@ mod catalog;
 mod catalog_wire;
 mod cells;
 mod chunks;
+mod conflict;
 mod error;
+mod hints;
+mod history;
 mod jobs;
 mod jobs_wire;
 mod lexer;
@@ -29,6 +32,7 @@ mod wire;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::entra::{Authorized, TokenSource};
@@ -38,7 +42,9 @@ use crate::http::{Deadline, Http, Outbound, RequestKind};
 pub use budget::Budget;
 pub use catalog::{ForeignKey, Listed, Place, TableColumn, TableInfo, TableSummary, Warehouse};
 pub use chunks::{Chunk, Chunks};
+pub use conflict::{MOST_TRIES, pause_before};
 pub use error::{DatabricksError, Refused, Subject};
+pub use history::{KEY_TAG, with_key};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
 pub use lexer::Unreadable;
 pub use small_read::is_surely_small_read;
@@ -54,6 +60,8 @@ pub use tokens::{OAuthM2m, PersonalAccessToken};
 pub struct Databricks {
     host: Url,
     way: Authorized,
+    /// The id of who we are there, once it has been asked for.
+    me: Arc<OnceCell<Option<String>>>,
     /// The transport without our token, for links.
     http: Http,
     binary: Arc<binary::Learned>,
@@ -66,7 +74,7 @@ struct WarehouseBody {
 
 impl Databricks {
     pub fn new(http: Http, host: Url, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { host, way: Authorized::new(http.clone(), tokens), http, binary: Arc::default() }
+        Self { host, way: Authorized::new(http.clone(), tokens), http, binary: Arc::default(), me: Arc::default() }
     }
 
     /// The warehouse that is asked how BINARY is written when it is not known which one ran a statement.

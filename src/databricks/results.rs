@@ -1,6 +1,8 @@
 //! What a statement's end means, and few rows gathered from its chunks.
 
 use super::cells::cells;
+use super::conflict::is_conflict;
+use super::hints::Hint;
 use super::statements::{Row, Statement, StatementFailure, StatementState};
 use super::{Budget, Chunks, Databricks, DatabricksError};
 use crate::failure::{Code, Failure, Upstream};
@@ -66,6 +68,7 @@ impl Statement {
             error_class: None,
         };
         let why = self.failure.as_ref().unwrap_or(&unknown);
+        let hint = Hint::of(why);
         let mut failure = if why.message.contains(TOO_LARGE) {
             Self::ended(
                 Code::ResultTooLarge,
@@ -73,13 +76,25 @@ impl Statement {
                  fewer rows or columns, or set a row limit."
                     .to_owned(),
             )
+        } else if is_conflict(why) {
+            Self::ended(
+                Code::WriteConflict,
+                format!(
+                    "Another write to the same table came first, so this one was not committed and nothing of it was \
+                     written (of a script, what stands before it was). Run it again with a new Idempotency-Key. {}",
+                    first_line(&why.message)
+                ),
+            )
         } else if OUT_OF_SERVICE.contains(&why.error_code.as_str()) {
             Self::ended(
                 Code::WarehouseUnavailable,
                 format!("The warehouse could not run the statement now; try again later. {}", first_line(&why.message)),
             )
         } else {
-            Self::ended(Code::StatementFailed, format!("The statement failed: {}", first_line(&why.message)))
+            let said = format!("The statement failed: {}", first_line(&why.message));
+            let mut failure = Self::ended(Code::StatementFailed, hint.added_to(&said));
+            failure.place = hint.place;
+            failure
         };
         failure.sql_state.clone_from(&why.sql_state);
         failure.error_class.clone_from(&why.error_class);

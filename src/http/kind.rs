@@ -32,6 +32,10 @@ pub enum RequestKind {
     ResultLink,
     StatementCancel,
     WarehouseGet,
+    /// `GET /api/2.0/sql/history/queries`.
+    QueryHistory,
+    /// Who we are at Databricks.
+    OwnIdentity,
     /// Unity Catalog's lists and tables.
     CatalogGet,
     /// `run-now`, always with an `idempotency_token`.
@@ -78,6 +82,7 @@ impl RequestKind {
             Self::ResultLink => Allowance { reply_bytes: MAX_LINK_BYTES, ..row(Read, 4, 60, 110) },
             Self::StatementCancel => row(Repeatable, 4, 15, 60),
             Self::WarehouseGet => row(Read, 4, 15, 60),
+            Self::QueryHistory | Self::OwnIdentity => row(Read, 3, 15, 30),
             Self::CatalogGet => row(Read, 4, 30, 60),
             Self::JobRunNow => row(Repeatable, 5, 30, 90),
             Self::JobGet | Self::JobRunGet | Self::JobRunOutput => row(Read, 5, 30, 90),

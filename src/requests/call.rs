@@ -145,6 +145,22 @@ impl Call {
 }
 
 impl Answer {
+    /// Says that it took several tries: `tries` in a JSON object, `x-causeway-tries` before a stream.
+    #[must_use]
+    pub fn after(mut self, tries: u32) -> Self {
+        if tries > 1 {
+            match &mut self.body {
+                AnswerBody::Json(body) if body.ends_with(b"}") => {
+                    body.pop();
+                    body.extend_from_slice(format!(",\"tries\":{tries}}}").as_bytes());
+                }
+                AnswerBody::Json(_) => {}
+                AnswerBody::Stream(stream) => stream.headers.push(("x-causeway-tries", tries.to_string())),
+            }
+        }
+        self
+    }
+
     pub fn done(body: Vec<u8>) -> Self {
         Self::of(AnswerBody::Json(body))
     }

@@ -1,19 +1,24 @@
 //! Claims: what makes a POST that is sent again find the first one. A log in the ledger, with a step's records.
 //!
 //! `claims/{caller}/{route}/{hash of the key}/{seq}`: `started` before the effect, then `submitted` with what the
-//! neighbour called it, `released` when it surely did not happen, or `unknown`.
+//! neighbour called it, `released` when it surely did not happen, or `unknown`. After a failure that left nothing behind
+//! the next attempt is `started` again; that only one worker can write that entry is what keeps it to one.
+
+mod entry;
+mod told;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Call, Requests};
-use crate::failure::{Code, Effect, Failure};
+use self::entry::{Entry, Event, Work, decode, encode};
+use self::told::{reused, send_again, unknown, unknown_before};
+use super::{Call, DEFAULT_WAIT, Mode, Requests, TO_ANSWER};
+use crate::failure::{Effect, Failure};
 use crate::http::Deadline;
-use crate::ledger::{Put, draw_writer, entry_path};
+use crate::ledger::{Put, entry_path};
 use crate::runs::identity::{digest_of, hash};
 use crate::steps::Recovery;
 
@@ -21,34 +26,10 @@ use crate::steps::Recovery;
 /// that has just been restarted has less time than a claim takes to settle.
 const TAKE_OVER: Duration = Duration::from_secs(25);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Event {
-    Started,
-    Submitted,
-    Released,
-    Unknown,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    writer: String,
-    event: Event,
-    at: Timestamp,
-    /// Of path and body: the same key for something else is refused.
-    digest: String,
-    /// The entry that the work's first claim stands at: a key that is used again after its life is new work.
-    #[serde(default)]
-    since: u64,
-    /// What is sent, now and in recovery.
-    inputs: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    send_before: Option<Timestamp>,
-    /// What the neighbour called it, or the whole result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    upstream: Option<Value>,
-}
+/// How long a call looks again for what an earlier one could not find.
+const ONE_LOOK: Duration = Duration::from_secs(3);
+/// How long a call looks at least for what was perhaps sent.
+const LEAST_SEARCH: Duration = Duration::from_secs(8);
 
 /// One POST that may have an effect.
 #[derive(Debug)]
@@ -67,7 +48,9 @@ pub(super) struct Claimant<'a> {
 #[derive(Debug)]
 pub(super) struct Effected {
     pub upstream: Value,
-    pub inputs: Value,
+    log: String,
+    seq: u64,
+    work: Work,
     /// It happened for an earlier sending of the same call.
     pub replayed: bool,
 }
@@ -77,13 +60,36 @@ pub(super) struct Effected {
 pub(super) struct Ours {
     log: String,
     seq: u64,
-    since: u64,
+    work: Work,
     recovery: Recovery,
     pub inputs: Value,
     /// The same for every sending of this work: 64 hex digits.
     pub key: String,
     /// The effect must be sent before this.
     pub window: Deadline,
+}
+
+impl Effected {
+    /// What was sent.
+    pub(super) fn inputs(&self) -> &Value {
+        &self.work.inputs
+    }
+
+    /// Which attempt this was, from 1.
+    pub(super) fn attempt(&self) -> u32 {
+        self.work.attempt
+    }
+}
+
+impl Ours {
+    /// When it was claimed.
+    pub(super) fn started_at(&self) -> Timestamp {
+        self.work.started_at
+    }
+
+    pub(super) fn recovery(&self) -> Recovery {
+        self.recovery
+    }
 }
 
 #[derive(Debug)]
@@ -129,192 +135,208 @@ impl Requests {
             Err(failure) if failure.effect == Effect::Possible => (Event::Unknown, None, Err(unknown(failure))),
             Err(failure) => (Event::Released, None, Err(failure)),
         };
-        let entry = Entry {
-            writer: draw_writer(),
-            event,
-            at: Timestamp::now(),
-            digest: String::new(),
-            since: ours.since,
-            inputs: ours.inputs.clone(),
-            send_before: None,
-            upstream,
-        };
+        let entry = Entry::about(&ours.work, event, upstream);
         let path = entry_path(&ours.log, ours.seq + 1);
         if let Err(error) = self.0.ledger.put(&path, encode(&entry)?, call.deadline).await {
             // The effect stands. Whoever comes with this key waits for the window, then is told `outcome-unknown`.
             tracing::error!(claim = ours.log, error = Failure::from(error).chain(), "an effect could not be recorded");
         }
-        result.map(|upstream| Effected { upstream, inputs: ours.inputs, replayed: false })
+        result.map(|upstream| Effected { upstream, log: ours.log, seq: ours.seq + 1, work: ours.work, replayed: false })
+    }
+
+    /// Claims the next attempt of what was had and left nothing behind, or finds what another worker did about it.
+    pub(super) async fn claim_again(&self, claimant: &Claimant<'_>, had: &Effected) -> Result<Claimed, Failure> {
+        let work = Work { attempt: had.work.attempt + 1, ..had.work.clone() };
+        if let Some(ours) = self.take(claimant, &had.log, had.seq + 1, work).await? {
+            return Ok(Claimed::Ours(ours));
+        }
+        let wanted = (had.work.digest.clone(), had.work.inputs.clone());
+        self.find(claimant, had.log.clone(), Some(wanted)).await
+    }
+
+    /// Writes `started`, which only one worker can.
+    async fn take(
+        &self,
+        claimant: &Claimant<'_>,
+        log: &str,
+        seq: u64,
+        mut work: Work,
+    ) -> Result<Option<Ours>, Failure> {
+        let deadline = claimant.call.deadline;
+        // Begun before the entry is written: it ends no later than the `sendBefore` in it.
+        let window = deadline.within(self.0.runs_settings.send_window);
+        work.started_at = Timestamp::now();
+        let before = work.started_at + self.0.runs_settings.send_window;
+        let entry = Entry { send_before: Some(before), ..Entry::about(&work, Event::Started, None) };
+        if self.0.ledger.put(&entry_path(log, seq), encode(&entry)?, deadline).await? != Put::Written {
+            return Ok(None);
+        }
+        // Either clock may say that the window has closed: a suspended process comes back with its own still open.
+        let window = if before <= Timestamp::now() { Deadline::after(Duration::ZERO) } else { window };
+        let (key, inputs) = (work.key(log), work.inputs.clone());
+        let recovery = (claimant.recovery)(&inputs);
+        Ok(Some(Ours { log: log.to_owned(), seq, work, recovery, inputs, key, window }))
     }
 
     async fn stake(
         &self,
         claimant: &Claimant<'_>,
         log: String,
+        wanted: Option<(String, Value)>,
+    ) -> Result<Claimed, Failure> {
+        // A new key is the common case: one write tells.
+        if let Some((digest, inputs)) = &wanted
+            && let Some(ours) = self.take(claimant, &log, 0, Work::new(digest, inputs, 0)).await?
+        {
+            return Ok(Claimed::Ours(ours));
+        }
+        self.find(claimant, log, wanted).await
+    }
+
+    /// What the log says: somebody had it, has it now, or it is ours to have.
+    async fn find(
+        &self,
+        claimant: &Claimant<'_>,
+        log: String,
         mut wanted: Option<(String, Value)>,
     ) -> Result<Claimed, Failure> {
         let deadline = claimant.call.deadline;
-        // A new key is the common case: one write tells.
-        let (mut seq, mut since) = (0, 0);
         let mut pause = Duration::from_millis(100);
-        let mut take = wanted.is_some();
         loop {
-            if take && let Some((digest, inputs)) = &wanted {
-                // Begun before the entry is written: it ends no later than the `sendBefore` in it.
-                let window = deadline.within(self.0.runs_settings.send_window);
-                let entry = self.started(digest, inputs, since);
-                let put = self.0.ledger.put(&entry_path(&log, seq), encode(&entry)?, deadline).await?;
-                if put == Put::Written {
-                    // Either clock may say that the window has closed: a suspended process comes back with its own
-                    // still open.
-                    let closed = entry.send_before.is_some_and(|before| before <= Timestamp::now());
-                    let window = if closed { Deadline::after(Duration::ZERO) } else { window };
-                    let (key, inputs) = (hash(&[&log, &since.to_string()]), inputs.clone());
-                    let recovery = (claimant.recovery)(&inputs);
-                    return Ok(Claimed::Ours(Ours { log, seq, since, recovery, inputs, key, window }));
-                }
-            }
             let newest = self.0.ledger.newest(&log, deadline).await?;
-            let Some((newest_seq, first, newest)) = self.standing(&log, newest, deadline).await? else {
-                if wanted.is_none() {
-                    return Err(super::body::missing());
-                }
-                (take, seq, since) = (true, 0, 0);
-                continue;
+            let newest = newest.map(|(seq, bytes)| Ok::<_, Failure>((seq, decode(&bytes)?))).transpose()?;
+            let fresh = |wanted: &Option<(String, Value)>, seq| match wanted {
+                Some((digest, inputs)) => Ok(Work::new(digest, inputs, seq)),
+                None => Err(super::body::missing()),
             };
-            (seq, since) = (newest_seq + 1, newest.since);
-            if first.at.duration_until(Timestamp::now()) > self.claim_life() {
-                if wanted.is_none() {
-                    return Err(super::body::missing());
-                }
-                (take, since) = (true, seq);
-                continue;
-            }
-            match &wanted {
-                Some((digest, _)) if *digest != first.digest => return Err(reused()),
-                Some(_) => {}
-                None => wanted = Some((first.digest.clone(), first.inputs.clone())),
-            }
-            take = match newest.event {
-                Event::Submitted => {
-                    let upstream = newest.upstream.unwrap_or(Value::Null);
-                    return Ok(Claimed::Before(Effected { upstream, inputs: newest.inputs, replayed: true }));
-                }
-                Event::Unknown => return Err(unknown_before()),
-                // What the claim did not keep cannot be sent; nothing has happened yet.
-                Event::Released if claimant.body.is_empty() && newest.inputs.is_null() => {
-                    return Err(super::body::missing());
-                }
-                Event::Released => true,
-                Event::Started => {
-                    let settled = newest.send_before.map(|before| before + self.0.runs_settings.send_margin);
-                    let settled = settled.is_none_or(|settled| settled <= Timestamp::now());
-                    match (claimant.recovery)(&newest.inputs) {
-                        // Safe at any time; waiting only spares a sending that is still under way.
-                        Recovery::SendAgain => settled || deadline.remaining() < TAKE_OVER,
-                        Recovery::Unknown if settled => return Err(unknown_before()),
-                        Recovery::Unknown => false,
+            let (seq, work) = match newest {
+                None => (0, Some(fresh(&wanted, 0)?)),
+                Some((newest, entry)) if self.is_over(&entry) => (newest + 1, Some(fresh(&wanted, newest + 1)?)),
+                Some((newest, entry)) => {
+                    match &wanted {
+                        Some((digest, _)) if *digest != entry.work.digest => return Err(reused()),
+                        Some(_) => {}
+                        None => wanted = Some((entry.work.digest.clone(), entry.work.inputs.clone())),
+                    }
+                    match self.stands(claimant, &log, newest, entry).await? {
+                        Stands::Had(had) => return Ok(Claimed::Before(*had)),
+                        Stands::Moved => continue,
+                        Stands::Held => (newest + 1, None),
+                        Stands::Free(work) => {
+                            let inputs = wanted.as_ref().map_or(Value::Null, |(_, inputs)| inputs.clone());
+                            (newest + 1, Some(Work { inputs, ..*work }))
+                        }
                     }
                 }
             };
-            if !take {
-                // Somebody else is sending it right now, or has died doing so.
-                if deadline.remaining() < Duration::from_secs(3) {
-                    return Err(unknown_before());
+            if let Some(work) = work {
+                match self.take(claimant, &log, seq, work).await? {
+                    Some(ours) => return Ok(Claimed::Ours(ours)),
+                    None => continue,
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+            // Somebody else is sending it right now, or has died doing so.
+            if deadline.remaining() < Duration::from_secs(3) {
+                return Err(unknown_before());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// What an entry that counts means for a call that comes now.
+    async fn stands(&self, claimant: &Claimant<'_>, log: &str, seq: u64, entry: Entry) -> Result<Stands, Failure> {
+        let deadline = claimant.call.deadline;
+        let recovery = (claimant.recovery)(&entry.work.inputs);
+        match entry.event {
+            Event::Submitted => {
+                let upstream = entry.upstream.unwrap_or(Value::Null);
+                let log = log.to_owned();
+                Ok(Stands::Had(Box::new(Effected { upstream, log, seq, work: entry.work, replayed: true })))
+            }
+            // It was looked for once; its neighbour may know it by now.
+            Event::Unknown if recovery == Recovery::LookUp => {
+                let until = deadline.less(TO_ANSWER).within(ONE_LOOK);
+                self.adopt(log, seq, entry, until, deadline).await
+            }
+            Event::Unknown => Err(unknown_before()),
+            // What the claim did not keep cannot be sent; nothing has happened yet.
+            Event::Released if claimant.body.is_empty() && entry.work.inputs.is_null() => Err(super::body::missing()),
+            Event::Released => Ok(Stands::Free(Box::new(entry.work))),
+            Event::Started => {
+                let settled = entry.send_before.map(|before| before + self.0.runs_settings.send_margin);
+                let settled = settled.is_none_or(|settled| settled <= Timestamp::now());
+                match recovery {
+                    // Safe at any time; waiting only spares a sending that is still under way.
+                    Recovery::SendAgain if settled || deadline.remaining() < TAKE_OVER => {
+                        Ok(Stands::Free(Box::new(entry.work)))
+                    }
+                    Recovery::LookUp if settled => {
+                        self.adopt(log, seq, entry, search_until(claimant.call), deadline).await
+                    }
+                    Recovery::Unknown if settled => Err(unknown_before()),
+                    _ => Ok(Stands::Held),
+                }
             }
         }
     }
 
-    /// The newest entry and entry of the latest `started`, which has the digest.
-    async fn standing(
+    /// Takes for ours what the neighbour's history shows under the claim's key. A miss proves nothing.
+    async fn adopt(
         &self,
         log: &str,
-        newest: Option<(u64, Bytes)>,
+        seq: u64,
+        entry: Entry,
+        until: Deadline,
         deadline: Deadline,
-    ) -> Result<Option<(u64, Entry, Entry)>, Failure> {
-        let Some((seq, bytes)) = newest else { return Ok(None) };
-        let newest: Entry = decode(&bytes)?;
-        let first = if newest.event == Event::Started || seq == 0 {
-            newest.clone()
-        } else {
-            let bytes = self.0.ledger.get(&entry_path(log, seq - 1), deadline).await?;
-            bytes.map(|bytes| decode(&bytes)).transpose()?.unwrap_or_else(|| newest.clone())
+    ) -> Result<Stands, Failure> {
+        let Work { inputs, started_at, .. } = &entry.work;
+        let found = self.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await;
+        let event = match found {
+            Some(_) => Event::Submitted,
+            None if entry.event == Event::Unknown => return Err(unknown_before()),
+            None => Event::Unknown,
         };
-        Ok(Some((seq, first, newest)))
-    }
-
-    fn started(&self, digest: &str, inputs: &Value, since: u64) -> Entry {
-        let now = Timestamp::now();
-        Entry {
-            writer: draw_writer(),
-            event: Event::Started,
-            at: now,
-            digest: digest.to_owned(),
-            since,
-            inputs: inputs.clone(),
-            send_before: Some(now + self.0.runs_settings.send_window),
-            upstream: None,
+        let next = Entry::about(&entry.work, event, found.clone());
+        let put = self.0.ledger.put(&entry_path(log, seq + 1), encode(&next)?, deadline).await?;
+        match found {
+            _ if put != Put::Written => Ok(Stands::Moved),
+            None => Err(unknown_before()),
+            Some(upstream) => {
+                let log = log.to_owned();
+                let had = Effected { upstream, log, seq: seq + 1, work: entry.work, replayed: true };
+                Ok(Stands::Had(Box::new(had)))
+            }
         }
     }
 
-    fn claim_life(&self) -> SignedDuration {
-        SignedDuration::try_from(self.0.settings.claim_life).unwrap_or(SignedDuration::from_hours(24))
+    /// The work is so old that its key may be used for other work.
+    fn is_over(&self, entry: &Entry) -> bool {
+        let life = SignedDuration::try_from(self.0.settings.claim_life).unwrap_or(SignedDuration::from_hours(24));
+        entry.work.started_at.duration_until(Timestamp::now()) > life
     }
 }
 
-fn encode(entry: &Entry) -> Result<Bytes, Failure> {
-    serde_json::to_vec(entry)
-        .map(Bytes::from)
-        .map_err(|error| Failure::new(Code::Internal, "A claim could not be written.").caused_by(error))
+/// How long a call looks for what was perhaps sent: as long as it waits for work, and some seconds at least, since an answer
+/// that nobody can be sure of costs a human more.
+pub(super) fn search_until(call: &Call) -> Deadline {
+    let wanted = match call.mode {
+        Mode::Start => Duration::ZERO,
+        Mode::Wait(wanted) => wanted.unwrap_or(DEFAULT_WAIT),
+    };
+    call.deadline.less(TO_ANSWER).within(wanted.max(LEAST_SEARCH))
 }
 
-fn decode(bytes: &[u8]) -> Result<Entry, Failure> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Failure::new(Code::Internal, "A claim cannot be read. See the log.").caused_by(error))
-}
-
-fn reused() -> Failure {
-    Failure::new(
-        Code::IdempotencyKeyReused,
-        "This Idempotency-Key was used for another call. Give each piece of work a key of its own.",
-    )
-}
-
-fn unknown_before() -> Failure {
-    Failure::new(
-        Code::OutcomeUnknown,
-        "This call was sent before and its answer was lost: the work may or may not have happened. Look at the target, \
-         then call again with a new Idempotency-Key if it is missing.",
-    )
-    .effect_possible()
-}
-
-/// The effect may have happened, and under the same key it can happen only once.
-fn send_again(failure: Failure, call: &Call) -> Failure {
-    if call.idempotency_key.is_none() {
-        return unknown(failure);
-    }
-    let detail = format!(
-        "The work may or may not have begun: {} Send the same call again with the same Idempotency-Key: it begins once.",
-        failure.detail
-    );
-    Failure { code: Code::OutcomeUnknown, detail, ..failure }
-}
-
-/// The effect may have happened, so the answer is not one that callers send again on.
-fn unknown(failure: Failure) -> Failure {
-    if failure.code == Code::OutcomeUnknown {
-        return failure;
-    }
-    let detail = format!(
-        "The work may or may not have happened: {} Look at the target before you send it again with a new \
-         Idempotency-Key.",
-        failure.detail
-    );
-    Failure { code: Code::OutcomeUnknown, detail, ..failure }
+/// What the newest entry of a log means.
+#[derive(Debug)]
+enum Stands {
+    Had(Box<Effected>),
+    /// Another worker is at it.
+    Held,
+    /// It surely did not happen, or may be sent again.
+    Free(Box<Work>),
+    /// Another worker has written meanwhile.
+    Moved,
 }
 
 #[cfg(test)]

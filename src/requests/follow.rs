@@ -8,7 +8,7 @@ use super::reads::gone;
 use super::statements::{going, state_name};
 use super::token::Signer;
 use super::values::Values;
-use super::{Answer, Call, Mode, Requests, is_transient};
+use super::{Answer, Call, Mode, Requests, guard, is_transient};
 use crate::databricks::Statement;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -52,6 +52,7 @@ impl Requests {
     /// `GET /api/sql/statements/{id}/rows`: the whole result as a stream, or with `pageSize` a page of it. Of a
     /// statement that outlasts the wait 202, whose `Location` answers the same.
     pub async fn rows(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
+        guard::open(&self.0.sql)?;
         let values = Values::of_rows(call)?;
         let wait = super::wait_of(call)?;
         let databricks = &self.0.neighbours.databricks;

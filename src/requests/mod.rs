@@ -12,6 +12,7 @@ mod job_runs;
 mod lists;
 mod operations;
 mod pages;
+mod pump;
 mod reads;
 mod ready;
 mod refreshes;

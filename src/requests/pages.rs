@@ -97,7 +97,7 @@ impl Requests {
         let total = statement.total_row_count.unwrap_or(0);
         let (mut skip, mut behind) = (skip as u64, 0);
         while let Some(chunk) = chunks.next().await? {
-            let mut rows = ChunkRows::new(chunk.data)?;
+            let mut rows = ChunkRows::new(chunk.data)?.at_row(chunk.row_offset);
             rows.skip(skip)?;
             let left = chunk.row_count.saturating_sub(skip);
             let room = Piece {

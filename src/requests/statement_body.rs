@@ -4,12 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::follow::OnTimeout;
-use crate::databricks::{Disposition, Parameter, SubmitStatement, is_surely_a_read};
+use crate::databricks::{Disposition, KEY_TAG, Parameter, SubmitStatement, is_surely_a_read, with_key};
 use crate::failure::{Code, Failure};
 use crate::steps::JsonParameters;
 
-/// The tag, and the word of the leading comment, that a write is found by.
-pub(super) const KEY_TAG: &str = "causeway-key";
 /// Tags that begin like this are ours.
 const RESERVED: &str = "causeway-";
 /// Tags of one statement (Databricks SDK, execute_statement); one of them is ours.
@@ -110,7 +108,7 @@ impl Body {
 impl Wanted {
     pub(super) fn submission(&self, key: Option<&str>, wait: std::time::Duration) -> SubmitStatement {
         let statement = match key {
-            Some(key) => format!("/* {KEY_TAG}: {key} */ {}", self.statement),
+            Some(key) => with_key(&self.statement, key),
             None => self.statement.clone(),
         };
         // Ours is the first: Databricks drops what is too many.

@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answers::{Going, done};
-use super::claim::{Claimant, Claimed, Ours};
+use super::claim::{Claimant, Claimed, Ours, search_until};
 use super::follow::Follow;
 use super::reads::Read;
 use super::statement_body::{Body, Wanted};
 use super::token::Target;
 use super::values::Values;
 use super::{Answer, Call, Requests, disposition, guard};
-use crate::databricks::{Statement, is_surely_a_read};
-use crate::failure::{Code, Failure};
+use crate::databricks::{MOST_TRIES, Statement, is_plain_dml, is_surely_a_read, pause_before};
+use crate::failure::{Code, Effect, Failure};
+use crate::http::Deadline;
 use crate::steps::Recovery;
 
 /// The longest that one submission may wait at Databricks.
@@ -36,17 +38,38 @@ impl Requests {
         let signer = self.signer(call.deadline).await?;
         let claimant = Claimant { call, route: "sql-statements", target: "", body: &body, recovery };
         let inputs = super::body::inputs(&body, |body: Body| super::to_value(&self.wanted(body)?))?;
-        let effected = match self.claim(&claimant, inputs).await? {
-            Claimed::Before(effected) => effected,
-            Claimed::Ours(ours) => {
-                let sent = self.send_statement(&ours).await;
-                self.had(ours, call, sent).await?
+        let mut claimed = self.claim(&claimant, inputs).await?;
+        loop {
+            let effected = match claimed {
+                Claimed::Before(effected) => effected,
+                Claimed::Ours(ours) => {
+                    let sent = self.send_statement(call, &ours).await;
+                    self.had(ours, call, sent).await?
+                }
+            };
+            let inputs: Wanted = super::from_value(effected.inputs())?;
+            let id = effected.upstream.as_str().unwrap_or_default().to_owned();
+            let follow = Follow {
+                wait,
+                values: values.clone(),
+                on_timeout: inputs.on_timeout,
+                claimed: Some((signer.clone(), effected.replayed)),
+            };
+            let tries = effected.attempt();
+            match self.follow_statement(call, &id, follow).await {
+                Err(conflict) if conflict.code == Code::WriteConflict => {
+                    let pause = pause_before(tries + 1);
+                    let again = tries < MOST_TRIES && is_plain_dml(&inputs.statement) && wait.remaining() > pause;
+                    if !again {
+                        return Err(conflict);
+                    }
+                    tracing::info!(statement_id = id, tries, error = conflict.chain(), "another write came first");
+                    tokio::time::sleep(pause).await;
+                    claimed = self.claim_again(&claimant, &effected).await?;
+                }
+                answer => return Ok(answer?.after(tries)),
             }
-        };
-        let inputs: Wanted = super::from_value(&effected.inputs)?;
-        let id = effected.upstream.as_str().unwrap_or_default().to_owned();
-        let claimed = Some((signer, effected.replayed));
-        self.follow_statement(call, &id, Follow { wait, values, on_timeout: inputs.on_timeout, claimed }).await
+        }
     }
 
     /// `GET /api/sql/statements/{id}`: always 200 with the state, also of a failed one.
@@ -78,11 +101,32 @@ impl Requests {
         Ok(done(&json!({"statementId": id, "state": state_name(&statement)})))
     }
 
-    async fn send_statement(&self, ours: &Ours) -> Result<Value, Failure> {
+    async fn send_statement(&self, call: &Call, ours: &Ours) -> Result<Value, Failure> {
         let wanted: Wanted = super::from_value(&ours.inputs)?;
         let submit = wanted.submission(Some(&ours.key), Duration::ZERO);
-        let statement = self.0.neighbours.databricks.submit(&submit, ours.window).await?;
-        Ok(json!(statement.statement_id))
+        let failure = match self.0.neighbours.databricks.submit(&submit, ours.window).await {
+            Ok(statement) => return Ok(json!(statement.statement_id)),
+            Err(error) => Failure::from(error),
+        };
+        if failure.effect == Effect::None || ours.recovery() != Recovery::LookUp {
+            return Err(failure);
+        }
+        tracing::warn!(error = failure.chain(), "the answer to a write was lost; looking for it");
+        let until = search_until(call);
+        self.look_for_statement(&ours.inputs, &ours.key, ours.started_at(), until).await.ok_or(failure)
+    }
+
+    /// What a claim calls a statement that was perhaps submitted, if the query history shows it before `until`.
+    pub(super) async fn look_for_statement(
+        &self,
+        inputs: &Value,
+        key: &str,
+        since: Timestamp,
+        until: Deadline,
+    ) -> Option<Value> {
+        let warehouse = inputs["warehouseId"].as_str().unwrap_or_default();
+        let found = self.0.neighbours.databricks.search_statement(warehouse, key, since, until).await;
+        found.map(|id| json!(id))
     }
 
     fn wanted(&self, body: Body) -> Result<Wanted, Failure> {
@@ -135,8 +179,8 @@ pub(super) fn state_name(statement: &Statement) -> String {
     .to_owned()
 }
 
-/// What is surely a read may be sent again.
+/// What is surely a read may be sent again; a write can be looked for.
 fn recovery(inputs: &Value) -> Recovery {
     let read = inputs["statement"].as_str().is_some_and(is_surely_a_read);
-    if read { Recovery::SendAgain } else { Recovery::Unknown }
+    if read { Recovery::SendAgain } else { Recovery::LookUp }
 }

@@ -3,31 +3,26 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
-use super::call::Part;
 use super::pages::incomplete;
+use super::pump::{Pieces, Pump, too_slow};
 use super::{Answer, AnswerBody, AnswerStream, Call, Requests};
 use crate::databricks::{Chunk, Chunks, Statement};
 use crate::failure::{Code, Failure};
-use crate::http::Deadline;
 use crate::rows::{ChunkData, ChunkRows, Output, Piece, RowWriter};
 
 /// How much is written before it is handed over.
 const PIECE: usize = 64 * 1024;
-/// A piece is longer only by its last row; rows may be long, and a slow caller takes them in parts.
-const LONGEST_PART: usize = 128 * 1024;
 /// Pieces that wait for the caller.
 const WAITING: usize = 2;
 /// When a stream's end may have made room for another.
 const ROOM_AFTER: Duration = Duration::from_secs(10);
-
-type Parts = mpsc::Sender<Result<Part, Failure>>;
 
 impl Requests {
     /// The whole result of a statement that has succeeded. Its first piece is there before this returns.
@@ -41,10 +36,9 @@ impl Requests {
             total: statement.total_row_count,
             stands: Stands::Before,
         };
-        let first =
-            tokio::time::timeout_at(call.deadline.instant(), source.piece()).await.map_err(|_| too_slow())??;
+        let first = tokio::time::timeout_at(call.deadline.instant(), source.next()).await.map_err(|_| too_slow())??;
         let (sender, parts) = mpsc::channel(WAITING + 1);
-        let rows = Arc::new(AtomicU64::new(source.writer.rows()));
+        let rows = Arc::<AtomicU64>::default();
         let pump = Pump {
             statement_id: statement.statement_id.clone(),
             source,
@@ -52,9 +46,12 @@ impl Requests {
             rows: Arc::clone(&rows),
             deadline,
             pause: call.stream_pause,
-            _place: place,
         };
-        tokio::spawn(pump.run(first).in_current_span());
+        let place_kept = async move {
+            pump.run(first).await;
+            drop(place);
+        };
+        tokio::spawn(place_kept.in_current_span());
         let mut headers = vec![("x-causeway-statement-id", statement.statement_id.clone())];
         if let Some(total) = statement.total_row_count {
             headers.push(("x-causeway-row-count", total.to_string()));
@@ -99,9 +96,8 @@ struct Current {
     _chunk: Chunk,
 }
 
-impl Source {
-    /// The next piece; `None` after the last.
-    async fn piece(&mut self) -> Result<Option<Bytes>, Failure> {
+impl Pieces for Source {
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         let mut out = Vec::with_capacity(PIECE + PIECE / 4);
         match self.stands {
             Stands::Before => self.writer.begin(&mut out)?,
@@ -118,7 +114,11 @@ impl Source {
                     break;
                 };
                 let data = mem::replace(&mut chunk.data, ChunkData::json_array(Bytes::new()));
-                self.current = Some(Current { rows: ChunkRows::new(data)?, left: chunk.row_count, _chunk: chunk });
+                self.current = Some(Current {
+                    rows: ChunkRows::new(data)?.at_row(chunk.row_offset),
+                    left: chunk.row_count,
+                    _chunk: chunk,
+                });
                 continue;
             };
             let room = Piece { bytes: PIECE - out.len(), rows: current.left };
@@ -133,6 +133,12 @@ impl Source {
         Ok(Some(out.into()))
     }
 
+    fn rows(&self) -> u64 {
+        self.writer.rows()
+    }
+}
+
+impl Source {
     /// The caller was told how many rows there are.
     fn complete(&self) -> Result<(), Failure> {
         let came = self.writer.rows();
@@ -143,89 +149,9 @@ impl Source {
     }
 }
 
-/// What goes on behind an answer that has begun.
-struct Pump {
-    statement_id: String,
-    source: Source,
-    parts: Parts,
-    rows: Arc<AtomicU64>,
-    deadline: Deadline,
-    pause: Duration,
-    _place: OwnedSemaphorePermit,
-}
-
-/// Why a stream ends before its end.
-enum Cut {
-    /// The caller takes no more.
-    Gone,
-    Failed(Failure),
-}
-
-impl Pump {
-    async fn run(mut self, first: Option<Bytes>) {
-        match self.all(first).await {
-            Ok(()) => {
-                let _ = self.parts.send(Ok(Part::End)).await;
-            }
-            Err(Cut::Gone) => {
-                let rows = self.source.writer.rows();
-                tracing::info!(statement_id = self.statement_id, rows, "the caller has gone; its result is let go");
-            }
-            Err(Cut::Failed(failure)) => {
-                // The body ends without its last chunk. Here the reason; the line about the invocation comes as ever.
-                let (code, rows) = (failure.code.as_str(), self.source.writer.rows());
-                let error = failure.chain();
-                tracing::error!(code, error, statement_id = self.statement_id, rows, "a stream was cut");
-                // A caller that takes nothing will not take this either: dropping the channel says it, too.
-                let _ = self.parts.try_send(Err(failure));
-            }
-        }
-    }
-
-    async fn all(&mut self, first: Option<Bytes>) -> Result<(), Cut> {
-        let mut next = first;
-        while let Some(piece) = next {
-            self.hand_over(piece).await?;
-            next = tokio::select! {
-                biased;
-                () = self.parts.closed() => return Err(Cut::Gone),
-                () = tokio::time::sleep_until(self.deadline.instant()) => return Err(Cut::Failed(too_slow())),
-                piece = self.source.piece() => piece.map_err(Cut::Failed)?,
-            };
-        }
-        Ok(())
-    }
-
-    async fn hand_over(&mut self, mut piece: Bytes) -> Result<(), Cut> {
-        while !piece.is_empty() {
-            let part = piece.split_to(piece.len().min(LONGEST_PART));
-            let until = self.deadline.within(self.pause).instant();
-            match tokio::time::timeout_at(until, self.parts.reserve()).await {
-                Ok(Ok(place)) => place.send(Ok(Part::Piece(part))),
-                Ok(Err(_)) => return Err(Cut::Gone),
-                Err(_) if self.deadline.has_passed() => return Err(Cut::Failed(too_slow())),
-                Err(_) => return Err(Cut::Failed(stalled(self.pause))),
-            }
-        }
-        self.rows.store(self.source.writer.rows(), Ordering::Relaxed);
-        Ok(())
-    }
-}
-
 pub(super) fn cut_chunk(missing: u64) -> Failure {
     Failure::new(
         Code::ResultIncomplete,
         format!("Databricks did not deliver the whole result: {missing} rows of a chunk are missing."),
     )
-}
-
-fn too_slow() -> Failure {
-    Failure::new(
-        Code::DeadlineExceeded,
-        "The result did not come in the time that an answer may take. Ask for fewer rows or columns, or for pages.",
-    )
-}
-
-fn stalled(pause: Duration) -> Failure {
-    Failure::new(Code::DeadlineExceeded, format!("The caller took nothing for {} s.", pause.as_secs()))
 }

@@ -60,7 +60,7 @@ struct Payload {
 }
 
 /// A key in hand: signing cannot fail any more.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Signer {
     version: String,
     key: SecretString,

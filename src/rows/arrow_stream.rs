@@ -32,6 +32,8 @@ pub(super) struct ArrowStream {
     decoder: StreamDecoder,
     /// Parts of a message that the decoder has not taken.
     pending: VecDeque<Buffer>,
+    /// A message has come since the last end marker.
+    begun: bool,
     /// The end marker has come.
     ended: bool,
 }
@@ -39,13 +41,14 @@ pub(super) struct ArrowStream {
 #[derive(Debug)]
 enum Input {
     Plain(Buffer),
-    Lz4(Frames),
+    Lz4(Box<Frames>),
 }
 
 impl ArrowStream {
     pub(super) fn new(bytes: Bytes) -> Self {
-        let input = if is_lz4(&bytes) { Input::Lz4(Frames::new(bytes)) } else { Input::Plain(Buffer::from(bytes)) };
-        Self { input, decoder: StreamDecoder::new(), pending: VecDeque::new(), ended: false }
+        let input =
+            if is_lz4(&bytes) { Input::Lz4(Box::new(Frames::new(bytes))) } else { Input::Plain(Buffer::from(bytes)) };
+        Self { input, decoder: StreamDecoder::new(), pending: VecDeque::new(), begun: false, ended: false }
     }
 
     /// The next record batch; `None` behind the end marker.
@@ -72,12 +75,16 @@ impl ArrowStream {
     /// Brings the next message in; `false` when there is none.
     fn message(&mut self) -> Result<bool, Failure> {
         let mut head = MutableBuffer::new(0);
-        if self.input.read(4, &mut head)? == 0 {
-            return if self.ended { Ok(false) } else { Err(cut("it lacks its end marker")) };
+        match self.input.read(4, &mut head)? {
+            0 if self.ended => return Ok(false),
+            0 => return Err(cut("it lacks its end marker")),
+            4 => {}
+            _ => return Err(cut("it ends within a message")),
         }
         if std::mem::take(&mut self.ended) {
             // Frames may also hold a stream each.
             self.decoder = StreamDecoder::new();
+            self.begun = false;
         }
         if head.as_slice() == CONTINUATION {
             self.exactly(4, &mut head)?;
@@ -85,6 +92,9 @@ impl ArrowStream {
         let length = head.as_slice().last_chunk::<4>().map_or(0, |length| i32::from_le_bytes(*length));
         let length = usize::try_from(length).map_err(|_| malformed("a length below nothing"))?;
         if length == 0 {
+            if !self.begun {
+                return Err(malformed("an end without a schema"));
+            }
             self.ended = true;
             self.pending.push_back(head.into());
             return Ok(true);
@@ -101,6 +111,7 @@ impl ArrowStream {
         if body > MOST_BODY {
             return Err(too_large(body));
         }
+        self.begun = true;
         self.pending.push_back(head.into());
         if body > 0 {
             let body = self.input.body(body)?;
@@ -124,7 +135,7 @@ impl Input {
                 Ok(count)
             }
             Self::Lz4(frames) => frames.read(count, |bytes| into.extend_from_slice(bytes)).map_err(|error| {
-                if error.get_ref().is_some_and(|inner| inner.is::<Cut>()) {
+                if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Cut>) {
                     cut("it ends within a frame")
                 } else {
                     malformed(error.to_string())

@@ -1,7 +1,5 @@
 //! Numbers between text and memory: one reading and one form for each, whatever the source.
 
-use std::io::Write as _;
-
 /// A whole number as SQL writes it: no `+`, no leading zero.
 pub(super) fn read_integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
@@ -71,17 +69,16 @@ pub(super) fn push_decimal(out: &mut Vec<u8>, unscaled: i128, scale: usize) {
     }
 }
 
-/// DOUBLE and FLOAT: the shortest digits that come back unchanged.
-pub(super) trait Floating: Copy + ryu::Float {
+/// DOUBLE and FLOAT: digits that come back unchanged.
+pub(super) trait Floating: Copy + ryu::Float + lexical_core::ToLexical {
     /// `NaN`, `Infinity`, `-Infinity`, which JSON does not have.
     fn special(self) -> Option<&'static str>;
-    /// Neither so large nor so small that JSON gets a power of ten.
-    fn is_plain(self) -> bool;
 }
 
 macro_rules! floating {
     ($($t:ty),+) => {$(
         impl Floating for $t {
+            #[inline]
             fn special(self) -> Option<&'static str> {
                 if self.is_finite() {
                     None
@@ -93,10 +90,6 @@ macro_rules! floating {
                     Some("-Infinity")
                 }
             }
-
-            fn is_plain(self) -> bool {
-                (1e-5..1e10).contains(&self.abs()) || self == 0.0
-            }
         }
     )+};
 }
@@ -107,36 +100,10 @@ pub(super) fn push_float_csv(out: &mut Vec<u8>, value: impl Floating) {
     out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
 }
 
-/// A finite number in JSON, as `arrow-json` writes it: the same digits, with a power of ten from 1e10 up, and always a
-/// point.
+/// A finite number in JSON, as `arrow-json` writes it: a power of ten from 1e10 up and below 1e-5, and always a point.
 pub(super) fn push_float_json(out: &mut Vec<u8>, value: impl Floating) {
-    let mut buffer = ryu::Buffer::new();
-    let text = buffer.format_finite(value);
-    if value.is_plain() {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        push_scientific(out, text);
-    }
-}
-
-#[cold]
-fn push_scientific(out: &mut Vec<u8>, text: &str) {
-    let (sign, text) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
-    out.extend_from_slice(sign.as_bytes());
-    let (mantissa, exponent) = match text.split_once('e') {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse().unwrap_or(0)),
-        None => (text, 0_i32),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = [whole, fraction].concat();
-    let significant = digits.trim_start_matches('0');
-    let leading = digits.len() - significant.len();
-    let point = i32::try_from(whole.len()).unwrap_or(0) - i32::try_from(leading).unwrap_or(0);
-    let significant = significant.trim_end_matches('0');
-    let (first, rest) = significant.split_at(1.min(significant.len()));
-    let rest = if rest.is_empty() { "0" } else { rest };
-    let exponent = exponent + point - 1;
-    let _ = write!(out, "{first}.{rest}e{exponent}");
+    let mut buffer = [0; lexical_core::BUFFER_SIZE];
+    out.extend_from_slice(lexical_core::write(value, &mut buffer));
 }
 
 /// RFC 8259's grammar: no `+`, no leading zero, digits on both sides of the point.

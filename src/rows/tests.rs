@@ -1,14 +1,18 @@
 //! The table of values, cell by cell, and what must hold for every value.
 
+mod arrow_in;
+mod bare_writers;
+mod both_forms;
+mod formats;
+mod made;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::failure::Code;
 
-fn column(name: &str, type_name: &str, type_text: &str) -> Column {
-    Column::new(name, type_name, type_text, None, None, ValueOptions::default())
-}
+use made::column;
 
 fn write_with(columns: &[Column], rows: &[Vec<Option<&str>>], options: ValueOptions) -> Result<String, Failure> {
     let rows: Vec<Vec<Option<String>>> =

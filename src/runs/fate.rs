@@ -9,6 +9,7 @@ use super::record::{StepRecord, StepState, Transition};
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
 use crate::failure::{Code, Failure};
 use crate::operations::{Retry, Step};
+use crate::steps::{MOST_TRIES, kind_of, pause_before};
 
 /// A neighbour that takes nothing is tried for this long, unless the step has a `timeout`.
 const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
@@ -17,6 +18,17 @@ impl Worker<'_> {
     /// A known failure: tried again while the step allows it, else the end of the step.
     pub(super) async fn failed(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
         let StepRecord { attempt, effect, .. } = self.record.steps[index];
+        let inputs = self.record.steps[index].rendered_inputs.as_ref();
+        if attempt < MOST_TRIES && inputs.is_some_and(|inputs| kind_of(&step.kind).may_run_again(inputs, &failure)) {
+            tracing::info!(
+                run = self.record.run,
+                step = step.id,
+                attempt,
+                error = failure.chain(),
+                "step begins again"
+            );
+            return self.begin_again(index, pause_before(attempt + 1)).await;
+        }
         let Some(retry) = step.retry.as_ref().filter(|retry| allows(retry, attempt, effect, &failure)) else {
             return self.ended_badly(index, StepState::Failed, failure).await;
         };

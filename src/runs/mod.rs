@@ -16,6 +16,7 @@ mod park;
 mod received;
 mod record;
 mod scope;
+mod search;
 mod step;
 #[cfg(test)]
 mod tests;

@@ -86,6 +86,9 @@ pub(super) struct StepRecord {
     /// How often the run has slept over this attempt; the pauses grow with it.
     #[serde(default)]
     pub polls: u32,
+    /// How often this attempt was looked for in its neighbour's history.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub looks: u32,
     /// Whether sending it may change anything.
     #[serde(default)]
     pub effect: bool,
@@ -101,6 +104,11 @@ pub(super) struct StepRecord {
     pub output_ref: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands a reference
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What started a run, and where its end is told.

@@ -10,6 +10,7 @@ use super::identity::hash;
 use super::log::fits;
 use super::record::{Record, RunState, StepRecord, StepState, Transition};
 use super::scope::scope;
+use super::search::died;
 use super::{insist, is_outage};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
@@ -75,17 +76,8 @@ impl Worker<'_> {
         let inputs = self.record.steps[index].rendered_inputs.clone().unwrap_or(Value::Null);
         match kind.recovery(&inputs) {
             Recovery::SendAgain => self.send(index, step, kind, Prepared { inputs, effect: true }, true).await,
-            Recovery::Unknown => {
-                let why = Failure::new(
-                    Code::OutcomeUnknown,
-                    format!(
-                        "Step \"{}\" may or may not have happened: the worker that was sending it died. Look, then start a \
-                     new run if it is missing.",
-                        step.id
-                    ),
-                );
-                self.unknown(index, why.effect_possible()).await
-            }
+            Recovery::LookUp => self.search(index, step, kind, died(step)).await,
+            Recovery::Unknown => self.unknown(index, died(step)).await,
         }
     }
 
@@ -98,8 +90,7 @@ impl Worker<'_> {
         prepared: Prepared,
         perhaps_before: bool,
     ) -> Result<Flow, Failure> {
-        let attempt = self.record.steps[index].attempt.to_string();
-        let key = hash(&[&self.record.run, &step.id, &attempt]);
+        let key = self.key(index);
         let mut until = self.deadline;
         if prepared.effect {
             let window = self.engine.settings.send_window;
@@ -137,6 +128,7 @@ impl Worker<'_> {
                     Recovery::SendAgain if is_outage(&failure) || failure.code == Code::UpstreamReplyInvalid => {
                         self.not_yet(index, step, pause_of(&failure), failure, true).await
                     }
+                    Recovery::LookUp => self.search(index, step, kind, failure).await,
                     _ => self.unknown(index, failure).await,
                 }
             }
@@ -149,7 +141,13 @@ impl Worker<'_> {
         }
     }
 
-    fn submitted(&mut self, index: usize, upstream_id: String) {
+    /// The same for every sending of one attempt.
+    pub(super) fn key(&self, index: usize) -> String {
+        let StepRecord { id, attempt, .. } = &self.record.steps[index];
+        hash(&[&self.record.run, id, &attempt.to_string()])
+    }
+
+    pub(super) fn submitted(&mut self, index: usize, upstream_id: String) {
         let step = &mut self.record.steps[index];
         step.upstream_id = Some(upstream_id);
         step.state = StepState::Submitted;
@@ -158,7 +156,7 @@ impl Worker<'_> {
     }
 
     /// Looks until the step has ended, or patience has and the run sleeps.
-    async fn look(&mut self, index: usize, step: &Step, kind: &dyn Kind) -> Result<Flow, Failure> {
+    pub(super) async fn look(&mut self, index: usize, step: &Step, kind: &dyn Kind) -> Result<Flow, Failure> {
         let StepRecord { rendered_inputs, upstream_id, .. } = self.record.steps[index].clone();
         let (inputs, id) = (rendered_inputs.unwrap_or(Value::Null), upstream_id.unwrap_or_default());
         let mut pause = FIRST_LOOK;

@@ -15,6 +15,7 @@ pub mod write_rows;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,6 +27,7 @@ use crate::ledger::Ledger;
 use crate::operations::{ExpressionError, Scope, StepKind};
 use crate::power_bi::PowerBi;
 
+pub use crate::databricks::{MOST_TRIES, pause_before};
 pub use binding::{JsonParameters, bind_parameters};
 pub use job::{job_run_json, parameter_text};
 pub use push_rows::push as push_rows;
@@ -73,6 +75,8 @@ pub enum Polled {
 pub enum Recovery {
     /// Sending again cannot double the effect.
     SendAgain,
+    /// Its neighbour's history may show it: a hit is taken for ours, a miss proves nothing.
+    LookUp,
     /// Only a human can tell.
     Unknown,
 }
@@ -88,6 +92,24 @@ pub trait Kind: Send + Sync {
 
     /// What recovery may do with these inputs.
     fn recovery(&self, inputs: &Value) -> Recovery;
+
+    /// The neighbour's id of what was sent under `key`, if it can be found ([`Recovery::LookUp`]). `None` proves nothing.
+    async fn look_up(
+        &self,
+        _at: &Neighbours,
+        _inputs: &Value,
+        _key: &str,
+        _since: Timestamp,
+        _deadline: Deadline,
+    ) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+
+    /// Whether this failure left nothing behind and the same work may succeed when it is begun again, whatever the maker
+    /// says of retries: another write came first.
+    fn may_run_again(&self, _inputs: &Value, _failure: &Failure) -> bool {
+        false
+    }
 
     /// Looks once. A failure of the *work* has a settled code; a failure to look is the neighbour's.
     async fn poll(

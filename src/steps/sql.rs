@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -10,7 +11,9 @@ use super::{
     Kind, Neighbours, Polled, Prepared, Recovery, Sent, bind_parameters, expression_failed, from_inputs, mismatched,
     to_inputs,
 };
-use crate::databricks::{Disposition, Parameter, Statement, SubmitStatement, is_surely_a_read};
+use crate::databricks::{
+    Disposition, KEY_TAG, Parameter, Statement, SubmitStatement, is_plain_dml, is_surely_a_read, with_key,
+};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::{Scope, StepKind, Template};
@@ -82,7 +85,7 @@ impl Kind for Sql {
             byte_limit: None,
             disposition: Disposition::Inline,
             wait: if inputs.read { READ_WAIT } else { Duration::ZERO },
-            query_tags: vec![("causeway-key".into(), key.into())],
+            query_tags: vec![(KEY_TAG.into(), key.into())],
             read: inputs.read,
         };
         let statement = to.databricks.submit(&submit, deadline).await?;
@@ -100,8 +103,26 @@ impl Kind for Sql {
     fn recovery(&self, inputs: &Value) -> Recovery {
         match from_inputs::<Inputs>(inputs) {
             Ok(inputs) if inputs.read || inputs.idempotent => Recovery::SendAgain,
-            _ => Recovery::Unknown,
+            Ok(_) => Recovery::LookUp,
+            Err(_) => Recovery::Unknown,
         }
+    }
+
+    async fn look_up(
+        &self,
+        at: &Neighbours,
+        inputs: &Value,
+        key: &str,
+        since: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Option<String>, Failure> {
+        let inputs: Inputs = from_inputs(inputs)?;
+        Ok(at.databricks.find_statement(&inputs.warehouse_id, key, since, deadline).await?)
+    }
+
+    fn may_run_again(&self, inputs: &Value, failure: &Failure) -> bool {
+        failure.code == Code::WriteConflict
+            && from_inputs::<Inputs>(inputs).is_ok_and(|inputs| is_plain_dml(&inputs.statement))
     }
 
     async fn poll(
@@ -129,7 +150,7 @@ impl Kind for Sql {
 
 /// The statement with its key in front, where the query history shows it.
 fn tagged(inputs: &Inputs, key: &str) -> String {
-    if inputs.read { inputs.statement.clone() } else { format!("/* causeway-key: {key} */ {}", inputs.statement) }
+    if inputs.read { inputs.statement.clone() } else { with_key(&inputs.statement, key) }
 }
 
 fn text(template: Option<&Template>, scope: &Scope) -> Result<Option<String>, Failure> {

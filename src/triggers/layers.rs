@@ -86,6 +86,14 @@ pub(super) fn log_stream(invocation: &Invocation, status: u16, rows: u64, bytes:
     }
 }
 
+/// The one line about an invocation whose caller went away before it was answered.
+pub(super) fn log_abandoned(invocation: &Invocation) {
+    let _within = invocation.span().entered();
+    let duration_ms = u64::try_from(invocation.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let Invocation { method, route, .. } = invocation;
+    tracing::info!(method, route, duration_ms, "abandoned by its caller");
+}
+
 /// The one line about how an invocation ended; a failure is logged here and nowhere else.
 pub(super) fn log_end(invocation: &Invocation, status: u16, failure: Option<&Failure>) {
     let _within = invocation.span().entered();

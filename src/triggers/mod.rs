@@ -2,6 +2,7 @@
 //!
 //! A handler decodes, calls one function of `requests` or `runs`, and encodes. Nothing here knows what work means.
 
+mod compression;
 mod envelope;
 mod function;
 mod http;
@@ -22,6 +23,7 @@ pub use limits::Limits;
 pub use problem::page as error_codes_page;
 pub use warm::{Warm, Work};
 
+pub(crate) use compression::only_gzip;
 pub(crate) use shell::{Shell, enter};
 pub(crate) use warm::WarmUp;
 

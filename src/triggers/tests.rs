@@ -5,4 +5,5 @@ mod probe;
 mod server;
 mod server_http;
 mod server_messages;
+mod server_streams;
 mod table;

@@ -122,7 +122,20 @@ DOCUMENTED = {
     "rows-last-chunk": {"chunk_index": 1, "row_offset": 1, "row_count": 1, "data_array": [["2"]]},
 }
 
-NOT_SERVED = {"external-links", "external-links-chunk"}
+# Recorded too (testhybridsmallquery, testhybridlargequery), and not in the recordings that this was made from.
+_SMALL = {
+    "schema": {"column_count": 1, "columns": [{"name": "n", "position": 0, **LONG}]},
+    "total_chunk_count": 1,
+    "chunks": [{"chunk_index": 0, "row_offset": 0, "row_count": 2, "byte_count": 400}],
+    "total_row_count": 2,
+    "total_byte_count": 400,
+    "result_compression": "LZ4_FRAME",
+}
+_NEXT = {"next_chunk_index?": 1, "next_chunk_internal_link?": f"/api/2.0/sql/statements/{STATEMENT}/result/chunks/1"}
+DOCUMENTED["attachment"] = succeeded(
+    _SMALL, {"chunk_index": 0, "row_offset": 0, "row_count": 2, "byte_count": 250, "attachment": "BCJNGGBwcw8E"}
+)
+DOCUMENTED["hybrid-links"] = succeeded(_SMALL, {"external_links": [LINK, {**LINK, "chunk_index": 1, "row_offset": 2}]})
 
 
 def case_of(request, response):
@@ -229,15 +242,17 @@ def main(recordings, target):
     for case, shape in shapes.items():
         shape = may_be_absent(shape)
         entry = {"case": case, "status": int(case[-3:]) if case.startswith("error-") else 200,
-                 "recorded": counts[case], "served": case not in NOT_SERVED, "shape": shape}
+                 "recorded": counts[case], "served": True, "shape": shape}
         if EXAMPLES[case] is not None:
             wrong = fits(shape, EXAMPLES[case])
             assert not wrong, (case, wrong)
             entry["example"] = EXAMPLES[case]
         cases.append(entry)
     for case, example in DOCUMENTED.items():
-        cases.append({"case": case, "status": 200, "recorded": 0, "served": True, "shape": shape_of(example),
-                      "example": example})
+        shape = shape_of(example)
+        if case == "hybrid-links":
+            shape["result"]["external_links"][0].update(shape_of(_NEXT))
+        cases.append({"case": case, "status": 200, "recorded": 0, "served": True, "shape": shape, "example": example})
     about = ("Shapes of recorded replies (databricks/databricks-jdbc, Apache-2.0), by kind; bodies are our own. "
              "Made by tests/conformance/make_databricks_shapes.py, which says how to read it.")
     with open(target, "w", encoding="utf-8") as out:

@@ -157,17 +157,20 @@ async fn calls_at_the_same_time_with_one_key_have_one_effect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_of_a_write_is_outcome_unknown_now_and_later() {
     let road = Road::start().await;
+    // The history shows nothing in time.
+    road.stack.databricks.set_history_lag(Duration::from_hours(1));
     let body = insert(&road, "lost").await;
+    let path = &format!("{STATEMENTS}?waitSeconds=1");
     let cut = Fault::once("POST", "/api/2.0/sql/statements", Action::CutAfterCommit).body_contains("INSERT");
     road.stack.databricks.served.faults.add(cut);
-    let reply = road.post_keyed(STATEMENTS, "k", &body).await;
+    let reply = road.post_keyed(path, "k", &body).await;
     reply.problem(409, "outcome-unknown").saying(&["may or may not", "Idempotency-Key"]);
-    road.post_keyed(STATEMENTS, "k", &body).await.problem(409, "outcome-unknown");
+    road.post_keyed(path, "k", &body).await.problem(409, "outcome-unknown");
     assert_eq!(submitted(&road, "INSERT"), 1);
     // A 500 of which nobody knows what it did is no better, also without a key.
     let broken = Action::StatusAfterCommit { status: 500, headers: Vec::new(), body: String::new() };
     road.stack.databricks.served.faults.add(Fault::once("POST", "/api/2.0/sql/statements", broken));
-    road.post(STATEMENTS, &body).await.problem(409, "outcome-unknown");
+    road.post(path, &body).await.problem(409, "outcome-unknown");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! SIGKILL at the worst moment: the host starts a new handler and sends the call again, without its body. One effect,
 //! and an answer that is right.
 
+use std::time::Duration;
+
 use local_stack::core::{Action, Fault};
 use local_stack::power_bi::sample;
 use serde_json::{Value, json};
@@ -58,14 +60,15 @@ async fn a_write_on_record_is_answered_by_the_next_handler() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_was_not_recorded_is_outcome_unknown_and_not_sent_again() {
     let road = Road::with(hurried).await;
+    road.stack.databricks.set_history_lag(Duration::from_hours(1));
     let body = insert(&road, "unknown").await;
+    let path = "/api/sql/statements?waitSeconds=1";
     let slow = Action::DelayAfterCommit { milliseconds: 600_000 };
     road.stack.databricks.served.faults.add(Fault::once("POST", "/api/2.0/sql/statements", slow));
-    let reply =
-        killed_when(&road, "/api/sql/statements", &body, Some("k"), |road| submitted(road, "INSERT") == 1).await;
+    let reply = killed_when(&road, path, &body, Some("k"), |road| submitted(road, "INSERT") == 1).await;
     reply.problem(409, "outcome-unknown").saying(&["may or may not"]);
     assert!(attempts(&road) > 1);
-    road.post_keyed("/api/sql/statements", "k", &body).await.problem(409, "outcome-unknown");
+    road.post_keyed(path, "k", &body).await.problem(409, "outcome-unknown");
     assert_eq!(submitted(&road, "INSERT"), 1);
 }
 

@@ -13,7 +13,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// A running stack and a caller.
 pub(crate) struct Road {
     pub(crate) stack: Stack,
+    /// Asks for gzip and unpacks it, as most clients do.
     client: reqwest::Client,
+    /// Leaves bodies as they come.
+    raw: reqwest::Client,
     base: String,
     key: String,
 }
@@ -68,7 +71,8 @@ impl Road {
         tokio::time::timeout(PATIENCE, stack.ready()).await.expect("in time").expect("the handler is ready");
         let base = stack.endpoints().host.unwrap_or_default();
         let key = stack.credentials().host_key.unwrap_or_default();
-        Self { stack, client: reqwest::Client::new(), base, key }
+        let raw = reqwest::Client::builder().no_gzip().build().expect("a client");
+        Self { stack, client: reqwest::Client::new(), raw, base, key }
     }
 
     /// Kills the handler and the host, and starts another over the same neighbours, with keys and a port of its own.
@@ -101,7 +105,7 @@ impl Road {
         Reply { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
     }
 
-    /// The same, with the body still to be read.
+    /// The same, with the body still to be read; as it comes when `accept-encoding` is said.
     pub(crate) async fn open(
         &self,
         method: &str,
@@ -112,7 +116,9 @@ impl Road {
         let whole = path.starts_with("http");
         let url = if whole { path.to_owned() } else { format!("{}{path}", self.base) };
         let method = method.parse().expect("a method");
-        let mut request = self.client.request(method, url);
+        let raw = headers.iter().any(|(name, _)| *name == "accept-encoding");
+        let client = if raw { &self.raw } else { &self.client };
+        let mut request = client.request(method, url);
         if !headers.iter().any(|(name, _)| *name == "content-type") {
             request = request.header("content-type", "application/json");
         }

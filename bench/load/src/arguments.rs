@@ -4,11 +4,21 @@ pub const USAGE: &str = "load <one|rate|most|read> --url URL [--method POST] [--
      [--status 200] [--connections 32] [--calls N] [--per-second N] [--seconds N] [--out FILE] [--bytes-per-second N]";
 
 pub enum Way {
-    OneAfterTheOther { calls: u64 },
-    Rate { per_second: u64, seconds: u64 },
-    Most { seconds: u64 },
+    OneAfterTheOther {
+        calls: u64,
+    },
+    Rate {
+        per_second: u64,
+        seconds: u64,
+    },
+    Most {
+        seconds: u64,
+    },
     /// Into a file, or nowhere when it has no name.
-    Read { out: String, bytes_per_second: Option<u64> },
+    Read {
+        out: String,
+        bytes_per_second: Option<u64>,
+    },
 }
 
 pub struct Arguments {

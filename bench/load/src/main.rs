@@ -19,6 +19,9 @@ use arguments::{Arguments, Way};
 use figures::Figures;
 use http::Connection;
 
+/// As much of an answer as is shown when it is a refusal.
+const OPENING: usize = 600;
+
 fn main() {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
@@ -33,7 +36,7 @@ fn main() {
         Way::Most { seconds } => most(&arguments, *seconds),
         Way::Read { out, bytes_per_second } => match read(&arguments, out, *bytes_per_second) {
             Ok(line) => line,
-            Err(error) => format!(r#"{{"error": "{}"}}"#, error.to_string().replace(['"', '\\'], "'")),
+            Err(error) => format!(r#"{{"error": "{}"}}"#, quoted(&error.to_string())),
         },
     };
     println!("{printed}");
@@ -110,9 +113,12 @@ fn read(arguments: &Arguments, out: &str, bytes_per_second: Option<u64>) -> Resu
     let mut connection = Connection::new(&arguments.address);
     connection.open()?;
     let begun = Instant::now();
-    let mut taken = 0_u64;
+    let (mut taken, mut opening) = (0_u64, Vec::new());
     let answer = connection.call(&arguments.request, &mut |piece| {
         taken += piece.len() as u64;
+        if opening.len() < OPENING {
+            opening.extend_from_slice(&piece[..piece.len().min(OPENING)]);
+        }
         if let Some(file) = &mut file {
             file.write_all(piece)?;
         }
@@ -124,7 +130,16 @@ fn read(arguments: &Arguments, out: &str, bytes_per_second: Option<u64>) -> Resu
     })?;
     let (seconds, first) = (begun.elapsed().as_secs_f64(), (answer.first_byte - begun).as_secs_f64());
     let (status, bytes) = (answer.status, answer.bytes);
-    Ok(format!(r#"{{"status": {status}, "bytes": {bytes}, "seconds": {seconds:.6}, "firstByteSeconds": {first:.6}}}"#))
+    // What a refusal says is worth more than its number.
+    let said = if status == arguments.status { String::new() } else { quoted(&String::from_utf8_lossy(&opening)) };
+    Ok(format!(
+        r#"{{"status": {status}, "bytes": {bytes}, "seconds": {seconds:.6}, "firstByteSeconds": {first:.6}, "said": "{said}"}}"#
+    ))
+}
+
+/// Harmless within a JSON string.
+fn quoted(text: &str) -> String {
+    text.chars().map(|one| if one.is_control() || matches!(one, '"' | '\\') { '\'' } else { one }).collect()
 }
 
 fn once(connection: &mut Connection, arguments: &Arguments, due: Option<Instant>, figures: &mut Figures) {

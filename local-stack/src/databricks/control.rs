@@ -92,23 +92,28 @@ async fn storage(State(workspace): State<Shared>) -> Reply {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct StorageWish {
-    /// `firewall`, `unreachable`, or null to let everybody in.
-    #[serde(default, deserialize_with = "given")]
-    blocked: Option<Option<Blocked>>,
+    /// Whom it lets in from now on; as it was when absent.
+    access: Option<Access>,
     /// Makes every link that was given too old.
     #[serde(default)]
     expire_links: bool,
 }
 
-/// Tells `null` from a member that is absent.
-fn given<'a, D: serde::Deserializer<'a>>(value: D) -> Result<Option<Option<Blocked>>, D::Error> {
-    Option::deserialize(value).map(Some)
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Access {
+    Open,
+    Firewall,
+    Unreachable,
 }
 
 async fn storage_wish(State(workspace): State<Shared>, body: Bytes) -> Reply {
     let wish: StorageWish = parsed(&body)?;
-    if let Some(blocked) = wish.blocked {
-        workspace.links.block(blocked);
+    match wish.access {
+        Some(Access::Open) => workspace.links.block(None),
+        Some(Access::Firewall) => workspace.links.block(Some(Blocked::Firewall)),
+        Some(Access::Unreachable) => workspace.links.block(Some(Blocked::Unreachable)),
+        None => {}
     }
     if wish.expire_links {
         workspace.links.expire_all();

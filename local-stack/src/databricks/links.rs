@@ -30,8 +30,7 @@ pub(super) struct Links {
 }
 
 /// How a storage account answers that this network may not reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blocked {
     /// 403 `AuthorizationFailure`: the answer of a storage firewall.
     Firewall,

@@ -6,6 +6,7 @@
 
 mod auth;
 mod catalog;
+mod commits;
 mod control;
 mod drive;
 mod engine;
@@ -258,6 +259,7 @@ fn router(workspace: Shared) -> Router {
         .route("/oidc/v1/token", post(auth::token))
         .route("/.well-known/databricks-config", get(auth::host_metadata))
         .merge(control::routes())
+        .merge(commits::routes())
         .merge(guarded)
         .layer(DefaultBodyLimit::max(64 << 20))
         .layer(axum::middleware::map_response(with_request_id))

@@ -89,10 +89,17 @@ pub struct DatabricksOptions {
     pub link_life: Duration,
     /// Links in one reply to EXTERNAL_LINKS: one on the real service (SDK, execute_statement).
     pub links_per_reply: usize,
+    /// The same for INLINE_OR_EXTERNAL_LINKS, where a reply had every link that there was (recorded: both of two,
+    /// testhybridlargequery). The most is not known. It matters: `databricks-sql-kernel` 1.3.0 loses whole chunks, and
+    /// says nothing, when links come in several replies and its two fetchers race for the next one.
+    pub hybrid_links_per_reply: usize,
     /// Headers that a link comes with, and that its storage account insists on.
     pub link_headers: Vec<(String, String)>,
     /// Stored bytes of a result that INLINE_OR_EXTERNAL_LINKS still attaches. 3 KB were (recorded), 5 MB were not.
     pub attachment_limit: u64,
+    /// Whether an attached result comes with the state CLOSED instead of SUCCEEDED, the statement being over with it
+    /// ("direct results": adbc-drivers/databricks, rust/src/client/sea.rs).
+    pub attached_is_closed: bool,
     /// How BINARY stands in JSON_ARRAY; references contradict each other.
     pub binary: Binary,
     /// The time zone of SQL sessions, by its IANA name.
@@ -125,8 +132,10 @@ impl Default for DatabricksOptions {
             storage_port: 0,
             link_life: Duration::from_mins(15),
             links_per_reply: 1,
+            hybrid_links_per_reply: 64,
             link_headers: Vec::new(),
             attachment_limit: 1 << 20,
+            attached_is_closed: false,
             binary: Binary::Base64,
             time_zone: "UTC".into(),
             clock: Clock::Auto(Duration::from_millis(300)),

@@ -125,7 +125,7 @@ impl Rows {
         match &self.content {
             Content::Cells(cells) => cells.get(index).map(|cells| Cow::Borrowed(&**cells)),
             Content::Stored(_) => None,
-            Content::Generated(made) => made.cells(self.chunks.get(index)?, index).map(Cow::Owned),
+            Content::Generated(made) => made.cells(self.chunks.get(index)?).map(Cow::Owned),
         }
     }
 
@@ -134,7 +134,7 @@ impl Rows {
         match &self.content {
             Content::Cells(cells) => cells.get(index).map(|cells| Bytes::copy_from_slice(cells.get().as_bytes())),
             Content::Stored(stored) => stored.get(index).cloned(),
-            Content::Generated(made) => made.stored(self.chunks.get(index)?, index, self.format, self.compressed),
+            Content::Generated(made) => Some(made.stored(self.chunks.get(index)?, self.format, self.compressed)),
         }
     }
 }
@@ -175,7 +175,9 @@ pub(super) fn csv_lines(rows: impl Iterator<Item = Vec<Option<String>>>) -> Stri
             match cell {
                 None => text.push_str("null"),
                 Some(cell) if cell.contains([',', '"', '\n', '\r']) => {
-                    text.push_str(&format!("\"{}\"", cell.replace('"', "\"\"")));
+                    text.push('"');
+                    text.push_str(&cell.replace('"', "\"\""));
+                    text.push('"');
                 }
                 Some(cell) => text.push_str(cell),
             }

@@ -19,6 +19,8 @@ use super::workspace::{Shared, lock};
 const LONGEST: usize = 16_777_216;
 /// Named parameters of one statement (databricks-sqlalchemy issue 24).
 const PARAMETERS: usize = 256;
+/// Bytes of all parameter values together: 1 MB (databricks-sql-python, docs/parameters.md).
+const PARAMETER_BYTES: usize = 1 << 20;
 /// Tags beyond this are dropped (SDK, execute_statement).
 const TAGS: usize = 20;
 
@@ -53,6 +55,7 @@ fn record(workspace: &Shared, statement: &Arc<Statement>) {
             "parameters": request.parameters,
             "queryTags": request.query_tags,
             "warehouseId": request.warehouse_id,
+            "disposition": request.disposition.as_deref().unwrap_or("INLINE"),
         }),
     );
     let mut statements = lock(&workspace.statements);
@@ -77,6 +80,13 @@ fn check(workspace: &Shared, request: &Execute) -> Result<Duration, Response<Bod
                 request.parameters.len()
             ),
         ));
+    }
+    let bytes: usize =
+        request.parameters.iter().filter_map(|parameter| parameter.value.as_ref()).map(String::len).sum();
+    if bytes > PARAMETER_BYTES {
+        // The limit is documented, its exact body was not found in public material.
+        let message = format!("The total size of the parameter values must not exceed {PARAMETER_BYTES} bytes.");
+        return Err(error(400, "BAD_REQUEST", &message));
     }
     if request.parameters.iter().any(|parameter| parameter.name.is_none() == parameter.ordinal.is_none()) {
         return Err(invalid("Each parameter needs a name."));

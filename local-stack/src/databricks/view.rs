@@ -16,9 +16,6 @@ use super::rows::{Format, Rows};
 use super::statement::{Disposition, Failure, Phase, Statement};
 use super::workspace::Workspace;
 
-/// Links in one reply to `INLINE_OR_EXTERNAL_LINKS` (recorded: both of two, testhybridlargequery).
-const HYBRID_LINKS: usize = 2;
-
 #[derive(Serialize)]
 pub(super) struct StatementView<'a> {
     statement_id: &'a str,
@@ -128,15 +125,23 @@ impl<'a> StatementView<'a> {
             }
             _ => (None, None),
         };
+        let mut state = phase.name();
         let (manifest, result) = match phase {
             Phase::Succeeded(rows) => {
                 let result = chunk(workspace, statement, rows, 0).unwrap_or(ChunkView::Nothing {});
+                if workspace.options.attached_is_closed && attached(&result) {
+                    state = Phase::Closed.name();
+                }
                 (Some(manifest(statement, rows)), Some(result))
             }
             _ => (None, None),
         };
-        Self { statement_id: &statement.id, status: Status { state: phase.name(), error, sql_state }, manifest, result }
+        Self { statement_id: &statement.id, status: Status { state, error, sql_state }, manifest, result }
     }
+}
+
+fn attached(result: &ChunkView<'_>) -> bool {
+    matches!(result, ChunkView::Inline(InlineView { attachment: Some(_), .. }))
 }
 
 fn inline(statement: &Statement) -> bool {
@@ -192,7 +197,9 @@ pub(super) fn chunk<'a>(
         let attachment = Some(BASE64_STANDARD.encode(stored));
         return Some(ChunkView::Inline(InlineView { place, data_array: None, attachment }));
     }
-    let most = if disposition == Disposition::Hybrid { HYBRID_LINKS } else { workspace.options.links_per_reply.max(1) };
+    let options = &workspace.options;
+    let hybrid = disposition == Disposition::Hybrid;
+    let most = if hybrid { options.hybrid_links_per_reply } else { options.links_per_reply }.max(1);
     let first = given.and_then(|index| link(workspace, statement, rows, index));
     let more = (asked + 1..asked + most).map_while(|asked| {
         let index = workspace.links.chunk_instead(&statement.request.statement, asked, rows.chunks.len())?;

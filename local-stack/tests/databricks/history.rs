@@ -25,6 +25,17 @@ async fn a_statement_is_unknown_until_the_lag_has_passed() {
 }
 
 #[tokio::test]
+async fn the_text_is_as_it_was_sent_with_its_comments() {
+    let caller = with(without_engine()).await;
+    caller.stand_in.set_history_lag(Duration::ZERO);
+    let statement = "/* a flow */ -- and a line\nSELECT 1 /* at the end */";
+    caller.execute(statement, json!({"query_tags": [{"key": "a", "value": "1"}, {"key": "b"}]})).await;
+    let row = caller.get(PATH).await.body["res"][0].clone();
+    assert_eq!(row["query_text"], statement);
+    assert_eq!(row["query_tags"], json!([{"key": "a", "value": "1"}, {"key": "b"}]));
+}
+
+#[tokio::test]
 async fn pages_go_from_the_newest_to_the_oldest() {
     let caller = with(without_engine()).await;
     caller.stand_in.set_history_lag(Duration::ZERO);

@@ -1,13 +1,17 @@
-//! EXTERNAL_LINKS: manifests, links, the storage account behind them, and generated results, read with Apache Arrow.
+//! EXTERNAL_LINKS: manifests, links and the storage account behind them, read with Apache Arrow.
 
 use std::io::Read;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::DataType;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use local_stack::core::{Action, Fault};
-use local_stack::databricks::{Blocked, DatabricksOptions, GeneratedColumn, GeneratedReply, Trap, Wrong};
+use local_stack::databricks::{
+    Blocked, DatabricksOptions, GeneratedColumn, GeneratedReply, STOPPED_WAREHOUSE, Trap, Wrong,
+};
 use serde_json::{Value, json};
 
 use crate::caller::{Caller, id, start, with, without_engine};
@@ -17,7 +21,7 @@ pub(crate) fn arrow() -> Value {
 }
 
 /// Every frame of a body that is one LZ4 frame behind the other; says how many.
-fn unframed(body: &[u8]) -> (Vec<u8>, usize) {
+pub(crate) fn unframed(body: &[u8]) -> (Vec<u8>, usize) {
     let (mut left, mut whole, mut frames) = (body, Vec::new(), 0);
     while !left.is_empty() {
         // The decoder buffers no further than its own frame.
@@ -28,12 +32,12 @@ fn unframed(body: &[u8]) -> (Vec<u8>, usize) {
     (whole, frames)
 }
 
-fn batches(body: &[u8]) -> Vec<RecordBatch> {
+pub(crate) fn batches(body: &[u8]) -> Vec<RecordBatch> {
     let (whole, _) = unframed(body);
     StreamReader::try_new(whole.as_slice(), None).expect("a stream").map(|batch| batch.expect("a batch")).collect()
 }
 
-fn reply(statement: &str, rows: u64) -> GeneratedReply {
+pub(crate) fn reply(statement: &str, rows: u64) -> GeneratedReply {
     let columns = ["BIGINT", "STRING", "DECIMAL(38,18)", "TIMESTAMP", "BOOLEAN", "BINARY", "INT", "DOUBLE", "DATE"];
     GeneratedReply {
         statement: statement.into(),
@@ -51,7 +55,7 @@ fn reply(statement: &str, rows: u64) -> GeneratedReply {
 }
 
 /// The bytes of all chunks, by their links.
-async fn chunks(caller: &Caller, first: &Value) -> Vec<Bytes> {
+pub(crate) async fn chunks(caller: &Caller, first: &Value) -> Vec<Bytes> {
     let (mut result, mut found) = (first["result"].clone(), Vec::new());
     loop {
         let Some(link) = result["external_links"][0].as_object().cloned() else { return found };
@@ -101,63 +105,6 @@ async fn metrics_of_a_change_come_as_arrow_too() {
     assert_eq!(batches(&found[0])[0].num_columns(), 2);
     let none = caller.execute("DROP TABLE main.gold.linked", arrow()).await.body;
     assert_eq!((&none["result"], &none["manifest"]["total_byte_count"]), (&json!({}), &json!(0)));
-}
-
-#[tokio::test]
-async fn a_generated_result_has_the_same_values_in_each_format() {
-    let caller = with(without_engine()).await;
-    caller.stand_in.generated(&reply("SELECT many", 2500)).expect("generated");
-    let inline = caller.execute("SELECT many", json!({})).await.body;
-    assert_eq!(inline["manifest"]["total_chunk_count"], 3);
-    let mut rows = inline["result"]["data_array"].as_array().expect("rows").clone();
-    for index in 1..3 {
-        let path =
-            format!("/api/2.0/sql/statements/{}/result/chunks/{index}", inline["statement_id"].as_str().expect("id"));
-        rows.extend(caller.get(&path).await.body["data_array"].as_array().expect("rows").clone());
-    }
-    assert_eq!(rows.len(), 2500);
-    let linked = caller.execute("SELECT many", json!({"disposition": "EXTERNAL_LINKS"})).await.body;
-    let mut texts = Vec::new();
-    for chunk in chunks(&caller, &linked).await {
-        texts.extend(serde_json::from_slice::<Vec<Value>>(&chunk).expect("rows"));
-    }
-    assert_eq!(texts, rows);
-    let columnar = caller.execute("SELECT many", arrow()).await.body;
-    let mut row = 0;
-    for chunk in chunks(&caller, &columnar).await {
-        assert_eq!(unframed(&chunk).1, batches(&chunk).len() + 2);
-        for batch in batches(&chunk) {
-            let numbers = batch.column(0).as_any().downcast_ref::<arrow_array::Int64Array>().expect("numbers");
-            let words = batch.column(1).as_any().downcast_ref::<arrow_array::StringArray>().expect("words");
-            let decimals = batch.column(2).as_any().downcast_ref::<arrow_array::Decimal128Array>().expect("decimals");
-            for at in 0..batch.num_rows() {
-                assert_eq!(rows[row][0], numbers.value(at).to_string());
-                assert_eq!(rows[row][1].as_str(), (!words.is_null(at)).then(|| words.value(at)));
-                assert_eq!(rows[row][2].as_str(), Some(decimals.value_as_string(at).as_str()));
-                row += 1;
-            }
-        }
-    }
-    assert_eq!(row, 2500);
-}
-
-#[tokio::test]
-async fn a_repeated_result_of_a_hundred_million_rows_is_laid_out_at_once() {
-    let caller = with(without_engine()).await;
-    let reply = GeneratedReply { repeat: true, chunk_rows: Some(100_000), ..reply("SELECT most", 100_000_000) };
-    caller.stand_in.generated(&reply).expect("generated");
-    let reply = caller.execute("SELECT most", arrow()).await.body;
-    assert_eq!(reply["manifest"]["total_row_count"], 100_000_000);
-    assert_eq!(reply["manifest"]["chunks"][999]["row_offset"], 99_900_000);
-    let path = format!("/api/2.0/sql/statements/{}/result/chunks/999", reply["statement_id"].as_str().expect("id"));
-    let last = caller.get(&path).await.body;
-    let url = last["external_links"][0]["external_link"].as_str().expect("a link").to_owned();
-    let first = chunks_first(&caller, &reply).await;
-    assert_eq!(caller.fetch(&url, &[]).await.2, first);
-}
-
-async fn chunks_first(caller: &Caller, reply: &Value) -> Bytes {
-    caller.fetch(reply["result"]["external_links"][0]["external_link"].as_str().expect("a link"), &[]).await.2
 }
 
 #[tokio::test]
@@ -215,4 +162,37 @@ async fn chunks_can_be_repeated_missing_or_swapped() {
     caller.stand_in.clear_traps();
     trap(Wrong::Swapped, 1);
     assert_eq!((asked(1).await, asked(2).await), (Some(2), Some(1)));
+}
+
+#[tokio::test]
+async fn a_stopped_warehouse_keeps_a_statement_waiting_and_then_its_links_work() {
+    let delay = std::time::Duration::from_hours(1);
+    let caller = with(without_engine()).await;
+    caller.stand_in.set_warehouse(STOPPED_WAREHOUSE, Some("STOPPED"), Some(delay), None);
+    caller.stand_in.generated(&reply("SELECT some", 10)).expect("generated");
+    let mut asked = arrow();
+    asked["warehouse_id"] = json!(STOPPED_WAREHOUSE);
+    asked["wait_timeout"] = json!("0s");
+    let statement = id(&caller.execute("SELECT some", asked).await);
+    let path = format!("/api/2.0/sql/statements/{statement}");
+    caller.until(&format!("/api/2.0/sql/warehouses/{STOPPED_WAREHOUSE}"), |body| body["state"] == "STARTING").await;
+    assert_eq!(caller.get(&path).await.body["status"], json!({"state": "PENDING"}));
+    assert_eq!(caller.get(&format!("{path}/result/chunks/0")).await.status, 400);
+    caller.stand_in.set_warehouse(STOPPED_WAREHOUSE, Some("RUNNING"), None, None);
+    let done = caller.until_state(&statement, "SUCCEEDED").await;
+    assert_eq!(batches(&chunks(&caller, &done).await[0])[0].num_rows(), 10);
+}
+
+#[tokio::test]
+async fn a_small_result_is_attached_and_may_be_closed_with_it() {
+    let caller = with(DatabricksOptions { attached_is_closed: true, ..without_engine() }).await;
+    caller.stand_in.generated(&reply("SELECT some", 10)).expect("generated");
+    let mut asked = arrow();
+    asked["disposition"] = json!("INLINE_OR_EXTERNAL_LINKS");
+    let reply = caller.execute("SELECT some", asked).await.body;
+    assert_eq!(reply["status"]["state"], "CLOSED");
+    let attached =
+        BASE64_STANDARD.decode(reply["result"]["attachment"].as_str().expect("an attachment")).expect("base64");
+    assert_eq!(reply["result"]["byte_count"], attached.len());
+    assert_eq!(batches(&attached)[0].num_rows(), 10);
 }

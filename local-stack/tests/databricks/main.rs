@@ -3,12 +3,17 @@
 #![allow(clippy::expect_used, reason = "a test's own steps may fail it")]
 
 mod auth;
+mod bulk;
 mod caller;
 mod catalog;
+mod conflicts;
+mod failures;
+mod generated;
 mod history;
 mod jobs;
 mod links;
 mod sdk;
+mod sessions;
 mod shapes;
 mod sql;
 mod statements;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::caller::{Caller, Reply, id, with};
+use crate::links::arrow;
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -76,6 +77,12 @@ fn held(case: &Case, reply: &Reply) -> Vec<String> {
     found
 }
 
+fn hybrid() -> Value {
+    let mut asked = arrow();
+    asked["disposition"] = json!("INLINE_OR_EXTERNAL_LINKS");
+    asked
+}
+
 /// Calls the stand-in so that it must answer with this kind of reply.
 async fn provoked(caller: &Caller, case: &str) -> Reply {
     let statements = "/api/2.0/sql/statements";
@@ -87,6 +94,14 @@ async fn provoked(caller: &Caller, case: &str) -> Reply {
             let first = caller.execute("SELECT * FROM VALUES (1), (2), (3) AS t(n)", json!({})).await;
             caller.get(first.body["result"]["next_chunk_internal_link"].as_str().expect("a link")).await
         }
+        "external-links" => caller.execute("SELECT * FROM VALUES (1), (2), (3) AS t(n)", arrow()).await,
+        "external-links-chunk" => {
+            let first = caller.execute("SELECT * FROM VALUES (1), (2), (3) AS t(n)", arrow()).await;
+            let next = &first.body["result"]["external_links"][0]["next_chunk_internal_link"];
+            caller.get(next.as_str().expect("a link")).await
+        }
+        "attachment" => caller.execute("SELECT 1 AS n", hybrid()).await,
+        "hybrid-links" => caller.execute("SELECT * FROM VALUES (1), (2), (3) AS t(n)", hybrid()).await,
         "no-rows" => caller.execute("SELECT amount FROM main.gold.daily_sales WHERE false", json!({})).await,
         "no-columns" => caller.execute("DROP TABLE IF EXISTS main.gold.nothing", json!({})).await,
         "failed" => caller.execute("SELEC 1", json!({})).await,
@@ -136,7 +151,7 @@ async fn every_served_kind_of_reply_has_the_recorded_shape() {
         assert!(found.is_empty(), "{}: {found:?}\n{}", case.name, reply.body);
         held_cases += 1;
     }
-    assert!(held_cases >= 15);
+    assert!(held_cases >= 20);
 }
 
 #[test]
@@ -177,7 +192,14 @@ async fn the_recorded_statements_give_the_recorded_results() {
         recordings.sort_by(|one, other| one.0.cmp(&other.0));
         for (_, recorded) in recordings {
             let statement = recorded["request"]["body"]["statement"].as_str().expect("a statement");
-            let reply = caller.execute(statement, json!({})).await;
+            let asked = &recorded["request"]["body"];
+            let mut more = json!({});
+            for name in ["disposition", "format", "result_compression", "row_limit"] {
+                if let Some(value) = asked.get(name) {
+                    more[name] = value.clone();
+                }
+            }
+            let reply = caller.execute(statement, more).await;
             let (ours, theirs) = (&reply.body, &recorded["response"]["body"]);
             if ours["status"]["sql_state"] == "0A000" || statement.contains("samples.tpch") || test.contains("interval")
             {
@@ -188,6 +210,9 @@ async fn the_recorded_statements_give_the_recorded_results() {
             let (schema, count) = ("/manifest/schema", "/manifest/total_row_count");
             assert_eq!(ours.pointer(schema), theirs.pointer(schema), "{statement}");
             assert_eq!(ours.pointer(count), theirs.pointer(count), "{statement}");
+            for kept in ["/manifest/format", "/manifest/result_compression", "/manifest/total_chunk_count"] {
+                assert_eq!(ours.pointer(kept), theirs.pointer(kept), "{statement}");
+            }
             if let Some(cells) = theirs.pointer("/result/data_array") {
                 assert_eq!(ours.pointer("/result/data_array"), Some(cells), "{statement}");
             }

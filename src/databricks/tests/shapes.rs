@@ -139,8 +139,10 @@ fn a_failed_statement_tells_its_class_and_sqlstate_from_the_message() {
     assert_eq!(failure.error_class.as_deref(), Some("PARSE_SYNTAX_ERROR.NEAR"));
     assert_eq!(
         failure.detail,
-        "The statement failed: [PARSE_SYNTAX_ERROR.NEAR] Syntax error at or near 'SELEC'. (line 1, pos 0)"
+        "The statement failed: [PARSE_SYNTAX_ERROR.NEAR] Syntax error at or near 'SELEC'. (line 1, pos 0) Values belong \
+         into `parameters` as `:name`, names of tables into backticks."
     );
+    assert_eq!(failure.place.as_deref(), Some("statement line 1, column 1"));
     assert_eq!(failure.upstream.and_then(|upstream| upstream.code).as_deref(), Some("BAD_REQUEST"));
 }
 

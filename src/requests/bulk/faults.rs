@@ -1,5 +1,7 @@
 //! Rows that cannot be written, gathered: how many, and the first of them by name.
 
+use std::fmt::Write as _;
+
 use crate::failure::{Code, FailedRow, FailedRows, Failure};
 
 /// Faults that are told one by one.
@@ -29,7 +31,7 @@ impl Faults {
         let mut detail = format!("{} of {rows} rows cannot be written, so nothing was written.", self.count);
         for FailedRow { row, column, message } in self.told.iter().take(IN_MESSAGE) {
             let column = column.as_ref().map(|name| format!("column {name:?} ")).unwrap_or_default();
-            detail.push_str(&format!(" Row {row}: {column}{message}."));
+            let _ = write!(detail, " Row {row}: {column}{message}.");
         }
         let place = self.told.first().map(|fault| format!("rows[{}]", fault.row.saturating_sub(1)));
         let failure = Failure::new(Code::RowsInvalid, detail).at(place.unwrap_or_default());

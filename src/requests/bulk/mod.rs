@@ -38,6 +38,7 @@ impl Requests {
     /// `POST /api/sql/catalogs/{c}/schemas/{s}/tables/{t}/rows`.
     pub async fn write_rows(&self, call: &Call, place: [&str; 3], mut body: BodyStream) -> Result<Answer, Failure> {
         guard::writes_allowed(&self.0.sql)?;
+        let _place = self.0.sql_places.take()?;
         let wait = super::wait_of(call)?;
         let asked = Asked::of(call)?;
         let signer = self.signer(call.deadline).await?;

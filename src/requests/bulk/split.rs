@@ -200,12 +200,11 @@ impl Splitter {
                 continue;
             }
             match byte {
-                _ if *scalar => {
-                    if matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace() {
-                        end = Some(*seen);
-                        break;
-                    }
+                b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n' if *scalar => {
+                    end = Some(*seen);
+                    break;
                 }
+                _ if *scalar => {}
                 b',' | b':' | b']' | b'}' if *depth == 0 => {
                     end = Some(0);
                     break;

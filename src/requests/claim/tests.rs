@@ -11,6 +11,7 @@ use super::super::{Mode, Presence};
 use super::*;
 use crate::databricks::Databricks;
 use crate::entra::TokenSource;
+use crate::failure::Code;
 use crate::http::Http;
 use crate::key_vault::{Secret, Secrets};
 use crate::ledger::Ledger;
@@ -151,7 +152,10 @@ async fn what_was_had_is_found_also_without_the_body() {
     requests.had(first, &call(), Ok(json!("id-1"))).await.unwrap();
     match claim(&requests, None, never).await {
         Ok(Claimed::Before(had)) => {
-            assert_eq!((had.upstream, had.inputs, had.replayed), (json!("id-1"), json!({"a": 1}), true));
+            assert_eq!(
+                (had.upstream.clone(), had.inputs().clone(), had.replayed),
+                (json!("id-1"), json!({"a": 1}), true)
+            );
         }
         other => panic!("{other:?}"),
     }

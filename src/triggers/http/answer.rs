@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
+use super::super::compression::{PLAIN, stays_plain};
 use super::super::layers::{Invocation, log_end};
 use super::super::problem::{media_type, problem};
 use super::streamed::Streamed;
@@ -40,6 +41,9 @@ pub(super) fn done(invocation: &Invocation, answer: Answer) -> HttpResponse {
     }
     match answer.body {
         AnswerBody::Json(body) => {
+            if stays_plain(body.len()) {
+                response.insert_header((header::CONTENT_ENCODING, PLAIN));
+            }
             let response = response.content_type("application/json").body(body);
             log_end(invocation, response.status().as_u16(), None);
             response
@@ -75,6 +79,7 @@ pub(super) fn failed(
     if let Some(methods) = allow {
         response.insert_header((header::ALLOW, methods));
     }
+    response.insert_header((header::CONTENT_ENCODING, PLAIN));
     response.content_type(media_type(accept)).body(problem.body)
 }
 

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 
 use super::Hit;
 use super::function::{Answering, Handle};
-use super::layers::{Invocation, invoke};
+use super::layers::{Invocation, invoke, log_abandoned};
 use super::route::{Found, find};
 use super::shell::{Shell, pump_body, read_body};
 use crate::failure::Failure;
@@ -51,9 +51,30 @@ pub(super) async fn answer<W: Send + Sync + 'static>(
     invocation.function = found.function;
     invocation.route = found.route.path;
     invocation.may_have_effect = found.route.verb.may_have_effect();
-    match reply(shell, request, payload, &invocation, found).await {
+    let unanswered = Unanswered(Some(&invocation));
+    let reply = reply(shell, request, payload, &invocation, found).await;
+    unanswered.answered();
+    match reply {
         Ok(done) => answer::done(&invocation, done),
         Err(failure) => answer::failed(&invocation, request, &failure, None),
+    }
+}
+
+/// Writes the line of an invocation whose caller went away before its answer. What it began goes on or is let go by
+/// its own rules.
+struct Unanswered<'a>(Option<&'a Invocation>);
+
+impl Unanswered<'_> {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(invocation) = self.0 {
+            log_abandoned(invocation);
+        }
     }
 }
 

@@ -21,5 +21,7 @@ pub(crate) async fn cancel_statement(hit: Hit<Work>) -> Result<Answer, Failure> 
 }
 
 pub(crate) async fn write_rows(hit: Hit<Work>, body: BodyStream) -> Result<Answer, Failure> {
-    hit.work.requests.write_rows(&hit.call, [hit.part(0), hit.part(1), hit.part(2)], body).await
+    let place = [hit.part(0), hit.part(1), hit.part(2)];
+    // Large: it holds all that reading a body needs.
+    Box::pin(hit.work.requests.write_rows(&hit.call, place, body)).await
 }

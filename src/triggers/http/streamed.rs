@@ -3,10 +3,12 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
+use tokio::time::Sleep;
 
 use super::super::layers::{Invocation, log_stream};
 use crate::failure::{Code, Failure};
@@ -21,14 +23,20 @@ pub(super) struct Streamed {
     invocation: Invocation,
     bytes: u64,
     ended: Option<Result<(), Failure>>,
+    /// Runs between a cut and telling actix, which throws away what it has not sent by then. Were that the head, the host
+    /// would see a dropped connection and send the call again.
+    sending: Option<Pin<Box<Sleep>>>,
 }
+
+/// Long enough for the connection to be polled and to send what it holds.
+const SENDING: Duration = Duration::from_millis(20);
 
 /// Makes actix close the connection without the last chunk. Says nothing: the reason is in our own line.
 pub(super) struct Cut;
 
 impl Streamed {
     pub(super) fn new(stream: AnswerStream, invocation: Invocation) -> Self {
-        Self { stream, invocation, bytes: 0, ended: None }
+        Self { stream, invocation, bytes: 0, ended: None, sending: None }
     }
 }
 
@@ -41,10 +49,14 @@ impl MessageBody for Streamed {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         let this = self.get_mut();
-        if let Some(ended) = &this.ended {
-            return Poll::Ready(ended.is_err().then_some(Err(Cut)));
+        if let Some(sending) = &mut this.sending {
+            ready!(sending.as_mut().poll(context));
+            return Poll::Ready(Some(Err(Cut)));
         }
-        let ended = match std::task::ready!(this.stream.parts.poll_recv(context)) {
+        if this.ended.is_some() {
+            return Poll::Ready(None);
+        }
+        let ended = match ready!(this.stream.parts.poll_recv(context)) {
             Some(Ok(Part::Piece(piece))) => {
                 this.bytes += piece.len() as u64;
                 return Poll::Ready(Some(Ok(piece)));
@@ -56,7 +68,11 @@ impl MessageBody for Streamed {
         };
         let cut = ended.is_err();
         this.ended = Some(ended);
-        Poll::Ready(cut.then_some(Err(Cut)))
+        if !cut {
+            return Poll::Ready(None);
+        }
+        this.sending = Some(Box::pin(tokio::time::sleep(SENDING)));
+        Pin::new(this).poll_next(context)
     }
 }
 

@@ -7,15 +7,16 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::function::{act, get, get_alone, http, message, start, start_streamed, timer};
 use super::super::{AuthLevel, Function, Hit, Limits, Warm};
 use crate::app::App;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::requests::{Answer, AnswerKind, BodyStream};
+use crate::requests::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Part};
 use crate::runs::Received;
 
 /// Longest any step of a test may take; reached only when something is broken.
@@ -79,6 +80,7 @@ pub(super) static FUNCTIONS: &[Function<Probe>] = &[
             get("/api/never", |_| Box::pin(pending())),
             start("/api/never", |_| Box::pin(pending())),
             get("/api/held", |hit| Box::pin(held(hit))),
+            get("/api/stream/{part}", |hit| Box::pin(ready(Ok(streamed(&hit))))),
             get_alone("/api/alone", || Answer::done(b"{}".to_vec())),
         ],
     ),
@@ -114,6 +116,27 @@ async fn held(hit: Hit<Probe>) -> Result<Answer, Failure> {
     hit.work.gate.subscribe().wait_for(|open| *open).await.unwrap();
     hit.work.ended.send_modify(|count| *count += 1);
     Ok(Answer::done(b"{}".to_vec()))
+}
+
+/// One piece at once, another behind the gate, then the end; unless the part says to stop before it.
+fn streamed(hit: &Hit<Probe>) -> Answer {
+    let (sender, parts) = mpsc::channel(1);
+    let (probe, ends) = (Arc::clone(&hit.work), hit.part(0) == "whole");
+    tokio::spawn(async move {
+        sender.send(Ok(Part::Piece(Bytes::from_static(b"one ")))).await.unwrap();
+        probe.begun.send_modify(|count| *count += 1);
+        let mut gate = probe.gate.subscribe();
+        tokio::select! {
+            _ = gate.wait_for(|open| *open) => {}
+            () = sender.closed() => probe.ended.send_modify(|count| *count += 1),
+        }
+        let _ = sender.send(Ok(Part::Piece(Bytes::from_static(b"two")))).await;
+        if ends {
+            let _ = sender.send(Ok(Part::End)).await;
+        }
+    });
+    let headers = vec![("x-causeway-row-count", "2".to_owned())];
+    Answer::of(AnswerBody::Stream(AnswerStream { content_type: "text/csv", headers, parts, rows: Arc::default() }))
 }
 
 async fn receive(probe: Arc<Probe>, message: Received, _deadline: Deadline) -> Result<(), Failure> {

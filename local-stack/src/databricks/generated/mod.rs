@@ -62,12 +62,16 @@ pub(super) struct Generated {
     zone: jiff::tz::TimeZone,
     zone_name: String,
     frame_per_message: bool,
-    /// By format, compression and number of rows: each is laid out once.
-    laid_out: Mutex<HashMap<(&'static str, bool, u64), Arc<Rows>>>,
-    kept: Mutex<HashMap<(&'static str, bool, u64), Bytes>>,
-    /// By format, compression, first row and number of rows.
-    sizes: Mutex<HashMap<(&'static str, bool, u64, u64), (u64, u64)>>,
+    /// By the number of rows: each is laid out once.
+    laid_out: Mutex<HashMap<Form, Arc<Rows>>>,
+    /// By the first row.
+    kept: Mutex<HashMap<Form, Bytes>>,
+    /// By first row and number of rows: (bytes before compression, bytes as stored).
+    sizes: Mutex<HashMap<(Form, u64), (u64, u64)>>,
 }
+
+/// Format, compression, and what tells apart results or chunks of the same.
+type Form = (&'static str, bool, u64);
 
 /// What a statement asked of its result.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +133,7 @@ impl Generated {
                 let row_offset = index * self.chunk_rows;
                 let rows = self.chunk_rows.min(count - row_offset);
                 // Each full chunk is about as long as the first, and a manifest must not cost as much as the result.
-                let known = rows == self.chunk_rows && !(self.pre_encoded && !self.repeat);
+                let known = rows == self.chunk_rows && (self.repeat || !self.pre_encoded);
                 let (bytes, stored) = if known { first } else { self.measured(asked, row_offset, rows) };
                 ChunkSize { row_offset, rows, bytes, stored }
             })
@@ -150,7 +154,7 @@ impl Generated {
 
     /// (bytes before compression, bytes as stored) of so many rows, encoded once however often they are asked for.
     fn measured(&self, asked: Asked, row_offset: u64, rows: u64) -> (u64, u64) {
-        let key = (asked.format.name(), asked.compressed, row_offset, rows);
+        let key = ((asked.format.name(), asked.compressed, row_offset), rows);
         if let Some(sizes) = lock(&self.sizes).get(&key) {
             return *sizes;
         }
@@ -163,23 +167,23 @@ impl Generated {
         sizes
     }
 
-    fn place(&self, format: Format, compressed: bool, row_offset: u64, rows: u64) -> (&'static str, bool, u64) {
+    fn place(&self, format: Format, compressed: bool, row_offset: u64, rows: u64) -> Form {
         let shown = if self.repeat && rows == self.chunk_rows { 0 } else { row_offset };
         (format.name(), compressed, shown)
     }
 
-    pub(super) fn cells(&self, chunk: &ChunkSize, _index: usize) -> Option<Box<RawValue>> {
+    pub(super) fn cells(&self, chunk: &ChunkSize) -> Option<Box<RawValue>> {
         to_raw_value(&self.table(chunk.row_offset, chunk.rows)).ok()
     }
 
-    pub(super) fn stored(&self, chunk: &ChunkSize, _index: usize, format: Format, compressed: bool) -> Option<Bytes> {
+    pub(super) fn stored(&self, chunk: &ChunkSize, format: Format, compressed: bool) -> Bytes {
         if self.pre_encoded {
             let place = self.place(format, compressed, chunk.row_offset, chunk.rows);
             if let Some(kept) = lock(&self.kept).get(&place) {
-                return Some(kept.clone());
+                return kept.clone();
             }
         }
-        Some(self.encoded(format, compressed, chunk.row_offset, chunk.rows).1)
+        self.encoded(format, compressed, chunk.row_offset, chunk.rows).1
     }
 
     fn table(&self, row_offset: u64, rows: u64) -> Vec<Vec<Option<String>>> {

@@ -1,0 +1,85 @@
+//! A step that was perhaps sent, looked for in its neighbour's history until it is found or looking is given up.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::advance::{Flow, Worker};
+use super::record::{StepRecord, StepState, Transition};
+use super::step::{FIRST_SLEEP, doubled};
+use crate::failure::{Code, Failure};
+use crate::operations::Step;
+use crate::steps::Kind;
+
+/// A history lags, so a miss proves nothing; after these looks, over some five minutes, only a human can tell.
+const MOST_LOOKS: u32 = 10;
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+impl Worker<'_> {
+    /// Adopts what is found. `why` is what the step ends with when nothing is.
+    pub(super) async fn search(
+        &mut self,
+        index: usize,
+        step: &Step,
+        kind: &dyn Kind,
+        why: Failure,
+    ) -> Result<Flow, Failure> {
+        let key = self.key(index);
+        let StepRecord { rendered_inputs, started_at, .. } = self.record.steps[index].clone();
+        let (inputs, since) = (rendered_inputs.unwrap_or(Value::Null), started_at.unwrap_or(self.record.at));
+        loop {
+            match kind.look_up(&self.engine.neighbours, &inputs, &key, since, self.deadline).await {
+                Ok(Some(upstream_id)) => {
+                    tracing::info!(run = self.record.run, step = step.id, upstream_id, "a lost step was found");
+                    self.submitted(index, upstream_id);
+                    let record = self.next(index, Transition::Submitted, StepState::Submitted);
+                    if !self.commit(record).await? {
+                        return Ok(Flow::Overtaken);
+                    }
+                    return self.look(index, step, kind).await;
+                }
+                Ok(None) => {}
+                Err(failure) => {
+                    tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
+                }
+            }
+            let looks = &mut self.record.steps[index].looks;
+            *looks += 1;
+            if *looks >= MOST_LOOKS {
+                return self.unknown(index, why).await;
+            }
+            let pause = doubled(FIRST_SLEEP, *looks - 1, LONGEST_PAUSE);
+            // Perhaps sent: whoever comes next looks too, and does not send.
+            self.record.steps[index].state = StepState::Started;
+            if self.patience.remaining() <= pause {
+                return self.sleep(index, pause).await;
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// A new attempt of a step that another write came in the way of: nothing of it was written.
+    pub(super) async fn begin_again(&mut self, index: usize, pause: Duration) -> Result<Flow, Failure> {
+        let StepRecord { id, attempt, .. } = std::mem::take(&mut self.record.steps[index]);
+        self.record.steps[index] = StepRecord { id, attempt: attempt + 1, ..StepRecord::default() };
+        if self.patience.remaining() <= pause {
+            return self.sleep(index, pause).await;
+        }
+        // Not on record yet: who takes the run over sees the same conflict, and begins the same attempt.
+        tokio::time::sleep(pause).await;
+        Ok(Flow::Next)
+    }
+}
+
+/// What is told when nobody can find what a dead worker sent.
+pub(super) fn died(step: &Step) -> Failure {
+    Failure::new(
+        Code::OutcomeUnknown,
+        format!(
+            "Step \"{}\" may or may not have happened: the worker that was sending it died. Look, then start a new run if \
+             it is missing.",
+            step.id
+        ),
+    )
+    .effect_possible()
+}
