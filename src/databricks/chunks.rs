@@ -33,8 +33,10 @@ pub struct Chunks {
     access: Access,
     source: Source,
     count: Count,
-    /// The warehouse that ran the statement, when there is a BINARY column whose form in JSON_ARRAY must be known.
-    binary: Option<Option<String>>,
+    /// There is a BINARY column, whose form in JSON_ARRAY must be known.
+    has_binary: bool,
+    /// The warehouse that ran the statement, when this process submitted it.
+    warehouse: Option<String>,
     format: ResultFormat,
 }
 
@@ -102,7 +104,8 @@ impl Databricks {
             },
             source,
             count: Count::new(statement, from),
-            binary: has_binary.then(|| statement.warehouse_id.clone()),
+            has_binary,
+            warehouse: statement.warehouse_id.clone(),
             format: statement.format.clone(),
         }
     }
@@ -164,12 +167,10 @@ impl Chunks {
     }
 
     async fn binary_form(&self) -> Result<BinaryForm, Failure> {
-        match &self.binary {
-            Some(warehouse) if self.format == ResultFormat::JsonArray && !matches!(self.source, Source::Over) => {
-                self.access.databricks.binary_form(warehouse.as_deref(), self.access.deadline).await
-            }
-            _ => Ok(BinaryForm::default()),
+        if self.has_binary && self.format == ResultFormat::JsonArray && !matches!(self.source, Source::Over) {
+            return self.access.databricks.binary_form(self.warehouse.as_deref(), self.access.deadline).await;
         }
+        Ok(BinaryForm::default())
     }
 }
 
@@ -178,12 +179,11 @@ impl Inline {
         let Some(index) = self.next else { return Ok(None) };
         let known = self.first.as_ref().map(|first| first.text.len() as u64);
         let mut share = access.share(known.unwrap_or(self.guess)).await?;
-        let chunk = match self.first.take() {
-            Some(first) => first,
-            None => {
-                access.in_time()?;
-                access.databricks.chunk(&access.statement_id, index, access.deadline).await?
-            }
+        let chunk = if let Some(first) = self.first.take() {
+            first
+        } else {
+            access.in_time()?;
+            access.databricks.chunk(&access.statement_id, index, access.deadline).await?
         };
         self.guess = chunk.text.len() as u64;
         share.fit(&access.budget, self.guess);

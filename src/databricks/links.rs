@@ -118,7 +118,7 @@ impl Databricks {
         loop {
             self.check_scheme(&link)?;
             let error = match self.http.send(RequestKind::ResultLink, link.request(), deadline).await {
-                Ok(reply) if reply.is_success() => return self.fetched(statement_id, link, reply),
+                Ok(reply) if reply.is_success() => return fetched(statement_id, link, reply),
                 // Storages say with these that a link has run out (Azure and S3 403, Google 400), and that it leads to
                 // nothing any more.
                 Ok(reply) if matches!(reply.status, 400 | 401 | 403 | 404 | 410) => {
@@ -163,25 +163,22 @@ impl Databricks {
             "Databricks gave a link to the result that is not an HTTPS address; it was not followed.",
         ))
     }
+}
 
-    fn fetched(&self, statement_id: &str, link: Link, reply: Reply) -> Result<Fetched, DatabricksError> {
-        let index = link.chunk.chunk_index;
-        if reply.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
-            // What stands between us and the storage answered, a proxy or a firewall.
-            return Err(DatabricksError::StorageBlocked {
-                host: link.host(),
-                status: Some(reply.status),
-                source: None,
-            });
-        }
-        if reply.body.is_empty() {
-            return Err(DatabricksError::Incomplete {
-                statement_id: statement_id.to_owned(),
-                what: format!("chunk {index} is empty"),
-            });
-        }
-        Ok(Fetched { chunk: link.chunk, next_chunk_index: link.next_chunk_index, body: reply.body })
+/// What the storage sent, unless it is no chunk.
+fn fetched(statement_id: &str, link: Link, reply: Reply) -> Result<Fetched, DatabricksError> {
+    let index = link.chunk.chunk_index;
+    if reply.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+        // What stands between us and the storage answered, a proxy or a firewall.
+        return Err(DatabricksError::StorageBlocked { host: link.host(), status: Some(reply.status), source: None });
     }
+    if reply.body.is_empty() {
+        return Err(DatabricksError::Incomplete {
+            statement_id: statement_id.to_owned(),
+            what: format!("chunk {index} is empty"),
+        });
+    }
+    Ok(Fetched { chunk: link.chunk, next_chunk_index: link.next_chunk_index, body: reply.body })
 }
 
 /// What a link's refusal means. The body is left out: Azure quotes in it what was signed.

@@ -62,13 +62,11 @@ impl Requests {
             seen = databricks.wait_for(first, wait) => seen?,
             () = call.presence.gone() => return Err(gone()),
         };
-        match statement.outcome().map_err(Failure::settled)? {
-            Some(()) => self.result(call, &statement, values).await,
-            None => {
-                let signer = self.signer(call.deadline).await?;
-                self.going(call, &signer, going(id, &state_name(&statement), values, false), false)
-            }
+        if statement.outcome().map_err(Failure::settled)?.is_some() {
+            return self.result(call, &statement, values).await;
         }
+        let signer = self.signer(call.deadline).await?;
+        self.going(call, &signer, going(id, &state_name(&statement), values, false), false)
     }
 
     /// Looks for a statement whose id is on record. Not being able to look is no failure of the work: 202.

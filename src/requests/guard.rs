@@ -48,6 +48,7 @@ pub(super) fn open(sql: &Sql) -> Result<(), Failure> {
 /// Refuses what `CAUSEWAY_SQL_MODE` does not allow.
 pub(super) fn allowed(statement: &str, sql: &Sql) -> Result<(), Failure> {
     open(sql)?;
+    #[allow(clippy::match_same_arms)] // read from top to bottom
     let refused = match (reading(statement), sql.mode) {
         (Reading::Read, _) => None,
         (Reading::Empty, _) => {

@@ -117,7 +117,7 @@ mod tests {
         async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
             if self.0 < self.1 {
                 self.0 += 1;
-                return Ok(Some(Bytes::from_static(&[0; 64 * 1024])));
+                return Ok(Some(Bytes::from(vec![0; 64 * 1024])));
             }
             self.2.map_or(Ok(None), |code| Err(Failure::new(code, "On purpose.")))
         }

@@ -51,7 +51,7 @@ impl Requests {
             let id = effected.upstream.as_str().unwrap_or_default().to_owned();
             let follow = Follow {
                 wait,
-                values: values.clone(),
+                values,
                 on_timeout: inputs.on_timeout,
                 claimed: Some((signer.clone(), effected.replayed)),
             };

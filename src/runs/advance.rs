@@ -145,7 +145,8 @@ impl Worker<'_> {
     async fn work(mut self) -> Result<Advance, Failure> {
         loop {
             let Some(index) = self.next_step() else { return self.finish().await };
-            match self.step(index).await? {
+            // On the heap: it holds whole records over many awaits.
+            match Box::pin(self.step(index)).await? {
                 Flow::Next => {}
                 Flow::Sleeps => return Ok(Advance::Waiting),
                 Flow::Overtaken => return Ok(Advance::Overtaken),

@@ -1,6 +1,7 @@
 //! Links that run out, that break, that are refused; and what nobody may see of them.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -20,7 +21,7 @@ fn keeps_its_secrets(error: &DatabricksError) {
     let mut seen = format!("{error:?}");
     let mut next: Option<&dyn Error> = Some(error);
     while let Some(error) = next {
-        seen += &format!(" {error} {error:?}");
+        write!(seen, " {error} {error:?}").unwrap();
         next = error.source();
     }
     for secret in [SIGNATURE, HEADER_SECRET, "/blob/"] {

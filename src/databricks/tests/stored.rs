@@ -169,10 +169,12 @@ where
 }
 
 /// A reply with this body, after which the connection is closed.
+#[allow(clippy::unnecessary_wraps)] // what a script of replies holds; `None` is no reply
 pub(super) fn ok(body: &str) -> Option<Vec<u8>> {
     Some(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into_bytes())
 }
 
+#[allow(clippy::unnecessary_wraps)] // as above
 pub(super) fn says(status: &str) -> Option<Vec<u8>> {
     Some(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes())
 }
