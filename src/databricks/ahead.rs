@@ -46,15 +46,16 @@ impl Drop for Fetch {
 
 impl Ahead {
     /// Fails when the manifest's list of chunks has a gap, an empty chunk, or one of them twice.
-    pub(super) fn new(statement: &Statement, from: u64) -> Result<Self, DatabricksError> {
+    pub(super) fn new(statement: &Statement, from_row: u64) -> Result<Self, DatabricksError> {
         let whole = listed(statement)?;
         let plan = if whole {
-            statement.chunks.iter().skip_while(|chunk| chunk.chunk_index != from).cloned().collect()
+            statement.chunks.iter().skip_while(|chunk| !chunk.holds(from_row)).cloned().collect()
         } else {
-            VecDeque::from([ChunkInfo { chunk_index: from, ..ChunkInfo::default() }])
+            // Each link names the next, so there is no other way than from the first.
+            VecDeque::from([ChunkInfo::default()])
         };
         if plan.is_empty() {
-            return Err(incomplete(&statement.statement_id, format!("there is no chunk {from}")));
+            return Err(incomplete(&statement.statement_id, format!("there is no row {from_row}")));
         }
         Ok(Self {
             statement_id: statement.statement_id.clone(),
@@ -88,6 +89,11 @@ impl Ahead {
         // It knows better now how much the others hold.
         self.read_ahead(access);
         self.arrived(&told, fetched, share).map(Some)
+    }
+
+    /// Leaves out the chunks that begin at this row or behind it.
+    pub(super) fn stop_at(&mut self, row: u64) {
+        self.plan.retain(|chunk| chunk.row_offset.is_none_or(|offset| offset < row));
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -32,6 +32,8 @@ pub struct Chunk {
 pub struct Chunks {
     access: Access,
     source: Source,
+    /// Chunks that end before this row are passed over.
+    from_row: u64,
     count: Count,
     /// There is a BINARY column, whose form in JSON_ARRAY must be known.
     has_binary: bool,
@@ -79,8 +81,10 @@ pub(super) struct Arrived {
 }
 
 impl Databricks {
-    /// The chunks of a statement that has succeeded, from the one with this index on.
-    pub fn chunks(&self, statement: &Statement, from: u64, budget: &Budget, deadline: Deadline) -> Chunks {
+    /// The chunks of a statement that has succeeded, from the one with this row on: rows are counted without a gap,
+    /// which indexes of chunks are not.
+    pub fn chunks(&self, statement: &Statement, from_row: u64, budget: &Budget, deadline: Deadline) -> Chunks {
+        let listed = statement.chunks.iter().find(|chunk| chunk.holds(from_row));
         let nothing = match statement.total_row_count {
             Some(total) => total == 0,
             None => statement.chunk.is_none() && statement.links.is_empty() && statement.chunks.is_empty(),
@@ -88,10 +92,14 @@ impl Databricks {
         let source = if nothing {
             Source::Over
         } else if statement.format == ResultFormat::ArrowStream || !statement.links.is_empty() {
-            Ahead::new(statement, from).map_or_else(Source::Broken, Source::Links)
+            Ahead::new(statement, from_row).map_or_else(Source::Broken, Source::Links)
         } else {
-            let first = statement.chunk.clone().filter(|chunk| chunk.chunk_index == from);
-            Source::Inline(Inline { first, next: Some(from), guess: UNTOLD_INLINE })
+            let next = listed.map_or(0, |chunk| chunk.chunk_index);
+            let first = statement.chunk.clone().filter(|first| match (first.row_offset, listed) {
+                (Some(offset), Some(listed)) => listed.row_offset == Some(offset),
+                _ => first.chunk_index == next,
+            });
+            Source::Inline(Inline { first, next: Some(next), guess: UNTOLD_INLINE })
         };
         let has_binary = statement.columns.iter().any(|column| column.type_name == "BINARY");
         Chunks {
@@ -103,7 +111,8 @@ impl Databricks {
                 portion: budget.portion(),
             },
             source,
-            count: Count::new(statement, from),
+            from_row,
+            count: Count::new(statement, listed),
             has_binary,
             warehouse: statement.warehouse_id.clone(),
             format: statement.format.clone(),
@@ -124,7 +133,7 @@ impl Chunks {
     }
 
     /// Whether no chunk is left, as far as is known.
-    pub(super) fn is_last(&self) -> bool {
+    pub fn is_last(&self) -> bool {
         match &self.source {
             Source::Inline(inline) => inline.next.is_none(),
             Source::Links(ahead) => ahead.is_over(),
@@ -133,25 +142,45 @@ impl Chunks {
         }
     }
 
+    /// Rows of the whole result, when the manifest tells.
+    pub fn total(&self) -> Option<u64> {
+        self.count.total
+    }
+
+    /// For who surely wants no row from this one on: nothing behind it is read ahead.
+    #[must_use]
+    pub fn up_to(mut self, row: u64) -> Self {
+        // Without a total only what is left tells whether there is more.
+        if let (Source::Links(ahead), Some(_)) = (&mut self.source, self.count.total) {
+            ahead.stop_at(row);
+        }
+        self
+    }
+
     async fn advance(&mut self) -> Result<Option<Chunk>, DatabricksError> {
         // Before the chunk is taken: whoever gives up this wait in the middle must not lose it.
         let binary = self.binary_form().await?;
-        let arrived = match &mut self.source {
-            Source::Over => return Ok(None),
-            Source::Inline(inline) => inline.next(&self.access).await?,
-            Source::Links(ahead) => ahead.next(&self.access).await?,
-            Source::Broken(_) => {
-                return match std::mem::replace(&mut self.source, Source::Over) {
-                    Source::Broken(error) => Err(error),
-                    _ => Ok(None),
-                };
+        let (arrived, row_offset) = loop {
+            let arrived = match &mut self.source {
+                Source::Over => return Ok(None),
+                Source::Inline(inline) => inline.next(&self.access).await?,
+                Source::Links(ahead) => ahead.next(&self.access).await?,
+                Source::Broken(_) => {
+                    return match std::mem::replace(&mut self.source, Source::Over) {
+                        Source::Broken(error) => Err(error),
+                        _ => Ok(None),
+                    };
+                }
+            };
+            let Some(arrived) = arrived else {
+                self.count.finish()?;
+                return Ok(None);
+            };
+            let row_offset = self.count.take(arrived.chunk_index, arrived.row_offset, arrived.row_count)?;
+            if row_offset + arrived.row_count > self.from_row {
+                break (arrived, row_offset);
             }
         };
-        let Some(arrived) = arrived else {
-            self.count.finish()?;
-            return Ok(None);
-        };
-        let row_offset = self.count.take(arrived.chunk_index, arrived.row_offset, arrived.row_count)?;
         let data = match self.format {
             ResultFormat::JsonArray => ChunkData::JsonArray { text: arrived.body, binary },
             ResultFormat::ArrowStream => ChunkData::ArrowStream(arrived.body),
@@ -225,12 +254,11 @@ pub(super) struct Count {
 }
 
 impl Count {
-    fn new(statement: &Statement, from: u64) -> Self {
-        let listed = statement.chunks.iter().find(|chunk| chunk.chunk_index == from);
-        let due = if from == 0 { Some(0) } else { listed.and_then(|chunk| chunk.row_offset) };
+    fn new(statement: &Statement, first: Option<&ChunkInfo>) -> Self {
+        let due = first.and_then(|chunk| chunk.row_offset).unwrap_or(0);
         // What a total means after Databricks has cut the result is documented nowhere; its list of chunks is plain.
         let total = if statement.truncated { listed_rows(&statement.chunks) } else { statement.total_row_count };
-        Self::of(&statement.statement_id, due, total)
+        Self::of(&statement.statement_id, Some(due), total)
     }
 
     pub(super) fn of(statement_id: &str, due: Option<u64>, total: Option<u64>) -> Self {

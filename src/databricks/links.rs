@@ -125,7 +125,11 @@ impl Databricks {
                     refused_link(statement_id, &link, &reply)
                 }
                 Ok(reply) => return Err(refused_link(statement_id, &link, &reply)),
-                Err(lost) if link.ends_within(Duration::ZERO) && lost.known == Known::Ambiguous => lost.into(),
+                Err(lost)
+                    if link.ends_within(Duration::ZERO) && matches!(lost.known, Known::Ambiguous | Known::Cut) =>
+                {
+                    lost.into()
+                }
                 Err(lost) => return Err(lost_link(&link, lost, deadline)),
             };
             if renewals == MOST_RENEWALS || deadline.has_passed() {
@@ -201,8 +205,11 @@ fn refused_link(statement_id: &str, link: &Link, reply: &Reply) -> DatabricksErr
 }
 
 fn lost_link(link: &Link, lost: HttpError, deadline: Deadline) -> DatabricksError {
+    // Who is slow to answer may be reached.
+    let slow = lost.known == Known::Ambiguous && lost.timed_out;
     match lost.known {
-        Known::NeverSent if !deadline.has_passed() => {
+        // A firewall takes no connection, or closes it without a word (one that looks at names does).
+        Known::NeverSent | Known::Ambiguous if !deadline.has_passed() && !slow => {
             DatabricksError::StorageBlocked { host: link.host(), status: None, source: Some(lost) }
         }
         Known::TooLarge => Failure::new(

@@ -118,6 +118,14 @@ pub struct ChunkInfo {
     pub byte_count: Option<u64>,
 }
 
+impl ChunkInfo {
+    /// Whether it is known to hold this row.
+    pub(super) fn holds(&self, row: u64) -> bool {
+        let (Some(first), Some(rows)) = (self.row_offset, self.row_count) else { return false };
+        row.checked_sub(first).is_some_and(|behind| behind < rows)
+    }
+}
+
 /// `manifest.format`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ResultFormat {

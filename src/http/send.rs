@@ -125,7 +125,7 @@ fn next(allowance: &Allowance, outcome: &Result<Answer, Broken>, tries: u32, lef
     let again = match outcome {
         Err(broken) => match broken.known {
             Known::NeverSent => broken.transient,
-            Known::Ambiguous => repeatable,
+            Known::Ambiguous | Known::Cut => repeatable,
             Known::TooLarge => false,
         },
         Ok(answer) => match answer.status {

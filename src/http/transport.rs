@@ -75,8 +75,10 @@ pub(super) fn build(request: &Outbound) -> Result<reqwest::Request, Broken> {
 pub enum Known {
     /// No byte of the request can have reached the neighbour.
     NeverSent,
-    /// It may have been received, or was and the answer broke off.
+    /// It may have been received; no answer came.
     Ambiguous,
+    /// It was answered, and the answer broke off.
+    Cut,
     /// It was answered, with more than we hold.
     TooLarge,
 }
@@ -172,7 +174,7 @@ fn broken(error: reqwest::Error) -> Broken {
 /// Whatever the library calls a failure while the body is read (a cut shows up as "decode"), the request had arrived.
 fn cut(error: reqwest::Error) -> Broken {
     Broken {
-        known: Known::Ambiguous,
+        known: Known::Cut,
         transient: true,
         timed_out: error.is_timeout(),
         source: Arc::new(error.without_url()),

@@ -13,48 +13,48 @@ use crate::rows::{ChunkRows, Column, Format, Output, Piece, RowWriter};
 
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Where a page begins: a chunk, and rows of it that have been returned.
-type Place = (u64, usize);
-
-/// Rows written as a JSON array, and where to go on.
+/// Rows written as a JSON array, and the row to go on with.
 struct Page {
     rows: Vec<u8>,
     returned: u64,
-    next: Option<Place>,
+    next: Option<u64>,
+    /// Rows of the whole result, when they are known.
+    total: Option<u64>,
 }
 
 impl Requests {
     /// What a statement that has succeeded answers: its first page, or the whole as a stream.
     pub(super) async fn result(&self, call: &Call, statement: &Statement, values: Values) -> Result<Answer, Failure> {
-        match values.streamed() {
+        let answer = match values.streamed() {
             Some(output) => self.stream(call, statement, output).await,
-            None => self.page(call, statement, (0, 0), values).await,
+            None => self.page(call, statement, 0, values).await,
+        };
+        answer.inspect_err(|failure| self.learn(failure))
+    }
+
+    /// Statements that are sent from now on do without links.
+    fn learn(&self, failure: &Failure) {
+        if failure.code == Code::StorageBlocked {
+            self.0.links.block(&failure.detail);
         }
     }
 
     /// The page of a `nextLink`.
-    pub(super) async fn rows_page(
-        &self,
-        call: &Call,
-        id: &str,
-        chunk: u64,
-        skip: usize,
-        values: Values,
-    ) -> Result<Answer, Failure> {
+    pub(super) async fn rows_page(&self, call: &Call, id: &str, row: u64, values: Values) -> Result<Answer, Failure> {
         let statement = self.0.neighbours.databricks.statement(id, call.deadline).await?;
         if statement.outcome()?.is_none() {
             return Err(Failure::new(Code::ResultExpired, "The statement's result is not there any more."));
         }
-        self.page(call, &statement, (chunk, skip), values).await
+        self.page(call, &statement, row, values).await.inspect_err(|failure| self.learn(failure))
     }
 
-    async fn page(&self, call: &Call, statement: &Statement, from: Place, values: Values) -> Result<Answer, Failure> {
+    async fn page(&self, call: &Call, statement: &Statement, from: u64, values: Values) -> Result<Answer, Failure> {
         let columns = statement.typed_columns(values.options());
         let page = self.collect(call, statement, &columns, from, values).await?;
         let id = &statement.statement_id;
         let next_link = match page.next {
-            Some((chunk, skip)) => {
-                let target = Target::Rows { id: id.clone(), chunk, skip, q: values };
+            Some(row) => {
+                let target = Target::Rows { id: id.clone(), row, q: values };
                 let token = self.signer(call.deadline).await?.sign(&target)?;
                 Some(self.url(call, &format!("/api/status/{token}")))
             }
@@ -64,7 +64,7 @@ impl Requests {
             "statementId": id,
             "state": state_name(statement),
             "columns": columns,
-            "rowCount": statement.total_row_count.unwrap_or(page.returned),
+            "rowCount": page.total.unwrap_or(page.returned),
             "returnedRows": page.returned,
             "truncated": statement.truncated,
         });
@@ -85,18 +85,21 @@ impl Requests {
         call: &Call,
         statement: &Statement,
         columns: &[Column],
-        (first, skip): Place,
+        from: u64,
         values: Values,
     ) -> Result<Page, Failure> {
         let output = Output { format: Format::Json, shape: values.shape(), values: values.options() };
         let most = values.page_rows() as u64;
         let mut writer = RowWriter::new(columns, output)?;
-        let mut page = Page { rows: Vec::new(), returned: 0, next: None };
+        let mut page = Page { rows: Vec::new(), returned: 0, next: None, total: None };
         writer.begin(&mut page.rows)?;
-        let mut chunks = self.0.neighbours.databricks.chunks(statement, first, &self.0.budget, call.deadline);
-        let total = statement.total_row_count.unwrap_or(0);
-        let (mut skip, mut behind) = (skip as u64, 0);
+        let chunks = self.0.neighbours.databricks.chunks(statement, from, &self.0.budget, call.deadline);
+        page.total = chunks.total();
+        let mut chunks = chunks.up_to(from.saturating_add(most));
+        // The row that is due.
+        let mut next = from;
         while let Some(chunk) = chunks.next().await? {
+            let skip = next.saturating_sub(chunk.row_offset);
             let mut rows = ChunkRows::new(chunk.data)?.at_row(chunk.row_offset);
             rows.skip(skip)?;
             let left = chunk.row_count.saturating_sub(skip);
@@ -106,33 +109,24 @@ impl Requests {
                 rows: left.min(most - writer.rows()),
             };
             let written = writer.write(&mut page.rows, &mut rows, room)?;
-            let taken = skip + written;
-            behind = chunk.row_offset + chunk.row_count;
+            next += written;
             let full = writer.rows() >= most || page.rows.len() >= MAX_BYTES;
             if written < left && !full {
                 return Err(cut_chunk(left - written));
             }
-            page.next = match taken {
-                _ if taken < chunk.row_count => Some((chunk.chunk_index, to_usize(taken))),
-                _ if full && behind < total => Some((chunk.chunk_index + 1, 0)),
-                _ => None,
-            };
-            if page.next.is_some() || full {
+            if full {
+                let more = written < left || page.total.map_or(!chunks.is_last(), |total| next < total);
+                page.next = more.then_some(next);
                 break;
             }
-            skip = 0;
         }
         writer.end(&mut page.rows)?;
         page.returned = writer.rows();
-        if page.next.is_none() && behind != total {
-            return Err(incomplete(total, behind));
+        match page.total {
+            Some(total) if page.next.is_none() && next != total => Err(incomplete(total, next)),
+            _ => Ok(page),
         }
-        Ok(page)
     }
-}
-
-fn to_usize(rows: u64) -> usize {
-    usize::try_from(rows).unwrap_or(usize::MAX)
 }
 
 /// What was read to the end must be all that there is.

@@ -43,7 +43,6 @@ impl Requests {
             }
             other => return other,
         };
-        self.0.links.block(&failure.detail);
         tracing::warn!(error = failure.chain(), "the storage of results is blocked; the statement runs again inline");
         submit.disposition = Disposition::Inline;
         match self.run_once(call, &submit, again).await {

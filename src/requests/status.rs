@@ -28,7 +28,7 @@ impl Requests {
                     None => self.still(call, statement_going(&id, &state_name(&statement), q, false)).await,
                 }
             }
-            Target::Rows { id, chunk, skip, q } => self.rows_page(call, &id, chunk, skip, q).await,
+            Target::Rows { id, row, q } => self.rows_page(call, &id, row, q).await,
             Target::List { list, from, top } => self.list(call, list, Some(&from), top).await,
             Target::JobRun { id } => {
                 let run = self.0.neighbours.databricks.job_run(&id, call.deadline).await?;

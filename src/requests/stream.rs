@@ -29,11 +29,13 @@ impl Requests {
     pub(super) async fn stream(&self, call: &Call, statement: &Statement, output: Output) -> Result<Answer, Failure> {
         let place = Arc::clone(&self.0.streams).try_acquire_owned().map_err(|_| self.too_many())?;
         let deadline = call.stream_deadline;
+        let chunks = self.0.neighbours.databricks.chunks(statement, 0, &self.0.budget, deadline);
+        let total = chunks.total();
         let mut source = Source {
-            chunks: self.0.neighbours.databricks.chunks(statement, 0, &self.0.budget, deadline),
+            chunks,
             writer: RowWriter::new(&statement.typed_columns(output.values), output)?,
             current: None,
-            total: statement.total_row_count,
+            total,
             stands: Stands::Before,
         };
         let first = tokio::time::timeout_at(call.deadline.instant(), source.next()).await.map_err(|_| too_slow())??;
@@ -53,7 +55,7 @@ impl Requests {
         };
         tokio::spawn(place_kept.in_current_span());
         let mut headers = vec![("x-causeway-statement-id", statement.statement_id.clone())];
-        if let Some(total) = statement.total_row_count {
+        if let Some(total) = total {
             headers.push(("x-causeway-row-count", total.to_string()));
         }
         if statement.truncated {

@@ -25,11 +25,10 @@ pub(super) enum Target {
         id: String,
         q: super::values::Values,
     },
-    /// A page of a statement's rows: from this chunk, without its first `skip` rows.
+    /// A page of a statement's rows, from this one on.
     Rows {
         id: String,
-        chunk: u64,
-        skip: usize,
+        row: u64,
         q: super::values::Values,
     },
     /// A page of a list, from Databricks' own token on.

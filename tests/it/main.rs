@@ -15,6 +15,8 @@ mod idempotency;
 mod jobs;
 mod judged;
 mod killed;
+mod links;
+mod links_failing;
 mod lists;
 mod messages;
 mod operations;

@@ -23,6 +23,8 @@ pub(crate) async fn with_rows(rows: usize, chunk: usize, width: usize, environme
     let road = Road::with(|options| {
         options.databricks.engine = false;
         options.databricks.chunk_rows = chunk;
+        // Canned replies have no Arrow; what comes by links is `links.rs`.
+        options.extra_environment.insert("CAUSEWAY_SQL_DISPOSITION".into(), "inline".into());
         for (name, value) in environment {
             options.extra_environment.insert((*name).into(), (*value).into());
         }
