@@ -107,7 +107,7 @@ impl Requests {
             };
             let written = writer.write(&mut page.rows, &mut rows, room)?;
             let taken = skip + written;
-            behind = chunk.row_offset + chunk.row_count;
+            behind = chunk.row_offset.saturating_add(chunk.row_count);
             let full = writer.rows() >= most || page.rows.len() >= MAX_BYTES;
             if written < left && !full {
                 return Err(cut_chunk(left - written));

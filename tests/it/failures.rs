@@ -186,3 +186,19 @@ async fn common_failures_say_what_to_do_and_where() {
     let denied = road.sql("SELECT * FROM main.sales.orders").await.problem(422, "statement-failed");
     assert_eq!(denied.saying(&["SELECT on Table 'main.sales.orders'", "granted"]).at("/sqlState"), "42501");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_rows_that_was_not_looked_at_in_time_is_told_as_written() {
+    let road = Road::start().await;
+    road.sql("CREATE TABLE main.sales.late (a INT)").await.expect(200);
+    let rows = json!({"mode": "insert", "rows": [{"a": 1}, {"a": 2}]});
+    let path = "/api/sql/catalogs/main/schemas/sales/tables/late/rows";
+    let gone = json!({"statement_id": "01ef9de3-f8ca-153c-87e8-675103f90126", "status": {"state": "CLOSED"}});
+    spoil(&road, Fault::once("GET", "/api/2.0/sql/statements/", json_says(&gone)));
+    let reply = road.post_keyed(path, "k", &rows).await.problem(410, "result-expired");
+    let reply = reply.saying(&["Batch 1 of 1 (rows 1 to 2) is written"]);
+    assert!(!reply.message().contains("Nothing was written"), "{}", reply.body);
+    road.post_keyed(path, "k", &rows).await.problem(410, "result-expired");
+    let count = road.sql("SELECT count(*) AS n FROM main.sales.late").await.expect(200);
+    assert_eq!((count.at("/rows/0/n"), submitted(&road, "from_json")), (&json!(2), 1));
+}
