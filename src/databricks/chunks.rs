@@ -299,7 +299,8 @@ impl Count {
 
 /// Rows of all chunks that the manifest lists, when it lists them.
 fn listed_rows(chunks: &[ChunkInfo]) -> Option<u64> {
-    if chunks.is_empty() { None } else { chunks.iter().map(|chunk| chunk.row_count).sum() }
+    let sum = |rows: u64, chunk: &ChunkInfo| chunk.row_count.map(|more| rows.saturating_add(more));
+    if chunks.is_empty() { None } else { chunks.iter().try_fold(0, sum) }
 }
 
 fn unreadable(format: &str) -> Failure {

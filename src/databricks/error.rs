@@ -157,10 +157,20 @@ impl Refused {
                 format!("Databricks denies access to {}.{said}{}", self.subject, self.subject.rights())
             }
             Code::ResultExpired => {
-                format!("Databricks keeps rows for one hour; those of {} are gone. Run it again.", self.subject)
+                format!(
+                    "Databricks keeps rows for one hour; those of {} are gone. To have those of a read, run it again; a \
+                     write has been done.",
+                    self.subject
+                )
+            }
+            Code::WarehouseNotFound => {
+                let warehouse = match &self.subject {
+                    Subject::Submission { warehouse } => Subject::Warehouse(warehouse.clone()),
+                    other => other.clone(),
+                };
+                format!("Databricks does not know {warehouse}.{said}")
             }
             Code::StatementNotFound
-            | Code::WarehouseNotFound
             | Code::CatalogNotFound
             | Code::SchemaNotFound
             | Code::TableNotFound
@@ -257,7 +267,8 @@ impl From<DatabricksError> for Failure {
             DatabricksError::Transport(lost) => lost.to_failure("databricks", "Databricks"),
             DatabricksError::Incomplete { .. } => Self::new(
                 Code::ResultIncomplete,
-                "Databricks did not send every row of the result, so none is given. Run the statement again.",
+                "Databricks did not send every row of the result, so none is given. Run a read again; a write has been \
+                 done.",
             ),
             DatabricksError::StorageBlocked { host, status, .. } => Self::new(
                 Code::StorageBlocked,

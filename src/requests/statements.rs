@@ -47,7 +47,7 @@ impl Requests {
                     self.had(ours, call, sent).await?
                 }
             };
-            let inputs: Wanted = super::from_value(effected.inputs())?;
+            let inputs: Wanted = super::from_value(effected.inputs()).map_err(Failure::settled)?;
             let id = effected.upstream.as_str().unwrap_or_default().to_owned();
             let follow = Follow {
                 wait,

@@ -139,7 +139,7 @@ fn a_failed_statement_tells_its_class_and_sqlstate_from_the_message() {
     assert_eq!(failure.error_class.as_deref(), Some("PARSE_SYNTAX_ERROR.NEAR"));
     assert_eq!(
         failure.detail,
-        "The statement failed: [PARSE_SYNTAX_ERROR.NEAR] Syntax error at or near 'SELEC'. (line 1, pos 0) Values belong \
+        "The statement failed: [PARSE_SYNTAX_ERROR.NEAR] Syntax error at or near 'SELEC'. (line 1, column 1) Values belong \
          into `parameters` as `:name`, names of tables into backticks."
     );
     assert_eq!(failure.place.as_deref(), Some("statement line 1, column 1"));
