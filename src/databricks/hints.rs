@@ -3,7 +3,7 @@
 //! Error classes and messages as Databricks' error conditions and Spark's error-conditions.json have them.
 
 use super::history::{KEY_TAG, before_statement};
-use super::statements::StatementFailure;
+use super::statement::StatementFailure;
 
 /// What can be said beyond Databricks' own words.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::cells::cells;
 use super::conflict::is_conflict;
 use super::hints::Hint;
-use super::statements::{Row, Statement, StatementFailure, StatementState};
+use super::statement::{Row, Statement, StatementFailure, StatementState};
 use super::{Budget, Chunks, Databricks, DatabricksError};
 use crate::failure::{Code, Failure, Upstream};
 use crate::http::Deadline;

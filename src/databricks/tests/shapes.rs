@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::databricks::statements::{chunk_in, links_in, statement_in, wait_timeout};
+use crate::databricks::statements::{chunk_in, links_in, statement_in};
+use crate::databricks::submission::wait_timeout;
 use crate::databricks::{ChunkInfo, DatabricksError, ResultFormat, Statement, StatementState, Subject};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::{Reply, RequestKind};
