@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::wire::{error_class_in, sql_state_in};
 use crate::entra::CallError;
 use crate::failure::{Code, Effect, Failure, Upstream};
 use crate::http::HttpError;
@@ -154,7 +155,10 @@ impl Refused {
                 format!("Databricks could not answer ({}); try again later.{said}", self.status)
             }
             Code::DatabricksAccessDenied => {
-                format!("Databricks denies access to {}.{said}{}", self.subject, self.subject.rights())
+                // Otherwise it is about the token.
+                let missing = self.error_code.as_deref() == Some("PERMISSION_DENIED");
+                let rights = if missing { self.subject.rights() } else { "" };
+                format!("Databricks denies access to {}.{said}{rights}", self.subject)
             }
             Code::ResultExpired => {
                 format!(
@@ -201,9 +205,10 @@ impl Subject {
 }
 
 impl Subject {
-    /// The rights in Unity Catalog that looking at it needs (Databricks SDK, catalog.py).
+    /// The rights that it needs (Databricks SDK, catalog.py and sql.py).
     fn rights(&self) -> &'static str {
         match self {
+            Self::Submission { .. } | Self::Warehouse(_) => " Our identity needs CAN USE on the warehouse.",
             Self::Catalog(_) => " Our identity needs USE CATALOG on the catalog.",
             Self::Schema(_) => " Our identity needs USE CATALOG on the catalog and USE SCHEMA on the schema.",
             Self::Table(_) => {
@@ -259,6 +264,9 @@ impl From<DatabricksError> for Failure {
                     refused.error_code.clone(),
                     refused.request_id.clone(),
                 ));
+                // What is wrong with the SQL itself is sometimes told by the status.
+                failure.sql_state = sql_state_in(&refused.message);
+                failure.error_class = error_class_in(&refused.message);
                 if let Some(after) = refused.retry_after {
                     failure = failure.retry_after(after);
                 }

@@ -102,11 +102,18 @@ async fn refusals_are_read_in_every_shape() {
             "Invalid access token.",
         ),
         (
+            says(403, &[], r#"{"error_code":"PERMISSION_DENIED","message":"You shall not."}"#),
+            424,
+            "databricks-access-denied",
+            "PERMISSION_DENIED",
+            "CAN USE",
+        ),
+        (
             says(404, &[], r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No endpoint."}"#),
             404,
             "warehouse-not-found",
             "RESOURCE_DOES_NOT_EXIST",
-            "No endpoint.",
+            "does not know warehouse 1a2b3c4d5e6f7081.",
         ),
     ];
     for (action, status, code, upstream, words) in cases {
@@ -118,6 +125,11 @@ async fn refusals_are_read_in_every_shape() {
             assert_eq!(reply.body["upstream"]["code"].as_str().unwrap_or_default(), upstream, "{told}: {}", reply.body);
         }
     }
+    road.stack.databricks.served.faults.clear();
+    let told = r#"{"error_code":"BAD_REQUEST","message":"[PARSE_SYNTAX_ERROR] Bad. SQLSTATE: 42601"}"#;
+    spoil_submissions(&road, "'refused'", says(400, &[], told));
+    let reply = road.sql("SELECT 'refused'").await.problem(422, "databricks-refused");
+    assert_eq!((reply.at("/sqlState"), reply.at("/errorClass")), (&json!("42601"), &json!("PARSE_SYNTAX_ERROR")));
     assert_eq!(submitted(&road, "refused"), 0);
 }
 
