@@ -1,5 +1,5 @@
 //! How fast Arrow becomes NDJSON and CSV here, beside the bare `arrow-json` and `arrow-csv` writers, in one process:
-//! `cargo bench --bench convert`. The bytes are compared before anything is timed, where the forms are meant to be
+//! `cargo bench --bench convert`, or `-- STRUCT` for the cases of that name. The bytes are compared before anything is timed, where the forms are meant to be
 //! equal; rounds are interleaved and medians taken. Nothing asserts a time.
 
 #![expect(
@@ -38,7 +38,8 @@ struct Case {
 
 fn main() {
     println!("{:34} {:>10} {:>10} {:>8}   A/A", "case", "ours", "bare", "ratio");
-    for case in cases() {
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
+    for case in cases().into_iter().filter(|case| case.name.contains(&wanted)) {
         for format in [Format::Ndjson, Format::Csv] {
             if !can_compare(&case, format) {
                 continue;
