@@ -9,6 +9,9 @@
     reason = "a bench program may end with a panic, and its data are made up"
 )]
 
+#[path = "convert/roads.rs"]
+mod roads;
+
 use std::io::Cursor;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +48,10 @@ fn main() {
                 continue;
             }
             measure(&case, format);
+        }
+        roads::text(&case, ROWS);
+        if case.columns.len() > 1 {
+            roads::decode(&case);
         }
     }
 }
@@ -89,9 +96,13 @@ fn median(mut rounds: Vec<Duration>) -> Duration {
 }
 
 fn ours(case: &Case, format: Format, out: &mut Vec<u8>) {
+    convert(&case.columns, ChunkData::ArrowStream(case.bytes.clone()), format, out);
+}
+
+fn convert(columns: &[Column], chunk: ChunkData, format: Format, out: &mut Vec<u8>) {
     let output = Output { format, shape: Shape::Objects, values: ValueOptions::default() };
-    let mut writer = RowWriter::new(&case.columns, output).expect("the columns are sound");
-    let mut chunk = ChunkRows::new(ChunkData::ArrowStream(case.bytes.clone())).expect("the chunk is sound");
+    let mut writer = RowWriter::new(columns, output).expect("the columns are sound");
+    let mut chunk = ChunkRows::new(chunk).expect("the chunk is sound");
     out.clear();
     writer.begin(out).expect("it can begin");
     let piece = Piece { bytes: 256 * 1024, rows: u64::MAX };
