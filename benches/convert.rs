@@ -1,5 +1,5 @@
 //! How fast Arrow becomes NDJSON and CSV here, beside the bare `arrow-json` and `arrow-csv` writers, in one process:
-//! `cargo bench --bench convert`. The bytes are compared before anything is timed, where the forms are meant to be
+//! `cargo bench --bench convert`, or `-- STRUCT` for the cases of that name. The bytes are compared before anything is timed, where the forms are meant to be
 //! equal; rounds are interleaved and medians taken. Nothing asserts a time.
 
 #![expect(
@@ -8,6 +8,9 @@
     clippy::cast_precision_loss,
     reason = "a bench program may end with a panic, and its data are made up"
 )]
+
+#[path = "convert/roads.rs"]
+mod roads;
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -38,12 +41,17 @@ struct Case {
 
 fn main() {
     println!("{:34} {:>10} {:>10} {:>8}   A/A", "case", "ours", "bare", "ratio");
-    for case in cases() {
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
+    for case in cases().into_iter().filter(|case| case.name.contains(&wanted)) {
         for format in [Format::Ndjson, Format::Csv] {
             if !can_compare(&case, format) {
                 continue;
             }
             measure(&case, format);
+        }
+        roads::text(&case, ROWS);
+        if case.columns.len() > 1 {
+            roads::decode(&case);
         }
     }
 }
@@ -88,9 +96,13 @@ fn median(mut rounds: Vec<Duration>) -> Duration {
 }
 
 fn ours(case: &Case, format: Format, out: &mut Vec<u8>) {
+    convert(&case.columns, ChunkData::ArrowStream(case.bytes.clone()), format, out);
+}
+
+fn convert(columns: &[Column], chunk: ChunkData, format: Format, out: &mut Vec<u8>) {
     let output = Output { format, shape: Shape::Objects, values: ValueOptions::default() };
-    let mut writer = RowWriter::new(&case.columns, output).expect("the columns are sound");
-    let mut chunk = ChunkRows::new(ChunkData::ArrowStream(case.bytes.clone())).expect("the chunk is sound");
+    let mut writer = RowWriter::new(columns, output).expect("the columns are sound");
+    let mut chunk = ChunkRows::new(chunk).expect("the chunk is sound");
     out.clear();
     writer.begin(out).expect("it can begin");
     let piece = Piece { bytes: 256 * 1024, rows: u64::MAX };
