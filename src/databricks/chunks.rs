@@ -5,8 +5,9 @@ use bytes::Bytes;
 
 use super::ahead::Ahead;
 use super::budget::{Portion, Share};
+use super::count::Count;
 use super::error::Subject;
-use super::{Budget, ChunkInfo, Databricks, DatabricksError, ResultChunk, ResultFormat, Statement};
+use super::{Budget, Databricks, DatabricksError, ResultChunk, ResultFormat, Statement};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::rows::{BinaryForm, ChunkData};
@@ -242,65 +243,6 @@ impl Access {
         let share = tokio::time::timeout_at(self.deadline.instant(), self.portion.take(bytes)).await;
         share.ok().flatten().ok_or_else(|| self.too_late("there was memory for its rows beside other results").into())
     }
-}
-
-/// The rows that have come, held against the manifest.
-#[derive(Debug)]
-pub(super) struct Count {
-    statement_id: String,
-    /// Number of the row that is due; unknown when the reading begins in the middle and the manifest lists no chunks.
-    due: Option<u64>,
-    total: Option<u64>,
-}
-
-impl Count {
-    fn new(statement: &Statement, first: Option<&ChunkInfo>) -> Self {
-        let due = first.and_then(|chunk| chunk.row_offset).unwrap_or(0);
-        // What a total means after Databricks has cut the result is documented nowhere; its list of chunks is plain.
-        let total = if statement.truncated { listed_rows(&statement.chunks) } else { statement.total_row_count };
-        Self::of(&statement.statement_id, Some(due), total)
-    }
-
-    pub(super) fn of(statement_id: &str, due: Option<u64>, total: Option<u64>) -> Self {
-        Self { statement_id: statement_id.to_owned(), due, total }
-    }
-
-    /// Takes a chunk in; the number of its first row. That indexes are neither unique nor without gaps has been seen
-    /// (arrowbricks, AGENTS.md), so rows are counted, not chunks.
-    pub(super) fn take(&mut self, index: u64, offset: Option<u64>, rows: u64) -> Result<u64, DatabricksError> {
-        let offset = offset.or(self.due).ok_or_else(|| self.incomplete(format!("chunk {index} has no row_offset")))?;
-        if self.due.is_some_and(|due| due != offset) {
-            let due = self.due.unwrap_or_default();
-            return Err(self.incomplete(format!("chunk {index} begins at row {offset} where {due} is due")));
-        }
-        if rows == 0 {
-            return Err(self.incomplete(format!("chunk {index} has no rows")));
-        }
-        let due = offset.saturating_add(rows);
-        if let Some(total) = self.total.filter(|total| due > *total) {
-            return Err(self.incomplete(format!("{due} rows came and there are {total}")));
-        }
-        self.due = Some(due);
-        Ok(offset)
-    }
-
-    pub(super) fn finish(&self) -> Result<(), DatabricksError> {
-        let came = self.due.unwrap_or(0);
-        match self.total {
-            Some(total) if total != came => Err(self.incomplete(format!("{came} rows came and there are {total}"))),
-            _ => Ok(()),
-        }
-    }
-
-    fn incomplete(&self, what: String) -> DatabricksError {
-        DatabricksError::Incomplete { statement_id: self.statement_id.clone(), what }
-    }
-}
-
-/// Rows of all chunks that the manifest lists, when it lists them.
-fn listed_rows(chunks: &[ChunkInfo]) -> Option<u64> {
-    let sum = |rows: u64, chunk: &ChunkInfo| chunk.row_count.map(|more| rows.saturating_add(more));
-    if chunks.is_empty() { None } else { chunks.iter().try_fold(0, sum) }
 }
 
 fn unreadable(format: &str) -> Failure {

@@ -10,6 +10,7 @@ mod catalog_wire;
 mod cells;
 mod chunks;
 mod conflict;
+mod count;
 mod error;
 mod hints;
 mod history;

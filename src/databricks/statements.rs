@@ -98,6 +98,10 @@ pub(super) fn statement_in(reply: &Reply, kind: RequestKind, subject: &Subject) 
 
 pub(super) fn chunk_in(reply: &Reply, index: u64, subject: &Subject) -> Result<ResultChunk, DatabricksError> {
     let body: ResultBody = read(reply, RequestKind::StatementChunk, subject)?;
+    if let (Subject::Rows(statement_id), true) = (subject, body.holds_nothing()) {
+        let what = format!("chunk {index} is not there");
+        return Err(DatabricksError::Incomplete { statement_id: statement_id.clone(), what });
+    }
     body.into_chunk(index, &reply.body).map_err(|what| unexpected(reply, RequestKind::StatementChunk, subject, &what))
 }
 

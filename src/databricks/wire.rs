@@ -168,6 +168,11 @@ impl ResultBody<'_> {
         })
     }
 
+    /// Neither rows nor links, nor where either would be.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.data_array.is_none() && self.external_links.is_none() && self.chunk_index.is_none()
+    }
+
     pub(super) fn links(self, asked: u64) -> Result<Vec<Link>, String> {
         self.external_links.map_or_else(|| Ok(Vec::new()), |links| Link::all(&links, asked))
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -194,7 +195,12 @@ async fn truncated(response: Response<Body>, keep: usize) -> Response<Body> {
     let whole = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     parts.headers.insert(http::header::CONTENT_LENGTH, http::HeaderValue::from(whole.len().max(keep + 1)));
     let start: io::Result<Bytes> = Ok(whole.slice(..keep.min(whole.len())));
-    let stream = futures_util::stream::iter([start, Err(cut())]);
+    let break_off = async {
+        // Without this pause nothing at all would have been sent yet, which is another fault.
+        tokio::task::yield_now().await;
+        Err(cut())
+    };
+    let stream = stream::iter([start]).chain(stream::once(break_off));
     Response::from_parts(parts, Body::from_stream(stream))
 }
 

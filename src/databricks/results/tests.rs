@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::databricks::chunks::Count;
+use crate::databricks::count::Count;
 
 /// A chunk's index, number of its first row, and rows.
 type Held = (u64, u64, usize);
@@ -14,7 +14,7 @@ fn chunk(index: u64, offset: u64, rows: usize) -> Held {
 
 /// Feeds the chunks as they would come; the count of rows and the flag.
 fn gather(total: u64, chunks: &[Held], max_rows: usize, max_bytes: usize) -> Result<(usize, bool), String> {
-    let mut count = Count::of("s-1", Some(0), Some(total));
+    let mut count = Count::of("s-1", 0, Some(total));
     let mut gathered = Gathered::new(max_rows, max_bytes);
     for (place, (index, offset, rows)) in chunks.iter().enumerate() {
         count.take(*index, Some(*offset), *rows as u64).map_err(|error| error.to_string())?;

@@ -117,6 +117,15 @@ async fn a_storage_that_nobody_reaches_is_named() {
 }
 
 #[tokio::test]
+async fn a_storage_that_hangs_up_without_a_word_is_named() {
+    let storage = Storage::start(|_| async { Some(Vec::new()) }).await;
+    let (_server, statement, client) = workspace(&storage.uri, &[1]).await;
+    let error = all(chunks(&client, &statement)).await.expect_err("no answer");
+    assert!(matches!(&error, DatabricksError::StorageBlocked { status: None, .. }), "{error:?}");
+    assert_eq!(hidden(error).code, Code::StorageBlocked);
+}
+
+#[tokio::test]
 async fn what_a_proxy_answers_in_place_of_the_storage_is_no_chunk() {
     let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 7\r\nconnection: close\r\n\r\nblocked";
     let storage = Storage::start(move |_| async move { Some(page.as_bytes().to_vec()) }).await;

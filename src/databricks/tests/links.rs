@@ -182,6 +182,50 @@ async fn reading_may_begin_in_the_middle() {
 }
 
 #[tokio::test]
+async fn reading_begins_with_the_chunk_that_holds_the_row_whatever_its_index() {
+    let storage = plain_storage().await;
+    let links = [("a", 3, 0, 2), ("b", 7, 2, 2), ("c", 7, 4, 1)]
+        .map(|(name, index, offset, rows)| link(&storage.uri, name, index, offset, rows, 900));
+    let mut body = statement_of(&[2, 2, 1], &links);
+    for (place, index) in [3, 7, 7].into_iter().enumerate() {
+        body["manifest"]["chunks"][place]["chunk_index"] = json!(index);
+    }
+    let (_server, statement, client) = workspace_with(body).await;
+    for (from, expected) in [(0, ["/a", "/b", "/c"].as_slice()), (3, &["/b", "/c"]), (4, &["/c"])] {
+        let came = all(client.chunks(&statement, from, &Budget::new(64 << 20), soon())).await.expect("the rest");
+        assert_eq!(came.iter().map(|chunk| chunk.3.as_str()).collect::<Vec<_>>(), expected, "from row {from}");
+    }
+    let beyond = all(client.chunks(&statement, 5, &Budget::new(64 << 20), soon())).await.expect_err("no such row");
+    assert_eq!(Failure::from(beyond).code, Code::ResultIncomplete);
+}
+
+#[tokio::test]
+async fn where_no_chunks_are_listed_those_before_the_row_are_passed_over() {
+    let storage = plain_storage().await;
+    let mut first = link(&storage.uri, "a", 0, 0, 2, 900);
+    first["next_chunk_index"] = json!(4);
+    let mut body = statement_of(&[2, 1], &[first]);
+    body["manifest"].as_object_mut().expect("an object").remove("chunks");
+    let (server, statement, client) = workspace_with(body).await;
+    let last = link(&storage.uri, "b", 4, 2, 1, 900);
+    answers(&server, "GET", &chunk_path(4), 200, json!({"external_links": [last]})).await;
+    for (from, expected) in [(1, [(0, 0), (4, 2)].as_slice()), (2, &[(4, 2)])] {
+        let came = all(client.chunks(&statement, from, &Budget::new(64 << 20), soon())).await.expect("the rest");
+        assert_eq!(came.iter().map(|chunk| (chunk.0, chunk.1)).collect::<Vec<_>>(), expected, "from row {from}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_behind_the_row_that_is_wanted_last() {
+    let storage = plain_storage().await;
+    let (_server, statement, client) = workspace(&storage.uri, &[2, 2, 2, 2]).await;
+    let mut chunks = client.chunks(&statement, 2, &Budget::new(64 << 20), soon()).up_to(4);
+    let first = chunks.next().await.expect("sound").expect("a chunk");
+    assert_eq!((first.row_offset, chunks.total(), chunks.is_last()), (2, Some(8), true));
+    assert_eq!(storage.requests.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn json_behind_links_is_json() {
     let storage = Storage::start(|_| async { ok(r#"[["1"]]"#) }).await;
     let mut body = statement_of(&[1], &[link(&storage.uri, "a", 0, 0, 1, 900)]);

@@ -96,6 +96,15 @@ fn columns_stand_in_the_order_of_their_positions() {
 }
 
 #[test]
+fn an_empty_reply_in_place_of_a_chunk_is_a_missing_chunk() {
+    let subject = Subject::Rows("s-1".to_owned());
+    let missing = chunk_in(&reply(200, &[], "{}"), 1, &subject).expect_err("no rows");
+    assert_eq!(Failure::from(missing).code, Code::ResultIncomplete);
+    let strange = chunk_in(&reply(200, &[], r#"{"chunk_index": 1}"#), 1, &subject).expect_err("no rows");
+    assert_eq!(Failure::from(strange).code, Code::UpstreamReplyInvalid);
+}
+
+#[test]
 fn a_chunk_is_a_bare_result() {
     let subject = Subject::Rows("s-1".to_owned());
     let body = json!({"chunk_index": 1, "row_offset": 2, "row_count": 1, "data_array": [["9"]]});
