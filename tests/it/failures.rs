@@ -3,6 +3,7 @@
 //! `refusals.rs`.
 
 use local_stack::core::{Action, Fault};
+use local_stack::databricks::Blocked;
 use serde_json::{Value, json};
 
 use crate::idempotency::{insert, submitted};
@@ -213,4 +214,20 @@ async fn a_batch_of_rows_that_was_not_looked_at_in_time_is_told_as_written() {
     road.post_keyed(path, "k", &rows).await.problem(410, "result-expired");
     let count = road.sql("SELECT count(*) AS n FROM main.sales.late").await.expect(200);
     assert_eq!((count.at("/rows/0/n"), submitted(&road, "from_json")), (&json!(2), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_statement_stands_is_told_also_when_its_rows_cannot_be_had() {
+    let road = Road::start().await;
+    road.stack.databricks.block_storage(Some(Blocked::Firewall));
+    let body = json!({"statement": "SELECT id FROM range(0, 10) AS t(id)", "disposition": "externalLinks"});
+    let started = road.post(&format!("{STATEMENTS}?mode=start"), &body).await;
+    started.started();
+    road.follow(started.at("/statusUrl").as_str().unwrap()).await.problem(424, "storage-blocked");
+    let path = format!("{STATEMENTS}/{}", started.at("/id").as_str().unwrap());
+    let seen = road.get(&path).await.expect(200);
+    assert_eq!((seen.at("/state"), seen.at("/error/code")), (&json!("SUCCEEDED"), &json!("storage-blocked")));
+    road.get(&format!("{path}/rows")).await.problem(424, "storage-blocked").saying(&["127.0.0.1"]);
+    road.stack.databricks.block_storage(None);
+    assert_eq!(road.get(&path).await.expect(200).at("/returnedRows"), 10);
 }
