@@ -14,6 +14,9 @@ const STATEMENTS: &str = "/api/sql/statements";
 const ALWAYS: usize = 20;
 const PAGE: &str = "<html><head><title>Bad Gateway</title></head><body><h1>nginx</h1></body></html>";
 
+/// A statement, its error class, its SQLSTATE, where the fault is, and what is said.
+type Told = (&'static str, &'static str, &'static str, Option<&'static str>, &'static [&'static str]);
+
 fn says(status: u16, headers: &[(&str, &str)], body: &str) -> Action {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Action::Status { status, headers, body: body.to_owned() }
@@ -156,8 +159,7 @@ async fn a_login_page_names_private_link_and_any_other_page_the_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn common_failures_say_what_to_do_and_where() {
     let road = Road::start().await;
-    // (statement, error class, SQLSTATE, where, what is said)
-    let cases: [(&str, &str, &str, Option<&str>, &[&str]); 9] = [
+    let cases: [Told; 9] = [
         // The comment that carries our key is not counted, neither in `place` nor in what is said.
         (
             "INSERT INTO INTO x",
