@@ -190,7 +190,7 @@ impl Cells {
                 quoted(out, *quotes, |out| self.write_plain(out, row));
             }
             Values::Binary(_) | Values::Months(_) | Values::DayTime(_) | Values::Mixed(_) | Values::Duration { .. } => {
-                quoted(out, true, |out| self.write_plain(out, row))
+                quoted(out, true, |out| self.write_plain(out, row));
             }
             _ => self.write_plain(out, row),
         }

@@ -118,13 +118,11 @@ fn fraction_of(digits: &[u8]) -> Option<i64> {
 /// Days since 1970-01-01 of the date at the start of `text`, as a day that exists, and what stands behind it.
 fn date(text: &str) -> Option<(i64, &str)> {
     let bytes = text.as_bytes();
-    let signed = matches!(bytes.first(), Some(b'+' | b'-'));
-    let digits = bytes[usize::from(signed)..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if !(4..=7).contains(&digits) || (digits > 4 && !signed) {
-        return None;
-    }
-    let end = digits + usize::from(signed);
-    let year: i64 = text[..end].parse().ok()?;
+    let (year, end) = match (bytes.get(4), two(bytes, 0), two(bytes, 2)) {
+        // As nearly every date is written.
+        (Some(b'-'), Some(hundreds), Some(rest)) => (i64::from(hundreds * 100 + rest), 4),
+        _ => far_year(text)?,
+    };
     if bytes.len() < end + 6 || bytes[end] != b'-' || bytes[end + 3] != b'-' {
         return None;
     }
@@ -137,10 +135,17 @@ fn date(text: &str) -> Option<(i64, &str)> {
         _ => return None,
     };
     // SQL's first year is 0001; the year before it comes only of an offset, and only Arrow has it.
-    let known = signed || year >= 1;
+    let known = end > 4 || year >= 1;
     (known && (1..=longest).contains(&day)).then(|| (days_of(year, month, day), &text[end + 6..]))
 }
 
+/// A year with its sign, and where it ends.
+fn far_year(text: &str) -> Option<(i64, usize)> {
+    let digits = text.strip_prefix(['+', '-'])?.bytes().take_while(u8::is_ascii_digit).count();
+    (4..=7).contains(&digits).then(|| Some((text[..=digits].parse().ok()?, digits + 1)))?
+}
+
+#[inline]
 fn two(bytes: &[u8], at: usize) -> Option<u32> {
     match (bytes.get(at)?, bytes.get(at + 1)?) {
         (tens @ b'0'..=b'9', ones @ b'0'..=b'9') => Some(u32::from(tens - b'0') * 10 + u32::from(ones - b'0')),
