@@ -199,12 +199,14 @@ fn cases() -> Vec<Case> {
 }
 
 fn case(name: &'static str, equal: bool, columns: &[(&str, &str, &ArrayRef)]) -> Case {
+    let type_of_case = name;
     let described = columns
         .iter()
         .map(|(name, type_name, _)| {
             let type_text = match *type_name {
                 "ARRAY" => "ARRAY<INT>",
                 "STRUCT" => "STRUCT<a: BIGINT, b: STRING>",
+                "DECIMAL" => type_of_case,
                 other => other,
             };
             Column::new(*name, *type_name, type_text, None, None, ValueOptions::default())

@@ -1,6 +1,7 @@
 //! How fast results come in: an Arrow chunk in an LZ4 frame decoded, beside `lz4_flex` and `arrow-ipc` alone, and the
 //! text of JSON_ARRAY written again, beside the same rows from Arrow.
 
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
@@ -8,8 +9,9 @@ use arrow_array::{Array, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use bytes::Bytes;
-use causeway::rows::{ChunkData, ChunkRows, Format};
+use causeway::rows::{ChunkData, ChunkRows, Column, Format};
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+use serde_json::value::RawValue;
 
 use super::{Case, ROUNDS, convert, median, timed};
 
@@ -78,15 +80,13 @@ pub(super) fn text(case: &Case, rows: usize) {
     super::ours(case, Format::Ndjson, &mut lines);
     let mut array = Vec::with_capacity(lines.len());
     for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let row: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).expect("a row");
-        let cells: Vec<Option<String>> = row
-            .into_iter()
-            .map(|(_, cell)| match cell {
-                serde_json::Value::Null => None,
-                serde_json::Value::String(text) => Some(text),
-                other => Some(other.to_string()),
-            })
-            .collect();
+        let row: HashMap<&str, &RawValue> = serde_json::from_slice(line).expect("a row");
+        let cell = |column: &Column| match row[column.name.as_str()].get() {
+            "null" => None,
+            text if text.starts_with('"') => Some(serde_json::from_str(text).expect("a string")),
+            text => Some(text.to_owned()),
+        };
+        let cells: Vec<Option<String>> = case.columns.iter().map(cell).collect();
         array.push(if array.is_empty() { b'[' } else { b',' });
         serde_json::to_writer(&mut array, &cells).expect("it is written");
     }

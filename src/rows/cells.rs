@@ -124,6 +124,19 @@ impl Texts {
     }
 }
 
+impl Unit {
+    #[inline]
+    fn push(self, out: &mut Vec<u8>, value: i64, utc: bool, quotes: bool) {
+        // Each case has its divisor as a constant: a division by a variable would take as long as all the rest.
+        let (seconds, below) = match self.per_second {
+            1_000_000 => (value.div_euclid(1_000_000), value.rem_euclid(1_000_000)),
+            1_000_000_000 => (value.div_euclid(1_000_000_000), value.rem_euclid(1_000_000_000)),
+            per_second => (value.div_euclid(per_second), value.rem_euclid(per_second)),
+        };
+        push_moment(out, seconds, u32::try_from(below * self.nanos).unwrap_or(0), utc, quotes);
+    }
+}
+
 impl Binaries {
     fn get(&self, row: usize) -> &[u8] {
         match self {
@@ -171,16 +184,14 @@ impl Cells {
             Values::Long { values, quotes } => quoted(out, *quotes, |out| push_integer(out, values[row])),
             Values::Double(values) => push_floating(out, values[row]),
             Values::Float(values) => push_floating(out, values[row]),
-            Values::Date(values) => quoted(out, true, |out| push_date(out, values[row])),
+            Values::Date(values) => push_date(out, values[row], true),
+            Values::Moment { values, unit, utc } => unit.push(out, values[row], *utc, true),
             Values::Decimal { quotes, .. } | Values::Digits { quotes, .. } => {
                 quoted(out, *quotes, |out| self.write_plain(out, row));
             }
-            Values::Moment { .. }
-            | Values::Binary(_)
-            | Values::Months(_)
-            | Values::DayTime(_)
-            | Values::Mixed(_)
-            | Values::Duration { .. } => quoted(out, true, |out| self.write_plain(out, row)),
+            Values::Binary(_) | Values::Months(_) | Values::DayTime(_) | Values::Mixed(_) | Values::Duration { .. } => {
+                quoted(out, true, |out| self.write_plain(out, row));
+            }
             _ => self.write_plain(out, row),
         }
     }
@@ -228,11 +239,8 @@ impl Cells {
                     out.extend_from_slice(text.as_bytes());
                 }
             }
-            Values::Date(values) => push_date(out, values[row]),
-            Values::Moment { values, unit, utc } => {
-                let nanos = values[row].rem_euclid(unit.per_second) * unit.nanos;
-                push_moment(out, values[row].div_euclid(unit.per_second), u32::try_from(nanos).unwrap_or(0), *utc);
-            }
+            Values::Date(values) => push_date(out, values[row], false),
+            Values::Moment { values, unit, utc } => unit.push(out, values[row], *utc, false),
             Values::Binary(values) => push_base64(out, values.get(row)),
             Values::Months(values) => push_months(out, values[row]),
             Values::DayTime(values) => {

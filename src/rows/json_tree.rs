@@ -86,7 +86,7 @@ impl<'a> Tree<'a> {
             Kind::Struct(fields) => self.fields(out, scanner, fields),
             Kind::Null => None,
             Kind::String | Kind::Interval => {
-                push_text(out, &scanner.string()?);
+                push_text(out, scanner.string()?);
                 Some(())
             }
             scalar => {
@@ -163,7 +163,7 @@ impl<'a> Tree<'a> {
                 };
                 out.push(std::mem::replace(&mut open, b','));
                 if *name == key {
-                    push_text(out, &key);
+                    push_text(out, key);
                     out.push(b':');
                     return self.value(out, scanner, kind, true);
                 }
@@ -218,10 +218,10 @@ pub(super) fn push_key(out: &mut Vec<u8>, written: &[u8]) {
 }
 
 /// What was borrowed had no escape and needs none.
-fn push_text(out: &mut Vec<u8>, text: &Cow<'_, str>) {
+fn push_text(out: &mut Vec<u8>, text: Cow<'_, str>) {
     match text {
         Cow::Borrowed(text) => push_clean_string(out, text),
-        Cow::Owned(text) => push_string(out, text),
+        Cow::Owned(text) => push_string(out, &text),
     }
 }
 

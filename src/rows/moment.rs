@@ -34,34 +34,49 @@ pub(super) fn read_timestamp_ntz(text: &str) -> Option<i64> {
     micros_of(seconds, micros)
 }
 
-pub(super) fn push_date(out: &mut Vec<u8>, days: i32) {
-    push_days(out, i64::from(days));
+/// Between quotes, if they are wanted: where the text has its place, they cost nothing.
+pub(super) fn push_date(out: &mut Vec<u8>, days: i32, quotes: bool) {
+    let mut text = *b"\"0000-00-00\"";
+    if !put_days(&mut text, i64::from(days)) {
+        push_far(out, i64::from(days), b"", quotes);
+    } else if quotes {
+        out.extend_from_slice(&text);
+    } else {
+        out.extend_from_slice(&text[1..11]);
+    }
 }
 
 /// `nanos` below a second; `Z` stands behind a TIMESTAMP.
-pub(super) fn push_moment(out: &mut Vec<u8>, seconds: i64, nanos: u32, utc: bool) {
-    push_days(out, seconds.div_euclid(DAY));
+pub(super) fn push_moment(out: &mut Vec<u8>, seconds: i64, nanos: u32, utc: bool, quotes: bool) {
+    let mut text = *b"\"0000-00-00T00:00:00.000000000Z\"";
+    let near = put_days(&mut text, seconds.div_euclid(DAY));
     let of_day = u32::try_from(seconds.rem_euclid(DAY)).unwrap_or(0);
-    let mut text = *b"T00:00:00.000000000Z";
-    put_two(&mut text, 1, of_day / 3600);
-    put_two(&mut text, 4, of_day / 60 % 60);
-    put_two(&mut text, 7, of_day % 60);
-    let mut rest = nanos;
-    for at in (10..19).rev() {
-        text[at] = digit(rest);
-        rest /= 10;
+    put_two(&mut text, 12, of_day / 3600);
+    put_two(&mut text, 15, of_day / 60 % 60);
+    put_two(&mut text, 18, of_day % 60);
+    let (micros, below) = (nanos / 1_000, nanos % 1_000);
+    put_three(&mut text, 21, micros / 1_000);
+    let mut end = 24;
+    if !nanos.is_multiple_of(1_000_000) {
+        put_three(&mut text, 24, micros % 1_000);
+        end = 27;
+        if below > 0 {
+            put_three(&mut text, 27, below);
+            end = 30;
+        }
     }
-    let end = if nanos.is_multiple_of(1_000_000) {
-        13
-    } else if nanos.is_multiple_of(1_000) {
-        16
-    } else {
-        19
-    };
     if utc {
         text[end] = b'Z';
+        end += 1;
     }
-    push_start(out, &text, end + usize::from(utc));
+    if !near {
+        push_far(out, seconds.div_euclid(DAY), &text[11..end], quotes);
+    } else if quotes {
+        text[end] = b'"';
+        push_start(out, &text, end + 1);
+    } else if let Some(text) = text.last_chunk::<31>() {
+        push_start(out, text, end - 1);
+    }
 }
 
 fn micros_of(seconds: i64, micros: i64) -> Option<i64> {
@@ -103,13 +118,11 @@ fn fraction_of(digits: &[u8]) -> Option<i64> {
 /// Days since 1970-01-01 of the date at the start of `text`, as a day that exists, and what stands behind it.
 fn date(text: &str) -> Option<(i64, &str)> {
     let bytes = text.as_bytes();
-    let signed = matches!(bytes.first(), Some(b'+' | b'-'));
-    let digits = bytes[usize::from(signed)..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if !(4..=7).contains(&digits) || (digits > 4 && !signed) {
-        return None;
-    }
-    let end = digits + usize::from(signed);
-    let year: i64 = text[..end].parse().ok()?;
+    let (year, end) = match (bytes.get(4), two(bytes, 0), two(bytes, 2)) {
+        // As nearly every date is written.
+        (Some(b'-'), Some(hundreds), Some(rest)) => (i64::from(hundreds * 100 + rest), 4),
+        _ => far_year(text)?,
+    };
     if bytes.len() < end + 6 || bytes[end] != b'-' || bytes[end + 3] != b'-' {
         return None;
     }
@@ -122,10 +135,17 @@ fn date(text: &str) -> Option<(i64, &str)> {
         _ => return None,
     };
     // SQL's first year is 0001; the year before it comes only of an offset, and only Arrow has it.
-    let known = signed || year >= 1;
+    let known = end > 4 || year >= 1;
     (known && (1..=longest).contains(&day)).then(|| (days_of(year, month, day), &text[end + 6..]))
 }
 
+/// A year with its sign, and where it ends.
+fn far_year(text: &str) -> Option<(i64, usize)> {
+    let digits = text.strip_prefix(['+', '-'])?.bytes().take_while(u8::is_ascii_digit).count();
+    (4..=7).contains(&digits).then(|| Some((text[..=digits].parse().ok()?, digits + 1)))?
+}
+
+#[inline]
 fn two(bytes: &[u8], at: usize) -> Option<u32> {
     match (bytes.get(at)?, bytes.get(at + 1)?) {
         (tens @ b'0'..=b'9', ones @ b'0'..=b'9') => Some(u32::from(tens - b'0') * 10 + u32::from(ones - b'0')),
@@ -169,42 +189,68 @@ fn days_of(year: i64, month: u32, day: u32) -> i64 {
 fn civil_of(days: i64) -> (i64, u32, u32) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
-    // What is left is small: 32 bits divide faster.
-    let of_era = u32::try_from(days.rem_euclid(146_097)).unwrap_or(0);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (i64::from(year_of_era) + era * 400 + i64::from(month <= 2), month, day)
+    let (year, month, day) = civil_of_near(u32::try_from(days.rem_euclid(146_097)).unwrap_or(0));
+    (i64::from(year) + era * 400, month, day)
 }
 
-fn push_days(out: &mut Vec<u8>, days: i64) {
-    let (year, month, day) = civil_of(days);
-    let mut text = *b"0000-00-00";
-    match u32::try_from(year) {
-        Ok(year @ 0..=9999) => {
-            put_two(&mut text, 0, year / 100);
-            put_two(&mut text, 2, year % 100);
-        }
-        _ => return push_far_days(out, year, month, day),
-    }
-    put_two(&mut text, 5, month);
-    put_two(&mut text, 8, day);
-    out.extend_from_slice(&text);
+/// Of days counted from 0000-03-01, in 32 bits and without a division by a variable (Neri and Schneider, Euclidean
+/// affine functions and their application to calendar algorithms, 2022). Right up to the year 10000 and beyond.
+fn civil_of_near(days: u32) -> (u32, u32, u32) {
+    let quarters = 4 * days + 3;
+    let (century, of_century) = (quarters / 146_097, quarters % 146_097 / 4);
+    let product = 2_939_745 * u64::from(4 * of_century + 3);
+    let (of_hundred, below) = (product >> 32, product & 0xFFFF_FFFF);
+    let of_year = u32::try_from(below / 2_939_745 / 4).unwrap_or(0);
+    let shifted = 2_141 * of_year + 197_913;
+    let (month, day) = (shifted >> 16, (shifted & 0xFFFF) / 2_141 + 1);
+    let year = 100 * century + u32::try_from(of_hundred).unwrap_or(0);
+    // January and February belong to the year before, when years begin in March.
+    if of_year >= 306 { (year + 1, month - 12, day) } else { (year, month, day) }
+}
+
+/// From the second byte on; `false` for years of more than four digits.
+#[inline]
+fn put_days(text: &mut [u8], days: i64) -> bool {
+    // 0000-01-01 to 9999-12-31; the first two months are those of the March year before.
+    let (year, month, day) = match u32::try_from(days + 719_468) {
+        Ok(days @ 0..=3_652_364) => civil_of_near(days),
+        _ => match civil_of(days) {
+            (0, month, day) => (0, month, day),
+            _ => return false,
+        },
+    };
+    put_two(text, 1, year / 100);
+    put_two(text, 3, year % 100);
+    put_two(text, 6, month);
+    put_two(text, 9, day);
+    true
 }
 
 #[cold]
-fn push_far_days(out: &mut Vec<u8>, year: i64, month: u32, day: u32) {
-    out.extend_from_slice(format!("{year:+05}-{month:02}-{day:02}").as_bytes());
+fn push_far(out: &mut Vec<u8>, days: i64, time: &[u8], quotes: bool) {
+    let (year, month, day) = civil_of(days);
+    super::scalar::quoted(out, quotes, |out| {
+        out.extend_from_slice(format!("{year:+05}-{month:02}-{day:02}").as_bytes());
+        out.extend_from_slice(time);
+    });
 }
 
 #[inline]
 fn put_two(text: &mut [u8], at: usize, number: u32) {
-    text[at] = digit(number / 10);
-    text[at + 1] = digit(number);
+    let tens = number / 10;
+    text[at] = digit(tens);
+    text[at + 1] = digit(number - 10 * tens);
 }
 
-fn digit(number: u32) -> u8 {
-    b'0' + u8::try_from(number % 10).unwrap_or(0)
+#[inline]
+fn put_three(text: &mut [u8], at: usize, number: u32) {
+    let hundreds = number / 100;
+    text[at] = digit(hundreds);
+    put_two(text, at + 1, number - 100 * hundreds);
+}
+
+/// Of a number below ten.
+#[inline]
+const fn digit(number: u32) -> u8 {
+    b'0' + number.to_le_bytes()[0]
 }

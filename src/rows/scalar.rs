@@ -80,9 +80,9 @@ impl Scalar {
             Self::Digits(text) => {
                 quoted(out, !decimal_as_number(None, options), |out| out.extend_from_slice(text.as_bytes()));
             }
-            Self::Date(days) => quoted(out, true, |out| push_date(out, *days)),
-            Self::Timestamp(micros) => quoted(out, true, |out| push_micros(out, *micros, true)),
-            Self::TimestampNtz(micros) => quoted(out, true, |out| push_micros(out, *micros, false)),
+            Self::Date(days) => push_date(out, *days, true),
+            Self::Timestamp(micros) => push_micros(out, *micros, true),
+            Self::TimestampNtz(micros) => push_micros(out, *micros, false),
             Self::Binary(bytes) => quoted(out, true, |out| push_base64(out, bytes)),
         }
     }
@@ -113,9 +113,9 @@ pub(super) fn push_floating(out: &mut Vec<u8>, value: impl Floating) {
     }
 }
 
-pub(super) fn push_micros(out: &mut Vec<u8>, micros: i64, utc: bool) {
+fn push_micros(out: &mut Vec<u8>, micros: i64, utc: bool) {
     let below = u32::try_from(micros.rem_euclid(1_000_000)).unwrap_or(0);
-    push_moment(out, micros.div_euclid(1_000_000), below * 1_000, utc);
+    push_moment(out, micros.div_euclid(1_000_000), below * 1_000, utc, true);
 }
 
 pub(super) fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {

@@ -3,6 +3,7 @@
 mod arrow_in;
 mod bare_writers;
 mod both_forms;
+mod calendar;
 mod formats;
 mod made;
 
