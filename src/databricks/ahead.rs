@@ -165,7 +165,7 @@ fn listed(statement: &Statement) -> Result<bool, DatabricksError> {
             let what = format!("the manifest has chunk {index} with {rows} rows at row {offset} where {due} is due");
             return Err(incomplete(&statement.statement_id, what));
         }
-        due += rows;
+        due = rows.saturating_add(due);
     }
     let whole = statement.truncated || statement.total_row_count.is_none_or(|total| total == due);
     Ok(due > 0 && whole)

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::statements::StatementFailure;
+use super::statement::StatementFailure;
 
 /// Tries of one statement in all, the first included.
 pub const MOST_TRIES: u32 = 5;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::wire::{error_class_in, sql_state_in};
 use crate::entra::CallError;
 use crate::failure::{Code, Effect, Failure, Upstream};
 use crate::http::HttpError;
@@ -154,13 +155,26 @@ impl Refused {
                 format!("Databricks could not answer ({}); try again later.{said}", self.status)
             }
             Code::DatabricksAccessDenied => {
-                format!("Databricks denies access to {}.{said}{}", self.subject, self.subject.rights())
+                // Otherwise it is about the token.
+                let missing = self.error_code.as_deref() == Some("PERMISSION_DENIED");
+                let rights = if missing { self.subject.rights() } else { "" };
+                format!("Databricks denies access to {}.{said}{rights}", self.subject)
             }
             Code::ResultExpired => {
-                format!("Databricks keeps rows for one hour; those of {} are gone. Run it again.", self.subject)
+                format!(
+                    "Databricks keeps rows for one hour; those of {} are gone. To have those of a read, run it again; a \
+                     write has been done.",
+                    self.subject
+                )
+            }
+            Code::WarehouseNotFound => {
+                let warehouse = match &self.subject {
+                    Subject::Submission { warehouse } => Subject::Warehouse(warehouse.clone()),
+                    other => other.clone(),
+                };
+                format!("Databricks does not know {warehouse}.{said}")
             }
             Code::StatementNotFound
-            | Code::WarehouseNotFound
             | Code::CatalogNotFound
             | Code::SchemaNotFound
             | Code::TableNotFound
@@ -191,9 +205,10 @@ impl Subject {
 }
 
 impl Subject {
-    /// The rights in Unity Catalog that looking at it needs (Databricks SDK, catalog.py).
+    /// The rights that it needs (Databricks SDK, catalog.py and sql.py).
     fn rights(&self) -> &'static str {
         match self {
+            Self::Submission { .. } | Self::Warehouse(_) => " Our identity needs CAN USE on the warehouse.",
             Self::Catalog(_) => " Our identity needs USE CATALOG on the catalog.",
             Self::Schema(_) => " Our identity needs USE CATALOG on the catalog and USE SCHEMA on the schema.",
             Self::Table(_) => {
@@ -249,6 +264,9 @@ impl From<DatabricksError> for Failure {
                     refused.error_code.clone(),
                     refused.request_id.clone(),
                 ));
+                // What is wrong with the SQL itself is sometimes told by the status.
+                failure.sql_state = sql_state_in(&refused.message);
+                failure.error_class = error_class_in(&refused.message);
                 if let Some(after) = refused.retry_after {
                     failure = failure.retry_after(after);
                 }
@@ -257,7 +275,8 @@ impl From<DatabricksError> for Failure {
             DatabricksError::Transport(lost) => lost.to_failure("databricks", "Databricks"),
             DatabricksError::Incomplete { .. } => Self::new(
                 Code::ResultIncomplete,
-                "Databricks did not send every row of the result, so none is given. Run the statement again.",
+                "Databricks did not send every row of the result, so none is given. Run a read again; a write has been \
+                 done.",
             ),
             DatabricksError::StorageBlocked { host, status, .. } => Self::new(
                 Code::StorageBlocked,

@@ -3,7 +3,7 @@
 //! Error classes and messages as Databricks' error conditions and Spark's error-conditions.json have them.
 
 use super::history::{KEY_TAG, before_statement};
-use super::statements::StatementFailure;
+use super::statement::StatementFailure;
 
 /// What can be said beyond Databricks' own words.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,20 @@ impl Hint {
         Self { advice: by_class().or_else(by_words), place: place(message), proposals: proposals(message) }
     }
 
+    /// `said`, with the place as people count it, and as they sent the statement. Where that is not known, none.
+    pub(super) fn placed_in(&self, said: &str) -> String {
+        let Some((at, end)) = place_in(said) else { return said.to_owned() };
+        let (before, behind) = (&said[..at], &said[end..]);
+        if let Some(place) = self.place.as_deref().and_then(|place| place.strip_prefix("statement ")) {
+            return format!("{before}{place}{behind}");
+        }
+        let (before, behind) = match (before.strip_suffix('('), behind.strip_prefix(')')) {
+            (Some(before), Some(behind)) => (before, behind),
+            _ => (before.trim_end().trim_end_matches(';'), behind),
+        };
+        format!("{}{behind}", before.trim_end())
+    }
+
     /// `said`, with what it did not say itself.
     pub(super) fn added_to(&self, said: &str) -> String {
         let mut text = said.to_owned();
@@ -105,7 +119,17 @@ fn place(message: &str) -> Option<String> {
         let rest = rest.trim_start_matches([',', ' ']).strip_prefix("pos ")?;
         let (position, _) = number(rest)?;
         let position = if line == 1 { as_sent(position, message)? } else { position };
-        Some(format!("statement line {line}, column {}", position + 1))
+        Some(format!("statement line {line}, column {}", position.saturating_add(1)))
+    })
+}
+
+/// Where the words of [`place`] stand in a text.
+fn place_in(text: &str) -> Option<(usize, usize)> {
+    text.match_indices("line ").find_map(|(at, word)| {
+        let (_, rest) = number(&text[at + word.len()..])?;
+        let rest = rest.trim_start_matches([',', ' ']).strip_prefix("pos ")?;
+        let (_, rest) = number(rest)?;
+        Some((at, text.len() - rest.len()))
     })
 }
 
@@ -183,6 +207,20 @@ mod tests {
         assert_eq!(echoed(&format!("{comment}INSER")).as_deref(), Some("statement line 1, column 4"));
         assert_eq!(echoed("SELECT …"), Some(format!("statement line 1, column {}", at + 1)));
         assert_eq!(place(&format!("; line 1 pos {at}")), None, "it may or may not be there");
+    }
+
+    #[test]
+    fn what_is_told_has_the_same_place() {
+        let comment = crate::databricks::with_key("", &"a".repeat(64));
+        let at = comment.len() + 12;
+        let line = format!("Syntax error at or near 'INTO'. (line 1, pos {at})");
+        let placed = |message: &str, line: &str| Hint::of(&failure(None, message)).placed_in(line);
+        let echoed = format!("{line}\n\n== SQL ==\n{comment}INSERT INTO INTO x");
+        assert_eq!(placed(&echoed, &line), "Syntax error at or near 'INTO'. (line 1, column 13)");
+        assert_eq!(placed(&line, &line), "Syntax error at or near 'INTO'.", "it may count our comment or not");
+        let line = format!("`b` cannot be resolved. ; line 1 pos {at}");
+        assert_eq!(placed(&line, &line), "`b` cannot be resolved.");
+        assert_eq!(placed("No place.", "No place."), "No place.");
     }
 
     #[test]

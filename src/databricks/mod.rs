@@ -23,8 +23,10 @@ mod pause;
 mod refusal;
 mod results;
 mod small_read;
+mod statement;
 mod statement_kind;
 mod statements;
+mod submission;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -49,11 +51,11 @@ pub use history::{KEY_TAG, with_key};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
 pub use lexer::Unreadable;
 pub use small_read::is_surely_small_read;
-pub use statement_kind::{Reading, is_a_script, is_plain_dml, is_surely_a_read, reading};
-pub use statements::{
+pub use statement::{
     ChunkInfo, ColumnInfo, Disposition, Parameter, ResultChunk, ResultFormat, Row, Statement, StatementFailure,
     StatementState, SubmitStatement,
 };
+pub use statement_kind::{Reading, is_a_script, is_plain_dml, is_surely_a_read, reading};
 pub use tokens::{OAuthM2m, PersonalAccessToken};
 
 /// One workspace; cheap to clone.

@@ -3,7 +3,7 @@
 use super::cells::cells;
 use super::conflict::is_conflict;
 use super::hints::Hint;
-use super::statements::{Row, Statement, StatementFailure, StatementState};
+use super::statement::{Row, Statement, StatementFailure, StatementState};
 use super::{Budget, Chunks, Databricks, DatabricksError};
 use crate::failure::{Code, Failure, Upstream};
 use crate::http::Deadline;
@@ -31,7 +31,8 @@ impl Statement {
             StatementState::Closed => Err(Self::ended(
                 Code::ResultExpired,
                 format!(
-                    "Statement {} has run and its result is gone. Run it again to have the rows.",
+                    "Statement {} has run and its result is gone. To have the rows of a read, run it again; a write has \
+                     been done.",
                     self.statement_id
                 ),
             )),
@@ -91,7 +92,7 @@ impl Statement {
                 format!("The warehouse could not run the statement now; try again later. {}", first_line(&why.message)),
             )
         } else {
-            let said = format!("The statement failed: {}", first_line(&why.message));
+            let said = format!("The statement failed: {}", hint.placed_in(&first_line(&why.message)));
             let mut failure = Self::ended(Code::StatementFailed, hint.added_to(&said));
             failure.place = hint.place;
             failure
@@ -108,12 +109,16 @@ impl Statement {
     }
 }
 
-/// The first line that says something, without the SQLSTATE, which stands in a member of its own.
+/// The first line that says something, with what it announces, and without the SQLSTATE, which stands in a member of its
+/// own. (`Insufficient privileges:`, and which they are on the next line.)
 fn first_line(message: &str) -> String {
-    let Some(line) = message.lines().map(str::trim).find(|line| !line.is_empty()) else {
+    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let Some(first) = lines.next() else {
         return "Databricks gives no reason.".to_owned();
     };
-    let Some((before, behind)) = line.split_once("SQLSTATE: ") else { return line.to_owned() };
+    let announced = lines.next().filter(|_| first.ends_with(':'));
+    let line = announced.map_or_else(|| first.to_owned(), |next| format!("{first} {next}"));
+    let Some((before, behind)) = line.split_once("SQLSTATE: ") else { return line };
     let state = behind.bytes().take_while(u8::is_ascii_alphanumeric).count();
     format!("{} {}", before.trim_end(), behind[state..].trim_start()).trim_end().to_owned()
 }

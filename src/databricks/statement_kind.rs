@@ -215,8 +215,11 @@ fn reaches_out(tokens: &[Token]) -> Option<String> {
         }
         // IDENTIFIER(:name)(…) calls a function that only the server knows.
         (Token::Mark(')'), Token::Mark('(')) => Some("IDENTIFIER".to_owned()),
-        // TRANSFORM … USING 'program' runs a program; JOIN … USING takes parentheses.
-        (Token::Word(word), Token::Text) if word == "USING" => Some("TRANSFORM".to_owned()),
+        // TRANSFORM … USING 'program' runs a program; JOIN … USING takes parentheses. Between double quotes stands a string
+        // too, unless the workspace has it otherwise, and a marker may stand for one.
+        (Token::Word(word), Token::Text | Token::Quoted(_) | Token::Mark(':')) if word == "USING" => {
+            Some("TRANSFORM".to_owned())
+        }
         _ => None,
     })
 }

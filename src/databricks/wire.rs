@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::links::Link;
-use super::statements::{
+use super::statement::{
     ChunkInfo, ColumnInfo, Parameter, ResultChunk, ResultFormat, Statement, StatementFailure, StatementState,
 };
 

@@ -173,10 +173,5 @@ fn broken(error: reqwest::Error) -> Broken {
 
 /// Whatever the library calls a failure while the body is read (a cut shows up as "decode"), the request had arrived.
 fn cut(error: reqwest::Error) -> Broken {
-    Broken {
-        known: Known::Cut,
-        transient: true,
-        timed_out: error.is_timeout(),
-        source: Arc::new(error.without_url()),
-    }
+    Broken { known: Known::Cut, transient: true, timed_out: error.is_timeout(), source: Arc::new(error.without_url()) }
 }

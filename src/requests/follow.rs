@@ -80,7 +80,9 @@ impl Requests {
                 tracing::warn!(statement_id = id, error = failure.chain(), "could not look at the statement");
                 self.statement_goes_on(call, id, "PENDING", follow).await
             }
-            Err(failure) => Err(follow.settled(failure)),
+            Err(failure) => {
+                Err(follow.settled(if follow.claimed.is_some() { forgotten(id, failure) } else { failure }))
+            }
         }
     }
 
@@ -154,4 +156,17 @@ impl Requests {
         };
         self.going(call, &signer, going(id, state, follow.values, replayed), call.mode == Mode::Start)
     }
+}
+
+/// A statement that was submitted for this call and that Databricks knows no more (SDK, get_statement: 12 hours after its
+/// end at the soonest). That it is not found does not say that nothing happened.
+fn forgotten(id: &str, failure: Failure) -> Failure {
+    if failure.code != Code::StatementNotFound {
+        return failure;
+    }
+    let detail = format!(
+        "This call has submitted statement {id}, and how it ended is not known any more: Databricks forgets statements 12 \
+         hours after their end. Look at the target; if the work is missing, call again with a new Idempotency-Key."
+    );
+    Failure { code: Code::OutcomeUnknown, detail, ..failure }
 }

@@ -13,7 +13,7 @@ use super::reads::Read;
 use super::statement_body::{Body, Wanted};
 use super::token::Target;
 use super::values::Values;
-use super::{Answer, Call, Requests, disposition, guard};
+use super::{Answer, Call, Requests, disposition, guard, is_transient};
 use crate::databricks::{MOST_TRIES, Statement, is_plain_dml, is_surely_a_read, pause_before};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
@@ -47,7 +47,7 @@ impl Requests {
                     self.had(ours, call, sent).await?
                 }
             };
-            let inputs: Wanted = super::from_value(effected.inputs())?;
+            let inputs: Wanted = super::from_value(effected.inputs()).map_err(Failure::settled)?;
             let id = effected.upstream.as_str().unwrap_or_default().to_owned();
             let follow = Follow {
                 wait,
@@ -61,7 +61,7 @@ impl Requests {
                     let pause = pause_before(tries + 1);
                     let again = tries < MOST_TRIES && is_plain_dml(&inputs.statement) && wait.remaining() > pause;
                     if !again {
-                        return Err(conflict);
+                        return Err(after(conflict, tries));
                     }
                     tracing::info!(statement_id = id, tries, error = conflict.chain(), "another write came first");
                     tokio::time::sleep(pause).await;
@@ -72,23 +72,28 @@ impl Requests {
         }
     }
 
-    /// `GET /api/sql/statements/{id}`: always 200 with the state, also of a failed one.
+    /// `GET /api/sql/statements/{id}`: always 200 with the state, also of a failed one, or of one whose rows cannot be had.
     pub async fn get_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
         let values = Values::of(call)?;
         let statement = self.0.neighbours.databricks.statement(id, call.deadline).await?;
-        match statement.outcome() {
-            Ok(Some(())) => self.result(call, &statement, values).await,
-            Ok(None) => Ok(done(&json!({"statementId": id, "state": state_name(&statement)}))),
-            Err(failure) => Ok(done(&json!({
-                "statementId": id,
-                "state": state_name(&statement),
-                "error": {
-                    "code": failure.code, "message": failure.detail,
-                    "sqlState": failure.sql_state, "errorClass": failure.error_class,
-                },
-            }))),
-        }
+        let failure = match statement.outcome() {
+            Ok(Some(())) => match self.result(call, &statement, values).await {
+                // How it stands is known, and its rows will not come by asking again.
+                Err(failure) if !is_transient(&failure) => failure,
+                answer => return answer,
+            },
+            Ok(None) => return Ok(done(&json!({"statementId": id, "state": state_name(&statement)}))),
+            Err(failure) => failure,
+        };
+        Ok(done(&json!({
+            "statementId": id,
+            "state": state_name(&statement),
+            "error": {
+                "code": failure.code, "message": failure.detail,
+                "sqlState": failure.sql_state, "errorClass": failure.error_class,
+            },
+        })))
     }
 
     /// `POST /api/sql/statements/{id}/cancel`. The statement may still finish.
@@ -162,6 +167,15 @@ pub(super) fn going<'a>(id: &str, state: &'a str, values: Values, replayed: bool
         target: Target::Statement { id: id.to_owned(), q: values },
         replayed,
     }
+}
+
+/// A conflict that stood in the way of every try.
+fn after(conflict: Failure, tries: u32) -> Failure {
+    if tries < 2 {
+        return conflict;
+    }
+    let detail = format!("{} It was tried {tries} times.", conflict.detail);
+    Failure { detail, ..conflict }
 }
 
 /// The state in the vendor's own words.

@@ -243,7 +243,7 @@ impl Cells {
             }
             Values::Duration { values, unit } => push_nanos(out, i128::from(values[row]) * i128::from(unit.nanos)),
             Values::Json { text, kind, options, binary } => {
-                Tree { kind, options: *options, binary: *binary }.write(out, text.get(row));
+                Tree::new(kind, *options, *binary).write(out, text.get(row));
             }
             Values::List { offsets, items } => {
                 out.push(b'[');

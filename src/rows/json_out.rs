@@ -2,14 +2,15 @@
 
 use super::Shape;
 use super::cells::Cells;
+use super::fixed::Fixed;
 use super::json_text::push_string;
 
 /// What stands around the cells of a row, worked out once a result.
 #[derive(Debug)]
 pub(super) struct JsonRow {
     /// Before each cell: the bracket or the comma, and for objects the escaped key with its colon.
-    before: Vec<Vec<u8>>,
-    after: Vec<u8>,
+    before: Vec<Fixed>,
+    after: Fixed,
 }
 
 impl JsonRow {
@@ -27,18 +28,18 @@ impl JsonRow {
                     push_string(&mut before, name);
                     before.push(b':');
                 }
-                before
+                Fixed::new(before)
             })
             .collect();
-        Self { before, after: if names.is_empty() { vec![open, close] } else { vec![close] } }
+        Self { before, after: Fixed::new(if names.is_empty() { vec![open, close] } else { vec![close] }) }
     }
 
     #[inline]
     pub(super) fn write(&self, out: &mut Vec<u8>, cells: &[Cells], row: usize) {
         for (before, cells) in self.before.iter().zip(cells) {
-            out.extend_from_slice(before);
+            before.push(out);
             cells.write_json(out, row);
         }
-        out.extend_from_slice(&self.after);
+        self.after.push(out);
     }
 }

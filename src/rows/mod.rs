@@ -11,6 +11,7 @@ mod cells;
 mod chunk;
 mod column;
 mod csv;
+mod fixed;
 mod interval;
 mod json_out;
 mod json_rows;

@@ -6,6 +6,8 @@
 //! say years beyond 9999; they stand with the sign of ISO 8601 (`+10000-01-01`): to refuse a whole result for one of
 //! them would help nobody.
 
+use super::fixed::push_start;
+
 const DAY: i64 = 86_400;
 
 /// Days since 1970-01-01 of `2024-02-29` or `+10000-01-01`.
@@ -56,10 +58,10 @@ pub(super) fn push_moment(out: &mut Vec<u8>, seconds: i64, nanos: u32, utc: bool
     } else {
         19
     };
-    out.extend_from_slice(&text[..end]);
     if utc {
-        out.push(b'Z');
+        text[end] = b'Z';
     }
+    push_start(out, &text, end + usize::from(utc));
 }
 
 fn micros_of(seconds: i64, micros: i64) -> Option<i64> {
@@ -197,11 +199,12 @@ fn push_far_days(out: &mut Vec<u8>, year: i64, month: u32, day: u32) {
     out.extend_from_slice(format!("{year:+05}-{month:02}-{day:02}").as_bytes());
 }
 
+#[inline]
 fn put_two(text: &mut [u8], at: usize, number: u32) {
     text[at] = digit(number / 10);
     text[at + 1] = digit(number);
 }
 
 fn digit(number: u32) -> u8 {
-    b"0123456789"[(number % 10) as usize]
+    b'0' + u8::try_from(number % 10).unwrap_or(0)
 }

@@ -13,6 +13,8 @@ use crate::steps::{MOST_TRIES, kind_of, pause_before};
 
 /// A neighbour that takes nothing is tried for this long, unless the step has a `timeout`.
 const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
+/// No pause is longer, whatever the neighbour asks for: its number may lie beyond the calendar.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 impl Worker<'_> {
     /// A known failure: tried again while the step allows it, else the end of the step.
@@ -87,13 +89,18 @@ impl Worker<'_> {
             }
             return self.ended_badly(index, StepState::Failed, because).await;
         }
-        let after = after.max(doubled(FIRST_SLEEP, record.polls, LONGEST_SLEEP));
+        let after = pause(after, record.polls);
         record.polls += 1;
         // What may have been sent stays `started`, so that the next worker treats it so.
         record.state = if perhaps_sent { StepState::Started } else { StepState::Pending };
         tracing::info!(run = self.record.run, step = step.id, error = because.chain(), "step will be sent later");
         self.sleep(index, after).await
     }
+}
+
+/// How long to wait: what was asked for, and not less than the pauses have grown to.
+fn pause(asked: Duration, polls: u32) -> Duration {
+    asked.max(doubled(FIRST_SLEEP, polls, LONGEST_SLEEP)).min(LONGEST_PAUSE)
 }
 
 /// Whether the step is tried again after this failure. What may have happened in spite of it is tried again only when
@@ -119,4 +126,19 @@ fn may_have_happened(code: Code) -> bool {
             | Code::JobRunNotFound
             | Code::RefreshNotFound
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_what_was_asked_for_within_reason() {
+        assert_eq!(pause(Duration::from_secs(90), 0), Duration::from_secs(90));
+        assert_eq!(pause(Duration::ZERO, 3), Duration::from_secs(16));
+        for asked in [Duration::from_hours(50), Duration::from_secs(u64::MAX)] {
+            // Added to the time of a record it must stay a time.
+            assert!(Timestamp::now().checked_add(pause(asked, 0)).is_ok(), "{asked:?}");
+        }
+    }
 }

@@ -1,19 +1,24 @@
 //! Reading and checking. A wrong value never stops the process: it is named, and answered with `misconfigured`.
 
+mod azure;
+mod databricks;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
 
-use super::clouds::{self, Cloud, cloud};
+use self::azure::{entra, service_bus};
+use self::databricks::{databricks, sql};
+use super::clouds::{self, cloud};
 use super::concerns::{
-    Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, PowerBi, Requests, ResultDisposition,
-    Runs, ServiceBus, Sql, SqlMode, Telemetry,
+    Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, PowerBi, Requests, Runs, ServiceBus,
+    Sql, Telemetry,
 };
 use super::known::{VARIABLE_PREFIX, unknown};
 use super::ledger_place::ledger_place;
-use super::reader::{Reader, base_url};
+use super::reader::Reader;
 use super::{Host, Variables};
 
 /// Every setting, checked.
@@ -115,129 +120,6 @@ fn host(reader: &mut Reader<'_>) -> Host {
     };
     let app_root = reader.text("FUNCTIONS_APP_ROOT_PATH").unwrap_or_else(|| ".".to_owned());
     Host { port, app_root: PathBuf::from(app_root) }
-}
-
-fn databricks(reader: &mut Reader<'_>) -> Databricks {
-    const CHOICES: &[&str] = &["managed-identity", "client-secret", "oauth-m2m", "pat"];
-    let host = required_origin(
-        reader,
-        "CAUSEWAY_DATABRICKS_HOST",
-        "the workspace, such as https://adb-1234567890123456.7.azuredatabricks.net",
-    );
-    let warehouse_id = reader.checked(
-        "CAUSEWAY_DATABRICKS_WAREHOUSE_ID",
-        is_id,
-        "a warehouse's id (16 hex digits, from its connection details), not its name or path",
-    );
-    let client_id = reader.checked("CAUSEWAY_DATABRICKS_CLIENT_ID", is_id, "the client id of a service principal");
-    // All are read whichever is chosen, so that a misspelt value is told before it is needed.
-    let client_secret_name = reader.secret_name("CAUSEWAY_DATABRICKS_CLIENT_SECRET_NAME");
-    let token_secret_name = reader.secret_name("CAUSEWAY_DATABRICKS_TOKEN_SECRET_NAME");
-    let authentication = match reader.one_of("CAUSEWAY_DATABRICKS_AUTH", CHOICES) {
-        "client-secret" => DatabricksAuthentication::ClientSecret,
-        "oauth-m2m" => {
-            if client_id.is_none() {
-                reader.problem(
-                    "CAUSEWAY_DATABRICKS_CLIENT_ID",
-                    "is missing: CAUSEWAY_DATABRICKS_AUTH is oauth-m2m, which needs the service principal's client id",
-                );
-            }
-            DatabricksAuthentication::OAuthM2m {
-                client_id: client_id.unwrap_or_default(),
-                secret_name: client_secret_name,
-            }
-        }
-        "pat" => DatabricksAuthentication::PersonalAccessToken { secret_name: token_secret_name },
-        _ => DatabricksAuthentication::ManagedIdentity,
-    };
-    let audience = reader.text("CAUSEWAY_DATABRICKS_AUDIENCE").unwrap_or_default();
-    Databricks { host, warehouse_id, authentication, audience }
-}
-
-fn sql(reader: &mut Reader<'_>) -> Sql {
-    let mode = match reader.one_of("CAUSEWAY_SQL_MODE", &["read_only", "read_write", "off"]) {
-        "read_write" => SqlMode::ReadWrite,
-        "off" => SqlMode::Off,
-        _ => SqlMode::ReadOnly,
-    };
-    let disposition = match reader.one_of("CAUSEWAY_SQL_DISPOSITION", &["auto", "inline", "external-links"]) {
-        "inline" => ResultDisposition::Inline,
-        "external-links" => ResultDisposition::ExternalLinks,
-        _ => ResultDisposition::Auto,
-    };
-    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    Sql {
-        mode,
-        disposition,
-        max_rows: ceiling(reader, "CAUSEWAY_SQL_MAX_ROWS", "rows"),
-        max_bytes: ceiling(reader, "CAUSEWAY_SQL_MAX_BYTES", "bytes"),
-        concurrency: size(reader.whole("CAUSEWAY_SQL_CONCURRENCY", 1..=10_000, "calls")),
-        streams: size(reader.whole("CAUSEWAY_SQL_STREAMS", 1..=1_000, "streams")),
-        result_budget: size(reader.whole("CAUSEWAY_RESULT_BUDGET_MIB", 8..=16_384, "MiB") << 20),
-    }
-}
-
-fn ceiling(reader: &mut Reader<'_>, name: &'static str, unit: &str) -> Option<u64> {
-    reader.text(name)?;
-    Some(reader.whole(name, 1..=u64::MAX, unit))
-}
-
-fn entra(reader: &mut Reader<'_>, cloud: &Cloud, uses_client_secret: bool) -> Entra {
-    let authority = reader.origin("AZURE_AUTHORITY_HOST").unwrap_or_else(|| preset(cloud.authority));
-    if authority.scheme() != "https" {
-        reader.problem(
-            "AZURE_AUTHORITY_HOST",
-            "must begin with https://: the Azure SDK takes no other, loopback included",
-        );
-    }
-    let tenant_id = reader.checked("CAUSEWAY_ENTRA_TENANT_ID", is_id, "a tenant's id or domain");
-    let client_id = reader.checked("CAUSEWAY_ENTRA_CLIENT_ID", is_id, "the client id of an Entra application");
-    if uses_client_secret {
-        for (name, missing) in
-            [("CAUSEWAY_ENTRA_TENANT_ID", tenant_id.is_none()), ("CAUSEWAY_ENTRA_CLIENT_ID", client_id.is_none())]
-        {
-            if missing {
-                reader.problem(name, "is missing: signing in with client-secret needs it");
-            }
-        }
-    }
-    Entra {
-        authority,
-        tenant_id,
-        client_id,
-        client_secret_name: reader.secret_name("CAUSEWAY_ENTRA_CLIENT_SECRET_NAME"),
-        managed_identity_client_id: reader.checked(
-            "CAUSEWAY_MANAGED_IDENTITY_CLIENT_ID",
-            is_id,
-            "the client id of a user-assigned identity (not its resource id)",
-        ),
-        has_managed_identity: reader.text("IDENTITY_ENDPOINT").is_some(),
-    }
-}
-
-fn service_bus(reader: &mut Reader<'_>) -> ServiceBus {
-    let url_was_set = reader.text("CAUSEWAY_SERVICE_BUS_URL").is_some();
-    let told = reader.origin("CAUSEWAY_SERVICE_BUS_URL");
-    let namespace = reader.checked(
-        "ServiceBusConnection__fullyQualifiedNamespace",
-        is_host_name,
-        "the namespace's host name, such as my-bus.servicebus.windows.net",
-    );
-    let url = told.or_else(|| base_url(&format!("https://{}", namespace.as_deref()?)).ok());
-    if url.is_none() && !url_was_set && namespace.is_none() {
-        reader.problem(
-            "CAUSEWAY_SERVICE_BUS_URL",
-            "is missing: set ServiceBusConnection__fullyQualifiedNamespace to the namespace's host name, such as \
-             my-bus.servicebus.windows.net (a connection string holds no identity and is not used)",
-        );
-    }
-    ServiceBus {
-        url: url.unwrap_or_else(|| preset(PLACEHOLDER)),
-        request_queue: reader.queue("CAUSEWAY_REQUEST_QUEUE"),
-        work_queue: reader.queue("CAUSEWAY_WORK_QUEUE"),
-        parking_queue: reader.queue("CAUSEWAY_PARKING_QUEUE"),
-        reply_queues: reader.queues("CAUSEWAY_REPLY_QUEUES"),
-    }
 }
 
 fn runs(reader: &mut Reader<'_>) -> Runs {

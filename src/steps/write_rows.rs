@@ -240,7 +240,18 @@ impl Inputs {
             return failure;
         }
         let (own, of, first, last) = (self.batch + 1, self.batches, self.first, self.last);
+        if failure.code == Code::ResultExpired {
+            // The statement is over and was not looked at in time. Its counts are lost, not its rows.
+            let detail = format!(
+                "Batch {own} of {of} (rows {first} to {last}) is written, as are those before it; how many rows it changed is \
+                 not known any more, and the batches after it were not sent. {}",
+                failure.detail
+            );
+            let cause = failure.chain();
+            return Failure { detail, ..failure }.at(format!("rows {first} to {last}")).caused_by(cause);
+        }
         let before = match self.before.rows() {
+            _ if failure.code == Code::StatementNotFound => "Whether it was written is not known.".to_owned(),
             0 if self.batch == 0 => "Nothing was written.".to_owned(),
             rows => format!("The {} batches before it are written ({rows} rows).", self.batch),
         };

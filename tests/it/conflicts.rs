@@ -41,7 +41,7 @@ async fn a_conflict_that_lasts_is_a_409_that_says_that_nothing_was_written() {
     let body = insert(&road, "lasting").await;
     road.stack.databricks.fail("INSERT", APPEND, Some("2D521"), 50);
     let reply = road.post_keyed(STATEMENTS, "k", &body).await.problem(409, "write-conflict");
-    let reply = reply.saying(&["nothing of it was written", "new Idempotency-Key"]);
+    let reply = reply.saying(&["nothing of it was written", "new Idempotency-Key", "tried 5 times"]);
     assert_eq!(reply.at("/sqlState"), "2D521");
     assert_eq!(reply.at("/errorClass"), "DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES");
     assert_eq!(submitted(&road, "INSERT"), 5);

@@ -1,6 +1,7 @@
 //! Nothing that is said, logged or kept holds a secret, at the most talkative level of the log.
 
 use local_stack::core::{Action, Fault};
+use local_stack::databricks::Blocked;
 use local_stack::power_bi::sample;
 use local_stack::stack::{DatabricksAuthentication, LEDGER_CONTAINER};
 use serde_json::json;
@@ -100,4 +101,44 @@ async fn no_answer_no_line_and_no_ledger_entry_holds_a_secret() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_personal_token_is_told_either() {
     tells_no_secret(DatabricksAuthentication::PersonalAccessToken).await;
+}
+
+/// Whoever has a presigned link and its headers has the rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_line_no_answer_and_no_entry_holds_a_link_to_a_result() {
+    let header = "key-that-opens-the-chunk";
+    let road = Road::with(|options| {
+        options.databricks.link_headers = vec![("x-amz-server-side-encryption-customer-key".into(), header.into())];
+        options.databricks.chunk_rows = 400;
+        options.extra_environment.insert("CAUSEWAY_LOG".into(), "trace".into());
+    })
+    .await;
+    let read = json!({"statement": "SELECT id FROM range(0, 2000) AS t(id)", "disposition": "externalLinks"});
+    let posted = async |query: &str, key: &str| {
+        let headers = [("Idempotency-Key", key)];
+        let path = format!("/api/sql/statements{query}");
+        let response = road.open("POST", &path, Some(read.to_string()), &headers).await;
+        let headers = format!("{:?}", response.headers());
+        format!("{headers} {}", response.text().await.unwrap_or_default())
+    };
+    let mut said = vec![posted("", "a").await, posted("?format=ndjson", "b").await];
+    assert!(said[1].contains("1999"), "{}", said[1]);
+    road.stack.databricks.expire_links();
+    said.push(posted("?format=csv", "c").await);
+    for blocked in [Blocked::Firewall, Blocked::Unreachable] {
+        road.stack.databricks.block_storage(Some(blocked));
+        said.push(posted("", &format!("{blocked:?}")).await);
+    }
+    assert!(said[3].contains("storage-blocked") && said[4].contains("storage-blocked"), "{said:?}");
+
+    let lines: Vec<String> = road.stack.host.as_ref().unwrap().logs().lines().iter().map(ToString::to_string).collect();
+    assert!(lines.iter().any(|line| line.contains("neighbour answered")), "no trace");
+    let kept = road.ledger("").into_iter().filter_map(|name| road.stack.blob.read(LEDGER_CONTAINER, &name));
+    let kept: Vec<String> = kept.map(|entry| String::from_utf8_lossy(&entry).into_owned()).collect();
+    assert!(!kept.is_empty());
+    for text in lines.iter().chain(&kept).chain(&said) {
+        for part in ["sig=", "sig%3D", "/sql/20", header] {
+            assert!(!text.contains(part), "{text}");
+        }
+    }
 }

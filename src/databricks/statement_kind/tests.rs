@@ -75,6 +75,8 @@ fn these_are_surely_reads(#[case] sql: &str) {
 #[case("SELECT IDENTIFIER(:f)(1)")]
 #[case("SELECT * FROM remote_query('c', query => 'DELETE FROM t')")]
 #[case("SELECT TRANSFORM (a) USING 'rm -rf /' FROM t")]
+#[case("SELECT TRANSFORM (a) USING \"rm -rf /\" FROM t")]
+#[case("FROM t MAP a USING :program")]
 #[case("r'SELECT 1'")]
 fn these_are_not(#[case] sql: &str) {
     assert!(!is_surely_a_read(sql), "{sql}");

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::databricks::statements::{chunk_in, links_in, statement_in, wait_timeout};
+use crate::databricks::statements::{chunk_in, links_in, statement_in};
+use crate::databricks::submission::wait_timeout;
 use crate::databricks::{ChunkInfo, DatabricksError, ResultFormat, Statement, StatementState, Subject};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::{Reply, RequestKind};
@@ -148,7 +149,7 @@ fn a_failed_statement_tells_its_class_and_sqlstate_from_the_message() {
     assert_eq!(failure.error_class.as_deref(), Some("PARSE_SYNTAX_ERROR.NEAR"));
     assert_eq!(
         failure.detail,
-        "The statement failed: [PARSE_SYNTAX_ERROR.NEAR] Syntax error at or near 'SELEC'. (line 1, pos 0) Values belong \
+        "The statement failed: [PARSE_SYNTAX_ERROR.NEAR] Syntax error at or near 'SELEC'. (line 1, column 1) Values belong \
          into `parameters` as `:name`, names of tables into backticks."
     );
     assert_eq!(failure.place.as_deref(), Some("statement line 1, column 1"));

@@ -144,6 +144,22 @@ fn complex_values_follow_their_type_inside() {
     assert_eq!(read(r#"{"t":2021-01-01}"#), "{\"c\":\"{\\\"t\\\":2021-01-01}\"}\n");
 }
 
+#[rstest::rstest]
+#[case(r#"{"a":1,"s":{"b":2,"c":"x"},"z":3}"#, r#"{"a":1,"s":{"b":2,"c":"x"},"z":3}"#)]
+#[case(r#"{"z":3,"s":{"c":"x","b":2},"a":1}"#, r#"{"a":1,"s":{"b":2,"c":"x"},"z":3}"#)]
+#[case(r#"{"a":1,"s":{"c":"x","b":2},"z":3}"#, r#"{"a":1,"s":{"b":2,"c":"x"},"z":3}"#)]
+#[case(r#"{"s":{"c":"x"}}"#, r#"{"a":null,"s":{"b":null,"c":"x"},"z":null}"#)]
+#[case(r#"{ "\u0061" : 1, "s" : {} }"#, r#"{"a":1,"s":{"b":null,"c":null},"z":null}"#)]
+#[case("{}", r#"{"a":null,"s":null,"z":null}"#)]
+#[case(r#"{"a":1,"a":2}"#, r#"{"a":1,"a":2}"#)]
+#[case(r#"{"s":{"b":2,"b":2},"a": 1}"#, r#"{"s":{"b":2,"b":2},"a": 1}"#)]
+fn fields_stand_in_the_order_of_their_type(#[case] cell: &str, #[case] expected: &str) {
+    let kind = "STRUCT<a: INT, s: STRUCT<b: INT, c: STRING>, z: INT>";
+    let rows = serde_json::to_string(&[[cell]]).expect("text");
+    let written = text(&[column("c", "STRUCT", kind)], Format::Ndjson, json_array(&rows)).expect("sound");
+    assert_eq!(written, format!("{{\"c\":{expected}}}\n"));
+}
+
 proptest! {
     #[test]
     fn any_rows_come_back(rows in prop::collection::vec(prop::collection::vec(prop::option::of(".*"), 3), 0..20)) {

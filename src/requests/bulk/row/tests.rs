@@ -53,6 +53,22 @@ fn faults(mode: WriteMode, row: &str) -> Vec<(String, String)> {
 }
 
 #[test]
+fn keys_that_are_equal_to_the_warehouse_have_one_text() {
+    let mut table = table();
+    table.columns = vec![column("k", "double"), column("f", "float"), column("d", "decimal(10,2)")];
+    let keys = ["k", "f", "d"].map(str::to_owned);
+    let rules = Rules::new(&table, WriteMode::Upsert, Some(&keys)).unwrap();
+    let key = |k: &str, f: &str, d: &str| {
+        rules.read(1, format!(r#"{{"k": {k}, "f": {f}, "d": {d}}}"#).as_bytes()).unwrap().key.unwrap()
+    };
+    assert_eq!(key("1", "0.1", "1.50"), key("1.0", "1e-1", "\"1.5\""));
+    assert_eq!(key("-0.0", "0.10000000001", "1"), key("0", "0.1", "1.00"));
+    assert_ne!(key("0.1", "1", "1"), key("0.10000000001", "1", "1"));
+    assert_eq!(key("\"NaN\"", "1", "1"), key("\"NaN\"", "1.0", "1"));
+    assert_ne!(key("1", "2", "1"), key("2", "1", "1"));
+}
+
+#[test]
 fn a_row_is_written_by_the_numbers_of_its_columns() {
     let row = rules(WriteMode::Upsert).read(7, br#"{"AMOUNT": 1.50, "na`me": null, "id": "12"}"#).unwrap();
     assert_eq!(row.text, r#"{"c0":12,"c1":null,"c4":"1.5"}"#);

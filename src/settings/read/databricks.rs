@@ -1,0 +1,70 @@
+//! Where Databricks is, how we sign in there, and what callers may ask of it.
+
+use super::super::concerns::{Databricks, DatabricksAuthentication, ResultDisposition, Sql, SqlMode};
+use super::super::reader::Reader;
+use super::{is_id, required_origin};
+
+pub(super) fn databricks(reader: &mut Reader<'_>) -> Databricks {
+    const CHOICES: &[&str] = &["managed-identity", "client-secret", "oauth-m2m", "pat"];
+    let host = required_origin(
+        reader,
+        "CAUSEWAY_DATABRICKS_HOST",
+        "the workspace, such as https://adb-1234567890123456.7.azuredatabricks.net",
+    );
+    let warehouse_id = reader.checked(
+        "CAUSEWAY_DATABRICKS_WAREHOUSE_ID",
+        is_id,
+        "a warehouse's id (16 hex digits, from its connection details), not its name or path",
+    );
+    let client_id = reader.checked("CAUSEWAY_DATABRICKS_CLIENT_ID", is_id, "the client id of a service principal");
+    // All are read whichever is chosen, so that a misspelt value is told before it is needed.
+    let client_secret_name = reader.secret_name("CAUSEWAY_DATABRICKS_CLIENT_SECRET_NAME");
+    let token_secret_name = reader.secret_name("CAUSEWAY_DATABRICKS_TOKEN_SECRET_NAME");
+    let authentication = match reader.one_of("CAUSEWAY_DATABRICKS_AUTH", CHOICES) {
+        "client-secret" => DatabricksAuthentication::ClientSecret,
+        "oauth-m2m" => {
+            if client_id.is_none() {
+                reader.problem(
+                    "CAUSEWAY_DATABRICKS_CLIENT_ID",
+                    "is missing: CAUSEWAY_DATABRICKS_AUTH is oauth-m2m, which needs the service principal's client id",
+                );
+            }
+            DatabricksAuthentication::OAuthM2m {
+                client_id: client_id.unwrap_or_default(),
+                secret_name: client_secret_name,
+            }
+        }
+        "pat" => DatabricksAuthentication::PersonalAccessToken { secret_name: token_secret_name },
+        _ => DatabricksAuthentication::ManagedIdentity,
+    };
+    let audience = reader.text("CAUSEWAY_DATABRICKS_AUDIENCE").unwrap_or_default();
+    Databricks { host, warehouse_id, authentication, audience }
+}
+
+pub(super) fn sql(reader: &mut Reader<'_>) -> Sql {
+    let mode = match reader.one_of("CAUSEWAY_SQL_MODE", &["read_only", "read_write", "off"]) {
+        "read_write" => SqlMode::ReadWrite,
+        "off" => SqlMode::Off,
+        _ => SqlMode::ReadOnly,
+    };
+    let disposition = match reader.one_of("CAUSEWAY_SQL_DISPOSITION", &["auto", "inline", "external-links"]) {
+        "inline" => ResultDisposition::Inline,
+        "external-links" => ResultDisposition::ExternalLinks,
+        _ => ResultDisposition::Auto,
+    };
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    Sql {
+        mode,
+        disposition,
+        max_rows: ceiling(reader, "CAUSEWAY_SQL_MAX_ROWS", "rows"),
+        max_bytes: ceiling(reader, "CAUSEWAY_SQL_MAX_BYTES", "bytes"),
+        concurrency: size(reader.whole("CAUSEWAY_SQL_CONCURRENCY", 1..=10_000, "calls")),
+        streams: size(reader.whole("CAUSEWAY_SQL_STREAMS", 1..=1_000, "streams")),
+        result_budget: size(reader.whole("CAUSEWAY_RESULT_BUDGET_MIB", 8..=16_384, "MiB") << 20),
+    }
+}
+
+fn ceiling(reader: &mut Reader<'_>, name: &'static str, unit: &str) -> Option<u64> {
+    reader.text(name)?;
+    Some(reader.whole(name, 1..=u64::MAX, unit))
+}
