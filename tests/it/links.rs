@@ -65,6 +65,11 @@ pub(crate) async fn whole(response: reqwest::Response) -> String {
     body
 }
 
+/// Ends of lines.
+pub(crate) fn ends_in(piece: &[u8]) -> u64 {
+    piece.split(|byte| *byte == b'\n').skip(1).count() as u64
+}
+
 /// Dispositions of the statements so far.
 pub(crate) fn dispositions(road: &Road) -> Vec<String> {
     let sent = road.effects("databricks", "statement");
@@ -102,6 +107,8 @@ async fn every_row_comes_in_order_as_it_would_inline() {
     let mut fetched = given(&road.stack.history);
     fetched.sort_unstable();
     assert_eq!(fetched, (0..10).collect::<Vec<u64>>(), "each chunk once");
+    // It refuses who brings a token along (400), and whom it refuses asks again.
+    assert_eq!(road.effects("storage", "request").len(), 10, "none was refused");
     assert!(linked == whole(posted(&road, "?format=ndjson", "inline").await).await, "other rows than inline");
     assert!(linked == whole(posted(&road, "?format=ndjson", "auto").await).await, "other rows by auto");
     assert_eq!(dispositions(&road), ["EXTERNAL_LINKS", "INLINE", "EXTERNAL_LINKS"]);
@@ -120,7 +127,11 @@ async fn every_row_comes_in_order_as_it_would_inline() {
         let column = batch.column(0).as_any().downcast_ref::<arrow_array::Int64Array>().expect("numbers");
         ids.extend_from_slice(column.values());
     }
-    assert!(ids.iter().copied().eq(0..ROWS as i64), "{} rows in Arrow, or out of order", ids.len());
+    assert!(
+        ids.iter().map(|id| usize::try_from(*id).unwrap()).eq(0..ROWS),
+        "{} rows in Arrow, or out of order",
+        ids.len()
+    );
 
     let body = json!({"statement": SQL, "disposition": "externalLinks"}).to_string();
     let zipped =
@@ -186,6 +197,11 @@ async fn binary_is_base64_whichever_way_it_came() {
             let reply = road.post("/api/sql/statements?shape=arrays", &body).await.expect(200);
             assert_eq!(reply.at("/rows"), &json!([["8AD7", "", null, "itc="]]), "{form:?} {disposition}");
         }
+        let mut columns = big(3_000, 1_000);
+        columns.columns[1].type_text = "BINARY".into();
+        road.stack.databricks.generated(&columns).expect("a generated reply");
+        let inline = whole(posted(&road, "?format=ndjson", "inline").await).await;
+        assert!(inline == whole(posted(&road, "?format=ndjson", "externalLinks").await).await, "{form:?}");
         let sent = road.effects("databricks", "statement");
         let probes = sent.iter().filter(|one| one["statement"] == "SELECT unhex('f000fb')").count();
         assert_eq!(probes, 1, "{form:?}");
@@ -232,7 +248,7 @@ fn peak(road: &Road) -> u64 {
 async fn read_slowly(mut response: reqwest::Response) -> u64 {
     let (mut lines, mut pieces) = (0, 0);
     while let Some(piece) = response.chunk().await.expect("a piece") {
-        lines += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+        lines += ends_in(&piece);
         pieces += 1;
         if pieces < 300 {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;

@@ -8,7 +8,7 @@ use local_stack::databricks::{Blocked, Trap, Wrong};
 use local_stack::stack::LEDGER_CONTAINER;
 use serde_json::json;
 
-use crate::links::{SQL, big, dispositions, given, posted, ran, repeated, road, whole};
+use crate::links::{SQL, big, dispositions, ends_in, given, posted, ran, repeated, road, whole};
 use crate::road::Road;
 use crate::streams::reply;
 
@@ -86,7 +86,7 @@ async fn links_that_run_out_while_they_are_read_are_renewed() {
     let mut lines = 0;
     let mut expired = false;
     while let Some(piece) = response.chunk().await.expect("a piece") {
-        lines += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+        lines += ends_in(&piece);
         if !expired {
             // Nothing is on its way any more once the handler waits for this reader.
             let mut seen = usize::MAX;
@@ -172,7 +172,7 @@ async fn bodies_of_the_storage_that_break_once_are_fetched_again() {
 async fn bodies_of_the_storage_that_stay_broken_are_an_error() {
     let road = road(&[big(15_000, 3_000)], |_| {}).await;
     let faults = &road.stack.databricks.storage.faults;
-    faults.add(Fault::once("GET", "/jobs/", Action::EmptyBody));
+    faults.add(Fault::once("GET", "_0?", Action::EmptyBody));
     reply(posted(&road, "?format=ndjson", "externalLinks").await).await.problem(422, "result-incomplete");
     faults.clear();
     faults.add(Fault::once("GET", "/jobs/", Action::Truncate { bytes: 1_000 }).times(1_000));

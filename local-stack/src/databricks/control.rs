@@ -80,7 +80,8 @@ async fn canned(State(workspace): State<Shared>, body: Bytes) -> Reply {
 
 async fn generated(State(workspace): State<Shared>, body: Bytes) -> Reply {
     let reply: GeneratedReply = parsed(&body)?;
-    workspace.generated.add(&reply, &workspace.options).map_err(|cause| invalid(&cause.to_string()))?;
+    let binary = *lock(&workspace.binary);
+    workspace.generated.add(&reply, &workspace.options, binary).map_err(|cause| invalid(&cause.to_string()))?;
     Ok(ok(&json!({})))
 }
 

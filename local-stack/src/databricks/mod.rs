@@ -122,9 +122,10 @@ impl Databricks {
         Ok(self.workspace.canned.add(reply, self.workspace.options.chunk_rows)?)
     }
 
-    /// Answers a statement of exactly this text with so many made-up rows, in every format.
+    /// Answers a statement of exactly this text with so many made-up rows, in every format. BINARY is written as it is
+    /// set now.
     pub fn generated(&self, reply: &GeneratedReply) -> anyhow::Result<()> {
-        self.workspace.generated.add(reply, &self.workspace.options)
+        self.workspace.generated.add(reply, &self.workspace.options, *lock(&self.workspace.binary))
     }
 
     /// Keeps everybody out of the storage account, in one of two ways; None lets them in again.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 
+use super::super::options::Binary;
 use super::GeneratedColumn;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +104,7 @@ impl Column {
     }
 
     /// As `JSON_ARRAY` has it; None for NULL.
-    pub(super) fn text(&self, at: usize, row: u64, zone: &TimeZone) -> Option<String> {
+    pub(super) fn text(&self, at: usize, row: u64, zone: &TimeZone, binary: Binary) -> Option<String> {
         Some(match self.cell(at, row)? {
             Cell::Boolean(value) => value.to_string(),
             Cell::Int(value) => value.to_string(),
@@ -113,7 +114,10 @@ impl Column {
             Cell::String(value) => value,
             Cell::Date(days) => date(1970, 1, 1).saturating_add(jiff::Span::new().days(days)).to_string(),
             Cell::Timestamp(micros) => instant(micros, zone),
-            Cell::Binary(bytes) => BASE64_STANDARD.encode(bytes),
+            Cell::Binary(bytes) => match binary {
+                Binary::Base64 => BASE64_STANDARD.encode(bytes),
+                Binary::Hex => format!("{:016X}", u64::from_be_bytes(bytes)),
+            },
         })
     }
 }

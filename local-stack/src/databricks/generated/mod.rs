@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::options::Binary;
 use super::rows::{ChunkSize, Content, Format, Rows, lz4};
 use super::workspace::lock;
 use cell::Column;
@@ -62,6 +63,8 @@ pub(super) struct Generated {
     zone: jiff::tz::TimeZone,
     zone_name: String,
     frame_per_message: bool,
+    /// As it was set when the reply was asked for.
+    binary: Binary,
     /// By the number of rows: each is laid out once.
     laid_out: Mutex<HashMap<Form, Arc<Rows>>>,
     /// By the first row.
@@ -87,7 +90,12 @@ pub(super) struct Asked {
 pub(super) struct AllGenerated(Mutex<HashMap<String, Arc<Generated>>>);
 
 impl AllGenerated {
-    pub(super) fn add(&self, reply: &GeneratedReply, options: &super::DatabricksOptions) -> anyhow::Result<()> {
+    pub(super) fn add(
+        &self,
+        reply: &GeneratedReply,
+        options: &super::DatabricksOptions,
+        binary: Binary,
+    ) -> anyhow::Result<()> {
         let made = Generated {
             columns: reply.columns.iter().map(Column::new).collect::<anyhow::Result<_>>()?,
             rows: reply.rows,
@@ -98,6 +106,7 @@ impl AllGenerated {
             zone: jiff::tz::TimeZone::get(&options.time_zone)?,
             zone_name: options.time_zone.clone(),
             frame_per_message: options.frame_per_message,
+            binary,
             laid_out: Mutex::default(),
             kept: Mutex::default(),
             sizes: Mutex::default(),
@@ -187,7 +196,9 @@ impl Generated {
     }
 
     fn table(&self, row_offset: u64, rows: u64) -> Vec<Vec<Option<String>>> {
-        let texts = |row| self.columns.iter().enumerate().map(move |(at, column)| column.text(at, row, &self.zone));
+        let texts = |row| {
+            self.columns.iter().enumerate().map(move |(at, column)| column.text(at, row, &self.zone, self.binary))
+        };
         (row_offset..row_offset + rows).map(|row| texts(row).collect()).collect()
     }
 
