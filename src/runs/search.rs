@@ -9,10 +9,12 @@ use super::record::{StepRecord, StepState, Transition};
 use super::step::{FIRST_SLEEP, doubled};
 use crate::failure::{Code, Failure};
 use crate::operations::Step;
-use crate::steps::Kind;
+use crate::steps::{Kind, Prepared, Recovery};
 
 /// A history lags, so a miss proves nothing; after these looks, over some five minutes, only a human can tell.
 const MOST_LOOKS: u32 = 10;
+/// The same, some fifteen seconds, where sending again cannot double the effect.
+const LOOKS_BEFORE_SENDING: u32 = 4;
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 impl Worker<'_> {
@@ -45,8 +47,12 @@ impl Worker<'_> {
             }
             let looks = &mut self.record.steps[index].looks;
             *looks += 1;
-            if *looks >= MOST_LOOKS {
+            if *looks >= MOST_LOOKS && kind.recovery(&inputs) != Recovery::LookUpFirst {
                 return self.unknown(index, why).await;
+            }
+            if *looks >= LOOKS_BEFORE_SENDING && kind.recovery(&inputs) == Recovery::LookUpFirst {
+                *looks = 0;
+                return Box::pin(self.send(index, step, kind, Prepared { inputs, effect: true }, true)).await;
             }
             let pause = doubled(FIRST_SLEEP, *looks - 1, LONGEST_PAUSE);
             // Perhaps sent: whoever comes next looks too, and does not send.

@@ -76,13 +76,13 @@ impl Worker<'_> {
         let inputs = self.record.steps[index].rendered_inputs.clone().unwrap_or(Value::Null);
         match kind.recovery(&inputs) {
             Recovery::SendAgain => self.send(index, step, kind, Prepared { inputs, effect: true }, true).await,
-            Recovery::LookUp => self.search(index, step, kind, died(step)).await,
+            Recovery::LookUp | Recovery::LookUpFirst => self.search(index, step, kind, died(step)).await,
             Recovery::Unknown => self.unknown(index, died(step)).await,
         }
     }
 
     /// Sends it once. `perhaps_before` says that an earlier worker may have sent it already, under the same key.
-    async fn send(
+    pub(super) async fn send(
         &mut self,
         index: usize,
         step: &Step,
@@ -128,7 +128,7 @@ impl Worker<'_> {
                     Recovery::SendAgain if is_outage(&failure) || failure.code == Code::UpstreamReplyInvalid => {
                         self.not_yet(index, step, pause_of(&failure), failure, true).await
                     }
-                    Recovery::LookUp => self.search(index, step, kind, failure).await,
+                    Recovery::LookUp | Recovery::LookUpFirst => self.search(index, step, kind, failure).await,
                     _ => self.unknown(index, failure).await,
                 }
             }

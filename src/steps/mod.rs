@@ -77,6 +77,9 @@ pub enum Recovery {
     SendAgain,
     /// Its neighbour's history may show it: a hit is taken for ours, a miss proves nothing.
     LookUp,
+    /// The same; and when it cannot be found, sending again cannot double the effect. Not before: what is still under way
+    /// could come after later work and undo it.
+    LookUpFirst,
     /// Only a human can tell.
     Unknown,
 }

@@ -166,7 +166,7 @@ impl Kind for WriteRows {
     /// The same rows by their keys give the same table; inserted twice, they are there twice.
     fn recovery(&self, inputs: &Value) -> Recovery {
         match from_inputs::<Inputs>(inputs) {
-            Ok(inputs) if inputs.upload.mode != WriteMode::Insert => Recovery::SendAgain,
+            Ok(inputs) if inputs.upload.mode != WriteMode::Insert => Recovery::LookUpFirst,
             _ => Recovery::LookUp,
         }
     }
