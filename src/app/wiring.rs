@@ -52,7 +52,8 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     };
     let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?;
     let neighbours = Neighbours {
-        databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens),
+        databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens)
+            .with_default_warehouse(settings.databricks.warehouse_id.clone()),
         power_bi: PowerBi::new(http.clone(), settings.power_bi.url.clone(), power_bi_tokens),
         warehouse_id: settings.databricks.warehouse_id.clone(),
         ledger: ledger.clone(),

@@ -1,5 +1,6 @@
 //! One call: address, token, a second try with a new token when ours was refused, and the body read.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -56,8 +57,8 @@ impl Databricks {
 }
 
 /// The body of a success.
-pub(super) fn read<T: DeserializeOwned>(
-    reply: &Reply,
+pub(super) fn read<'a, T: Deserialize<'a>>(
+    reply: &'a Reply,
     kind: RequestKind,
     subject: &Subject,
 ) -> Result<T, DatabricksError> {

@@ -44,7 +44,7 @@ pub(super) fn is_conflict(failure: &StatementFailure) -> bool {
 pub fn pause_before(tries: u32) -> Duration {
     let plan = Duration::from_millis(500) * (1 << tries.saturating_sub(2).min(4));
     let chance = u32::from(uuid::Uuid::new_v4().as_bytes()[0]);
-    plan - plan / 2 * chance / 256
+    plan.saturating_sub(plan / 2 * chance / 256)
 }
 
 #[cfg(test)]

@@ -44,6 +44,14 @@ pub enum DatabricksError {
     /// Rows are missing, repeated or out of order.
     #[error("the result of statement {statement_id} is not whole: {what}")]
     Incomplete { statement_id: String, what: String },
+    /// The storage account of results does not let us in, or cannot be reached. Of the link only its host is told.
+    #[error("the storage account {host} is closed to this app{}", .status.map(|status| format!(" (it answered {status})")).unwrap_or_default())]
+    StorageBlocked {
+        host: String,
+        status: Option<u16>,
+        #[source]
+        source: Option<HttpError>,
+    },
     /// A success whose body cannot be read.
     #[error("a reply about {subject} that makes no sense: {what}")]
     UnexpectedReply {
@@ -81,7 +89,7 @@ impl DatabricksError {
             Self::Refused(refused) => refused.effect,
             Self::Transport(error) => error.effect,
             Self::UnexpectedReply { effect, .. } => *effect,
-            Self::Incomplete { .. } | Self::PrivateLink => Effect::None,
+            Self::Incomplete { .. } | Self::StorageBlocked { .. } | Self::PrivateLink => Effect::None,
         }
     }
 }
@@ -251,6 +259,20 @@ impl From<DatabricksError> for Failure {
                 Code::ResultIncomplete,
                 "Databricks did not send every row of the result, so none is given. Run the statement again.",
             ),
+            DatabricksError::StorageBlocked { host, status, .. } => Self::new(
+                Code::StorageBlocked,
+                format!(
+                    "The rows lie in the storage account {host}, which this app cannot reach. Let the app's network \
+                     through its firewall, or give the app a private endpoint of it; or ask for rows inline \
+                     (CAUSEWAY_SQL_DISPOSITION=inline), which holds up to 25 MiB."
+                ),
+            )
+            .from_upstream(Upstream {
+                service: "storage".to_owned(),
+                status: *status,
+                code: None,
+                request_id: None,
+            }),
             DatabricksError::UnexpectedReply { request_id, .. } => {
                 Self::new(Code::UpstreamReplyInvalid, "Databricks sent a reply that cannot be read.")
                     .from_upstream(upstream(None, None, request_id.clone()))

@@ -83,9 +83,9 @@ impl Hint {
 
     /// `said`, with what it did not say itself.
     pub(super) fn added_to(&self, said: &str) -> String {
-        let mut text = said.trim_end().to_owned();
+        let mut text = said.to_owned();
         if let Some(proposals) = self.proposals.as_ref().filter(|proposals| !said.contains(proposals.as_str())) {
-            text.push_str(&format!(" Databricks proposes {proposals}."));
+            text = format!("{text} Databricks proposes {proposals}.");
         }
         if let Some(advice) = self.advice {
             if !text.ends_with(['.', '!', '?', ')']) {

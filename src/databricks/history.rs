@@ -24,20 +24,22 @@ const FIRST_LOOK: Duration = Duration::from_millis(500);
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
-struct Page {
+struct Found {
     #[serde(default)]
-    res: Vec<Query>,
+    res: Vec<Shown>,
     next_page_token: Option<String>,
     #[serde(default)]
     has_next_page: bool,
 }
 
 #[derive(Deserialize)]
-struct Query {
-    query_id: Option<String>,
-    query_text: Option<String>,
-    #[serde(default)]
-    query_tags: Vec<Tag>,
+struct Shown {
+    #[serde(rename = "query_id")]
+    id: Option<String>,
+    #[serde(rename = "query_text")]
+    text: Option<String>,
+    #[serde(rename = "query_tags", default)]
+    tags: Vec<Tag>,
 }
 
 #[derive(Deserialize)]
@@ -65,12 +67,12 @@ fn comment(key: &str) -> String {
     format!("/* {KEY_TAG}: {key} */ ")
 }
 
-impl Query {
+impl Shown {
     fn carries(&self, key: &str) -> bool {
         let is_ours = |tag: &Tag| tag.key.as_deref() == Some(KEY_TAG) && tag.value.as_deref() == Some(key);
         // Only at the beginning: a statement may well speak of another's key.
-        let begins = || self.query_text.as_deref().is_some_and(|text| text.starts_with(comment(key).trim_end()));
-        self.query_tags.iter().any(is_ours) || begins()
+        let begins = || self.text.as_deref().is_some_and(|text| text.starts_with(comment(key).trim_end()));
+        self.tags.iter().any(is_ours) || begins()
     }
 }
 
@@ -99,9 +101,9 @@ impl Databricks {
             if let Some(token) = &token {
                 url.query_pairs_mut().append_pair("page_token", token);
             }
-            let page: Page = self.ask(RequestKind::QueryHistory, Outbound::get(url), &subject, deadline).await?;
+            let page: Found = self.ask(RequestKind::QueryHistory, Outbound::get(url), &subject, deadline).await?;
             if let Some(found) = page.res.into_iter().find(|query| query.carries(key)) {
-                return Ok(found.query_id);
+                return Ok(found.id);
             }
             token = page.next_page_token.filter(|token| page.has_next_page && !token.is_empty());
             if token.is_none() {

@@ -1,10 +1,13 @@
 //! The client of one Databricks workspace: statements, chunks, jobs, tokens. What callers are told about a result's
 //! values is `rows`; how often a call is tried is `http`.
 
+mod ahead;
+mod binary;
 mod budget;
 mod call;
 mod catalog;
 mod catalog_wire;
+mod cells;
 mod chunks;
 mod conflict;
 mod error;
@@ -13,6 +16,7 @@ mod history;
 mod jobs;
 mod jobs_wire;
 mod lexer;
+mod links;
 mod outputs;
 mod pause;
 mod refusal;
@@ -46,7 +50,8 @@ pub use lexer::Unreadable;
 pub use small_read::is_surely_small_read;
 pub use statement_kind::{Reading, is_a_script, is_plain_dml, is_surely_a_read, reading};
 pub use statements::{
-    ColumnInfo, Disposition, Parameter, ResultChunk, Row, Statement, StatementFailure, StatementState, SubmitStatement,
+    ChunkInfo, ColumnInfo, Disposition, Parameter, ResultChunk, ResultFormat, Row, Statement, StatementFailure,
+    StatementState, SubmitStatement,
 };
 pub use tokens::{OAuthM2m, PersonalAccessToken};
 
@@ -57,6 +62,9 @@ pub struct Databricks {
     way: Authorized,
     /// The id of who we are there, once it has been asked for.
     me: Arc<OnceCell<Option<String>>>,
+    /// The transport without our token, for links.
+    http: Http,
+    binary: Arc<binary::Learned>,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +74,14 @@ struct WarehouseBody {
 
 impl Databricks {
     pub fn new(http: Http, host: Url, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { host, way: Authorized::new(http, tokens), me: Arc::default() }
+        Self { host, way: Authorized::new(http.clone(), tokens), http, binary: Arc::default(), me: Arc::default() }
+    }
+
+    /// The warehouse that is asked how BINARY is written when it is not known which one ran a statement.
+    #[must_use]
+    pub fn with_default_warehouse(mut self, id: Option<String>) -> Self {
+        self.binary = Arc::new(binary::Learned::by_default(id));
+        self
     }
 
     /// Whether the workspace answers and takes our token, and the state of `warehouse` when given. Starts nothing.

@@ -1,10 +1,10 @@
-//! What a statement's end means, and its rows gathered from the chunks and counted.
+//! What a statement's end means, and few rows gathered from its chunks.
 
+use super::cells::cells;
 use super::conflict::is_conflict;
-use super::error::Subject;
 use super::hints::Hint;
-use super::statements::{ResultChunk, Row, Statement, StatementFailure, StatementState};
-use super::{Databricks, DatabricksError};
+use super::statements::{Row, Statement, StatementFailure, StatementState};
+use super::{Budget, Chunks, Databricks, DatabricksError};
 use crate::failure::{Code, Failure, Upstream};
 use crate::http::Deadline;
 use crate::rows::{Column, ValueOptions, unique_names};
@@ -118,64 +118,36 @@ fn first_line(message: &str) -> String {
     format!("{} {}", before.trim_end(), behind[state..].trim_start()).trim_end().to_owned()
 }
 
-/// Rows as they are gathered, held against what the manifest and the chunks say.
-struct Gathered<'a> {
-    statement: &'a Statement,
+/// Rows as they are gathered, up to two limits.
+struct Gathered {
     rows: Vec<Row>,
     bytes: usize,
     max_rows: usize,
     max_bytes: usize,
-    /// The limits stopped the reading before the last row.
-    stopped: bool,
 }
 
-impl Gathered<'_> {
-    fn incomplete(&self, what: String) -> DatabricksError {
-        DatabricksError::Incomplete { statement_id: self.statement.statement_id.clone(), what }
+impl Gathered {
+    fn new(max_rows: usize, max_bytes: usize) -> Self {
+        Self { rows: Vec::new(), bytes: 0, max_rows, max_bytes }
     }
 
-    /// Takes the chunk in; the index of the next one to ask for, when there is one and there is room.
-    fn take(&mut self, chunk: ResultChunk, expected: u64) -> Result<Option<u64>, DatabricksError> {
-        let ResultChunk { chunk_index, row_offset, rows, next_chunk_index } = chunk;
-        let offset = u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
-        if chunk_index != expected {
-            return Err(self.incomplete(format!("chunk {chunk_index} came where {expected} was due")));
-        }
-        if row_offset != offset {
-            return Err(self.incomplete(format!("chunk {chunk_index} begins at row {row_offset}, not {offset}")));
-        }
-        if next_chunk_index.is_some_and(|next| next != expected + 1) {
-            return Err(self.incomplete(format!("chunk {chunk_index} is not followed by the next")));
-        }
-        if rows.is_empty() && (chunk_index > 0 || next_chunk_index.is_some()) {
-            return Err(self.incomplete(format!("chunk {chunk_index} has no rows")));
-        }
+    /// Takes rows in; false when there was no room for all of them.
+    fn take(&mut self, rows: Vec<Row>) -> bool {
         for row in rows {
             let bytes: usize = row.iter().flatten().map(String::len).sum();
             // One row is always given, however long: a page of none would never end.
             let room = self.rows.is_empty() || self.bytes + bytes <= self.max_bytes;
             if self.rows.len() >= self.max_rows || !room {
-                self.stopped = true;
-                return Ok(None);
+                return false;
             }
             self.bytes += bytes;
             self.rows.push(row);
         }
-        if next_chunk_index.is_some() && (self.rows.len() >= self.max_rows || self.bytes >= self.max_bytes) {
-            self.stopped = true;
-            return Ok(None);
-        }
-        Ok(next_chunk_index)
+        true
     }
 
-    fn finish(self) -> Result<(Vec<Row>, bool), DatabricksError> {
-        let count = u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
-        match self.statement.total_row_count {
-            Some(total) if !self.stopped && !self.statement.truncated && total != count => {
-                Err(self.incomplete(format!("{count} rows came and there are {total}")))
-            }
-            _ => Ok((self.rows, self.stopped)),
-        }
+    fn is_full(&self) -> bool {
+        self.rows.len() >= self.max_rows || self.bytes >= self.max_bytes
     }
 }
 
@@ -191,7 +163,9 @@ impl Databricks {
         max_bytes: usize,
         deadline: Deadline,
     ) -> Result<(Vec<Row>, bool), DatabricksError> {
-        self.gather(statement, statement.chunk.clone(), max_rows, max_bytes, deadline).await
+        // The limits bound what is held: these rows stand outside the budget of the streams.
+        let chunks = self.chunks(statement, 0, &Budget::new(usize::MAX), deadline);
+        gather(chunks, statement, max_rows, max_bytes).await
     }
 
     /// The same, taking the first chunk out of the statement, so that its rows are not held twice.
@@ -202,41 +176,26 @@ impl Databricks {
         max_bytes: usize,
         deadline: Deadline,
     ) -> Result<(Vec<Row>, bool), DatabricksError> {
-        let first = statement.chunk.take();
-        self.gather(statement, first, max_rows, max_bytes, deadline).await
-    }
-
-    async fn gather(
-        &self,
-        statement: &Statement,
-        first: Option<ResultChunk>,
-        max_rows: usize,
-        max_bytes: usize,
-        deadline: Deadline,
-    ) -> Result<(Vec<Row>, bool), DatabricksError> {
-        let mut gathered = Gathered { statement, rows: Vec::new(), bytes: 0, max_rows, max_bytes, stopped: false };
-        let mut chunk = match first {
-            Some(first) => first,
-            None if statement.total_row_count.unwrap_or(0) == 0 => return Ok((Vec::new(), false)),
-            None => self.chunk(&statement.statement_id, 0, deadline).await?,
-        };
-        let mut expected = 0;
-        while let Some(next) = gathered.take(chunk, expected)? {
-            if deadline.has_passed() {
-                return Err(too_late(&statement.statement_id).into());
-            }
-            chunk = self.chunk(&statement.statement_id, next, deadline).await?;
-            expected = next;
-        }
-        gathered.finish()
+        let chunks = self.chunks(statement, 0, &Budget::new(usize::MAX), deadline);
+        statement.chunk = None;
+        gather(chunks, statement, max_rows, max_bytes).await
     }
 }
 
-fn too_late(id: &str) -> Failure {
-    Failure::new(
-        Code::DeadlineExceeded,
-        format!("The time was over before every row of {} had come.", Subject::Statement(id.to_owned())),
-    )
+async fn gather(
+    mut chunks: Chunks,
+    statement: &Statement,
+    max_rows: usize,
+    max_bytes: usize,
+) -> Result<(Vec<Row>, bool), DatabricksError> {
+    let mut gathered = Gathered::new(max_rows, max_bytes);
+    while let Some(chunk) = chunks.next().await? {
+        let all_in = gathered.take(cells(&chunk, &statement.columns)?);
+        if !all_in || (gathered.is_full() && !chunks.is_last()) {
+            return Ok((gathered.rows, true));
+        }
+    }
+    Ok((gathered.rows, false))
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
-//! Statement Execution API 2.0: submit, get, cancel, chunk, wait. INLINE disposition, JSON_ARRAY format.
+//! Statement Execution API 2.0: submit, get, cancel, chunk, wait.
 //!
-//! INLINE needs no way to the workspace's storage account. What the bodies look like is `wire.rs`; what a statement's
+//! INLINE needs no way to the workspace's storage account; how the links of EXTERNAL_LINKS are followed is `links.rs`, how
+//! chunks become one result is `chunks.rs`. What the bodies look like is `wire.rs`; what a statement's
 //! end means and how its rows are gathered is `results.rs`.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::call::{body, read};
 use super::error::Subject;
+use super::links::Link;
 use super::pause::Pauses;
 use super::refusal::unexpected;
 use super::wire::{QueryTag, ResultBody, StatementBody, SubmitBody};
@@ -91,13 +96,35 @@ pub struct ColumnInfo {
 /// The cells of a row as the wire has them; `None` is NULL.
 pub type Row = Vec<Option<String>>;
 
-/// Rows of one chunk.
+/// Rows of one chunk that came in an answer.
 #[derive(Clone, Debug, Default)]
 pub struct ResultChunk {
     pub chunk_index: u64,
-    pub row_offset: u64,
-    pub rows: Vec<Row>,
+    pub row_offset: Option<u64>,
+    /// As told.
+    pub row_count: Option<u64>,
+    /// `data_array` as it came: a part of the answer, not a copy.
+    pub text: Bytes,
     pub next_chunk_index: Option<u64>,
+}
+
+/// What the manifest tells of a chunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChunkInfo {
+    pub chunk_index: u64,
+    pub row_offset: Option<u64>,
+    pub row_count: Option<u64>,
+    /// Before compression; INLINE does not tell it.
+    pub byte_count: Option<u64>,
+}
+
+/// `manifest.format`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ResultFormat {
+    #[default]
+    JsonArray,
+    ArrowStream,
+    Other(String),
 }
 
 /// Why a statement failed.
@@ -120,8 +147,15 @@ pub struct Statement {
     pub total_row_count: Option<u64>,
     pub total_chunk_count: Option<u64>,
     pub truncated: bool,
-    /// The first chunk, when there are rows.
+    pub format: ResultFormat,
+    /// Every chunk, as the manifest lists them.
+    pub chunks: Arc<[ChunkInfo]>,
+    /// The first chunk, when there are rows and they came with the reply.
     pub chunk: Option<ResultChunk>,
+    /// Links that came with the reply: mostly one, to the first chunk; several have been seen.
+    pub(super) links: Vec<Link>,
+    /// The warehouse that runs it, when it was submitted here; Databricks does not tell.
+    pub warehouse_id: Option<String>,
     /// The reply had a `result` member; with `Closed` it means success.
     pub has_result: bool,
 }
@@ -136,7 +170,8 @@ impl Databricks {
         let request = Outbound::post(self.address(&["api", "2.0", "sql", "statements"])?)
             .json(body(&submit_body(submit, deadline))?);
         let reply = self.call(kind, request, &subject, deadline).await?;
-        statement_in(&reply, kind, &subject)
+        let statement = statement_in(&reply, kind, &subject)?;
+        Ok(Statement { warehouse_id: Some(submit.warehouse_id.clone()), ..statement })
     }
 
     pub async fn statement(&self, id: &str, deadline: Deadline) -> Result<Statement, DatabricksError> {
@@ -156,14 +191,25 @@ impl Databricks {
         Ok(())
     }
 
-    /// One chunk of rows, by its index.
+    /// One chunk of rows that come in the answer, by its index.
     pub async fn chunk(&self, id: &str, index: u64, deadline: Deadline) -> Result<ResultChunk, DatabricksError> {
+        let (reply, subject) = self.ask_chunk(id, index, deadline).await?;
+        chunk_in(&reply, index, &subject)
+    }
+
+    /// The links that lead to a chunk; they are new each time.
+    pub(super) async fn links(&self, id: &str, index: u64, deadline: Deadline) -> Result<Vec<Link>, DatabricksError> {
+        let (reply, subject) = self.ask_chunk(id, index, deadline).await?;
+        links_in(&reply, index, &subject)
+    }
+
+    async fn ask_chunk(&self, id: &str, index: u64, deadline: Deadline) -> Result<(Reply, Subject), DatabricksError> {
         let subject = Subject::Rows(id.to_owned());
         let number = index.to_string();
         let path = ["api", "2.0", "sql", "statements", id, "result", "chunks", &number];
         let request = Outbound::get(self.address_of(&path, id, &subject)?);
         let reply = self.call(RequestKind::StatementChunk, request, &subject, deadline).await?;
-        chunk_in(&reply, index, &subject)
+        Ok((reply, subject))
     }
 
     /// Polls until the statement has ended or the deadline comes, the pauses growing from 100 ms to 5 s. When the
@@ -178,7 +224,7 @@ impl Databricks {
             }
             tokio::time::sleep(pause).await;
             match self.statement(&statement.statement_id, deadline).await {
-                Ok(seen) => statement = seen,
+                Ok(seen) => statement = Statement { warehouse_id: statement.warehouse_id, ..seen },
                 // It goes on at Databricks; only our time for this look is over.
                 Err(DatabricksError::Transport(lost)) if lost.timed_out && deadline.has_passed() => break,
                 Err(error) => return Err(error),
@@ -190,12 +236,17 @@ impl Databricks {
 
 pub(super) fn statement_in(reply: &Reply, kind: RequestKind, subject: &Subject) -> Result<Statement, DatabricksError> {
     let body: StatementBody = read(reply, kind, subject)?;
-    body.into_statement().map_err(|what| unexpected(reply, kind, subject, &what))
+    body.into_statement(&reply.body).map_err(|what| unexpected(reply, kind, subject, &what))
 }
 
 pub(super) fn chunk_in(reply: &Reply, index: u64, subject: &Subject) -> Result<ResultChunk, DatabricksError> {
     let body: ResultBody = read(reply, RequestKind::StatementChunk, subject)?;
-    body.into_chunk(index).map_err(|what| unexpected(reply, RequestKind::StatementChunk, subject, &what))
+    body.into_chunk(index, &reply.body).map_err(|what| unexpected(reply, RequestKind::StatementChunk, subject, &what))
+}
+
+pub(super) fn links_in(reply: &Reply, index: u64, subject: &Subject) -> Result<Vec<Link>, DatabricksError> {
+    let body: ResultBody = read(reply, RequestKind::StatementChunk, subject)?;
+    body.links(index).map_err(|what| unexpected(reply, RequestKind::StatementChunk, subject, &what))
 }
 
 impl SubmitStatement {
@@ -242,6 +293,12 @@ impl SubmitStatement {
 fn submit_body(submit: &SubmitStatement, deadline: Deadline) -> SubmitBody<'_> {
     // The server's wait must end before ours does, or the statement's id would be lost with the reply.
     let longest = deadline.remaining().saturating_sub(Duration::from_secs(2));
+    let (disposition, format, result_compression) = match submit.disposition {
+        Disposition::Inline => ("INLINE", "JSON_ARRAY", None),
+        // The compression is not documented, but every driver asks for it (recorded requests); whoever reads the chunks
+        // looks what they are.
+        Disposition::ExternalLinks => ("EXTERNAL_LINKS", "ARROW_STREAM", Some("LZ4_FRAME")),
+    };
     SubmitBody {
         statement: &submit.statement,
         warehouse_id: &submit.warehouse_id,
@@ -249,8 +306,10 @@ fn submit_body(submit: &SubmitStatement, deadline: Deadline) -> SubmitBody<'_> {
         schema: submit.schema.as_deref(),
         parameters: &submit.parameters,
         row_limit: submit.row_limit,
-        disposition: "INLINE",
-        format: "JSON_ARRAY",
+        byte_limit: submit.byte_limit,
+        disposition,
+        format,
+        result_compression,
         wait_timeout: wait_timeout(submit.wait.min(longest)),
         on_wait_timeout: "CONTINUE",
         query_tags: submit.query_tags.iter().take(MOST_TAGS).map(|(key, value)| QueryTag { key, value }).collect(),

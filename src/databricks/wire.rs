@@ -3,9 +3,14 @@
 //! PENDING and RUNNING come without `manifest` and `result`; DDL without `columns` and with `result: {}`; no rows with
 //! `columns` and `result: {}`; EXTERNAL_LINKS without `data_array` (recorded replies of the API).
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::statements::{ColumnInfo, Parameter, ResultChunk, Statement, StatementFailure, StatementState};
+use super::links::Link;
+use super::statements::{
+    ChunkInfo, ColumnInfo, Parameter, ResultChunk, ResultFormat, Statement, StatementFailure, StatementState,
+};
 
 #[derive(Serialize)]
 pub(super) struct SubmitBody<'a> {
@@ -19,8 +24,12 @@ pub(super) struct SubmitBody<'a> {
     pub(super) parameters: &'a [Parameter],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) row_limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) byte_limit: Option<u64>,
     pub(super) disposition: &'static str,
     pub(super) format: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) result_compression: Option<&'static str>,
     pub(super) wait_timeout: String,
     pub(super) on_wait_timeout: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -34,11 +43,12 @@ pub(super) struct QueryTag<'a> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct StatementBody {
+pub(super) struct StatementBody<'a> {
     statement_id: Option<String>,
     status: Option<Status>,
     manifest: Option<Manifest>,
-    result: Option<ResultBody>,
+    #[serde(borrow)]
+    result: Option<ResultBody<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -57,10 +67,21 @@ struct StatusError {
 
 #[derive(Default, Deserialize)]
 struct Manifest {
+    format: Option<String>,
     schema: Option<Schema>,
     total_chunk_count: Option<u64>,
     total_row_count: Option<u64>,
     truncated: Option<bool>,
+    #[serde(default)]
+    chunks: Option<Vec<ChunkBody>>,
+}
+
+#[derive(Deserialize)]
+struct ChunkBody {
+    chunk_index: Option<u64>,
+    row_offset: Option<u64>,
+    row_count: Option<u64>,
+    byte_count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -81,11 +102,13 @@ struct ColumnBody {
 
 /// `result` of a statement, and the whole body of a chunk.
 #[derive(Deserialize)]
-pub(super) struct ResultBody {
+pub(super) struct ResultBody<'a> {
     chunk_index: Option<u64>,
     row_offset: Option<u64>,
     row_count: Option<u64>,
-    data_array: Option<Vec<Vec<Option<String>>>>,
+    #[serde(borrow)]
+    data_array: Option<&'a RawValue>,
+    external_links: Option<serde_json::Value>,
     next_chunk_index: Option<u64>,
 }
 
@@ -97,9 +120,9 @@ fn text_or_number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<St
     })
 }
 
-impl StatementBody {
-    /// The statement; or what the reply lacks.
-    pub(super) fn into_statement(self) -> Result<Statement, String> {
+impl StatementBody<'_> {
+    /// The statement; or what the reply lacks. `body` is what it was read from: rows stay a part of it.
+    pub(super) fn into_statement(self, body: &Bytes) -> Result<Statement, String> {
         let statement_id = self.statement_id.filter(|id| !id.is_empty()).ok_or("it has no statement_id")?;
         let status = self.status.ok_or("it has no status")?;
         let state = StatementState::from(status.state.ok_or("it has no state")?);
@@ -108,10 +131,12 @@ impl StatementBody {
         let mut columns = manifest.schema.and_then(|schema| schema.columns).unwrap_or_default();
         columns.sort_by_key(|column| column.position.unwrap_or(u64::MAX));
         let has_result = self.result.is_some();
-        let chunk = match self.result {
-            Some(result) if result.data_array.is_some() => Some(result.into_chunk(0)?),
-            _ => None,
+        let (chunk, links) = match self.result {
+            Some(result) if result.data_array.is_some() => (Some(result.into_chunk(0, body)?), Vec::new()),
+            Some(result) => (None, result.links(0)?),
+            None => (None, Vec::new()),
         };
+        let chunks = (0_u64..).zip(manifest.chunks.unwrap_or_default());
         Ok(Statement {
             statement_id,
             state,
@@ -120,26 +145,48 @@ impl StatementBody {
             total_row_count: manifest.total_row_count,
             total_chunk_count: manifest.total_chunk_count,
             truncated: manifest.truncated.unwrap_or(false),
+            format: manifest.format.map(ResultFormat::from).unwrap_or_default(),
+            chunks: chunks.map(|(place, chunk)| chunk.into_info(place)).collect(),
             chunk,
+            links,
+            warehouse_id: None,
             has_result,
         })
     }
 }
 
-impl ResultBody {
-    /// The chunk, held against its own count; `asked` is the index that it has unless it says otherwise.
-    pub(super) fn into_chunk(self, asked: u64) -> Result<ResultChunk, String> {
+impl ResultBody<'_> {
+    /// The chunk; `asked` is the index that it has unless it says otherwise.
+    pub(super) fn into_chunk(self, asked: u64, body: &Bytes) -> Result<ResultChunk, String> {
         let rows = self.data_array.ok_or("it has no data_array")?;
-        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        if let Some(told) = self.row_count.filter(|told| *told != count) {
-            return Err(format!("it has {count} rows and says {told}"));
-        }
         Ok(ResultChunk {
             chunk_index: self.chunk_index.unwrap_or(asked),
-            row_offset: self.row_offset.unwrap_or(0),
-            rows,
+            row_offset: self.row_offset,
+            row_count: self.row_count,
+            text: body.slice_ref(rows.get().as_bytes()),
             next_chunk_index: self.next_chunk_index,
         })
+    }
+
+    pub(super) fn links(self, asked: u64) -> Result<Vec<Link>, String> {
+        self.external_links.map_or_else(|| Ok(Vec::new()), |links| Link::all(&links, asked))
+    }
+}
+
+impl ChunkBody {
+    fn into_info(self, place: u64) -> ChunkInfo {
+        let Self { chunk_index, row_offset, row_count, byte_count } = self;
+        ChunkInfo { chunk_index: chunk_index.unwrap_or(place), row_offset, row_count, byte_count }
+    }
+}
+
+impl From<String> for ResultFormat {
+    fn from(format: String) -> Self {
+        match format.as_str() {
+            "JSON_ARRAY" => Self::JsonArray,
+            "ARROW_STREAM" => Self::ArrowStream,
+            _ => Self::Other(format),
+        }
     }
 }
 

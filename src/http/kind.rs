@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use super::transport::MAX_REPLY_BYTES;
+
+/// The largest body of a link that is held. Databricks cuts chunks at about 20 MB before compression (recorded: 21 MB);
+/// others have seen up to 100 MB.
+const MAX_LINK_BYTES: usize = 128 * 1024 * 1024;
+
 /// How a kind behaves when the answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
@@ -22,6 +28,8 @@ pub enum RequestKind {
     StatementWrite,
     StatementGet,
     StatementChunk,
+    /// A presigned link to a chunk, in the workspace's storage account; the one kind without our token.
+    ResultLink,
     StatementCancel,
     WarehouseGet,
     /// `GET /api/2.0/sql/history/queries`.
@@ -58,6 +66,8 @@ pub struct Allowance {
     pub per_try: Duration,
     /// Longest time over all tries, waits included; the caller's deadline may be sooner.
     pub in_all: Duration,
+    /// The largest answer that is held in memory.
+    pub reply_bytes: usize,
 }
 
 impl RequestKind {
@@ -69,6 +79,7 @@ impl RequestKind {
             Self::StatementRead => row(Read, 4, 65, 110),
             Self::StatementWrite => row(Execute, 4, 65, 110),
             Self::StatementGet | Self::StatementChunk => row(Read, 6, 30, 110),
+            Self::ResultLink => Allowance { reply_bytes: MAX_LINK_BYTES, ..row(Read, 4, 60, 110) },
             Self::StatementCancel => row(Repeatable, 4, 15, 60),
             Self::WarehouseGet => row(Read, 4, 15, 60),
             Self::QueryHistory | Self::OwnIdentity => row(Read, 3, 15, 30),
@@ -89,5 +100,11 @@ impl RequestKind {
 }
 
 const fn row(category: Category, tries: u32, per_try: u64, in_all: u64) -> Allowance {
-    Allowance { category, tries, per_try: Duration::from_secs(per_try), in_all: Duration::from_secs(in_all) }
+    Allowance {
+        category,
+        tries,
+        per_try: Duration::from_secs(per_try),
+        in_all: Duration::from_secs(in_all),
+        reply_bytes: MAX_REPLY_BYTES,
+    }
 }

@@ -15,4 +15,4 @@ pub use deadline::Deadline;
 pub use kind::{Category, RequestKind};
 pub use outbound::{HttpError, Outbound, Reply};
 pub use send::Http;
-pub use transport::{MAX_REPLY_BYTES, USER_AGENT};
+pub use transport::{Known, MAX_REPLY_BYTES, USER_AGENT};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
+use super::transport::Known;
 use crate::failure::{Code, Effect, Failure, Upstream};
 
 /// One request, ready to be sent as often as its kind allows.
@@ -96,6 +97,8 @@ pub struct HttpError {
     pub effect: Effect,
     /// The deadline or the allowance ran out, as opposed to a broken connection.
     pub timed_out: bool,
+    /// How far the last try came.
+    pub known: Known,
     #[source]
     pub source: Option<Arc<dyn StdError + Send + Sync>>,
 }

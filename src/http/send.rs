@@ -41,7 +41,7 @@ impl Http {
         loop {
             tries += 1;
             let limit = allowance.per_try.min(until.remaining());
-            let outcome = self.once(&request, limit, tries).await;
+            let outcome = self.once(&request, limit, allowance.reply_bytes, tries).await;
             if let Err(broken) = &outcome
                 && broken.known != Known::NeverSent
                 && allowance.category != Category::Read
@@ -59,6 +59,7 @@ impl Http {
                             tries,
                             effect,
                             timed_out: broken.timed_out || until.has_passed(),
+                            known: broken.known,
                             source: Some(broken.source),
                         }),
                     };
@@ -67,13 +68,13 @@ impl Http {
         }
     }
 
-    async fn once(&self, request: &Outbound, limit: Duration, number: u32) -> Result<Answer, Broken> {
+    async fn once(&self, request: &Outbound, limit: Duration, most: usize, number: u32) -> Result<Answer, Broken> {
         let started = Instant::now();
         let outcome = if limit.is_zero() {
             Err(Broken::before_sending())
         } else {
             match transport::build(request) {
-                Ok(built) => transport::exchange(&self.client, built, limit).await,
+                Ok(built) => transport::exchange(&self.client, built, limit, most).await,
                 Err(broken) => Err(broken),
             }
         };

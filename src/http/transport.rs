@@ -13,7 +13,7 @@ use crate::failure::{Code, Failure};
 /// `causeway/<version>`, sent with every request; neighbours' support asks for it.
 pub const USER_AGENT: &str = concat!("causeway/", env!("CARGO_PKG_VERSION"));
 
-/// The largest reply that is held in memory, in bytes: above the 25 MiB that Databricks allows for an inline result.
+/// The largest reply of most kinds that is held in memory, in bytes: above the 25 MiB that Databricks allows for an inline result.
 pub const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
 
 /// Shorter than any kind's time for a try, so that a dead address is known as "never sent".
@@ -58,7 +58,7 @@ pub(super) fn build(request: &Outbound) -> Result<reqwest::Request, Broken> {
     for (name, value) in &request.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| never(Arc::new(error)))?;
         let mut value = HeaderValue::from_str(value).map_err(|error| never(Arc::new(error)))?;
-        value.set_sensitive(name == reqwest::header::AUTHORIZATION);
+        value.set_sensitive(request.sensitive || name == reqwest::header::AUTHORIZATION);
         built.headers_mut().append(name, value);
     }
     if let Some(body) = &request.body {
@@ -72,7 +72,7 @@ pub(super) fn build(request: &Outbound) -> Result<reqwest::Request, Broken> {
 
 /// What is known about a try without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub enum Known {
     /// No byte of the request can have reached the neighbour.
     NeverSent,
     /// It may have been received, or was and the answer broke off.
@@ -113,16 +113,17 @@ struct TooSlow(Duration);
 struct TooLate;
 
 #[derive(Debug, thiserror::Error)]
-#[error("the answer is larger than {MAX_REPLY_BYTES} bytes")]
-struct TooLarge;
+#[error("the answer is larger than {0} bytes")]
+struct TooLarge(usize);
 
-/// One try: sends and reads the whole body within `limit`.
+/// One try: sends and reads the whole body, of at most `most` bytes, within `limit`.
 pub(super) async fn exchange(
     client: &reqwest::Client,
     request: reqwest::Request,
     limit: Duration,
+    most: usize,
 ) -> Result<Answer, Broken> {
-    match tokio::time::timeout(limit, read(client, request)).await {
+    match tokio::time::timeout(limit, read(client, request, most)).await {
         Ok(result) => result,
         Err(_) => {
             Err(Broken { known: Known::Ambiguous, transient: true, timed_out: true, source: Arc::new(TooSlow(limit)) })
@@ -130,7 +131,7 @@ pub(super) async fn exchange(
     }
 }
 
-async fn read(client: &reqwest::Client, request: reqwest::Request) -> Result<Answer, Broken> {
+async fn read(client: &reqwest::Client, request: reqwest::Request, most: usize) -> Result<Answer, Broken> {
     let mut response = client.execute(request).await.map_err(broken)?;
     let status = response.status().as_u16();
     let headers = response
@@ -138,19 +139,23 @@ async fn read(client: &reqwest::Client, request: reqwest::Request) -> Result<Ans
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
-    let mut body = BytesMut::new();
+    // A body that grows by doubling could hold twice its size.
+    let told = response.content_length().unwrap_or(0);
+    if told > most as u64 {
+        return Err(too_large(most));
+    }
+    let mut body = BytesMut::with_capacity(usize::try_from(told).unwrap_or(0));
     while let Some(chunk) = response.chunk().await.map_err(cut)? {
-        if body.len() + chunk.len() > MAX_REPLY_BYTES {
-            return Err(Broken {
-                known: Known::TooLarge,
-                transient: false,
-                timed_out: false,
-                source: Arc::new(TooLarge),
-            });
+        if body.len() + chunk.len() > most {
+            return Err(too_large(most));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(Answer { status, headers, body: body.freeze() })
+}
+
+fn too_large(most: usize) -> Broken {
+    Broken { known: Known::TooLarge, transient: false, timed_out: false, source: Arc::new(TooLarge(most)) }
 }
 
 /// The library prints the URL in its errors; ours never do.

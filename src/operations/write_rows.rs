@@ -4,16 +4,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Definition, Diagnostic, Entry, Operation, Retry, Step, StepKind, Template, WriteRowsStep};
-use crate::failure::Code;
+use super::{Definition, Diagnostic, Entry, Operation, Step, StepKind, Template, WriteRowsStep};
 
 /// No file's name: those hold no underscore.
 const NAME: &str = "write_rows";
-/// A conflict with another writer has written nothing (Delta, concurrency control), so the batch is sent again.
-const TRIES: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The operation for batches with these first and last rows.
 pub fn entry(batches: &[(u64, u64)]) -> Entry {
@@ -48,12 +43,11 @@ fn step_id((first, last): (u64, u64)) -> String {
 }
 
 fn operation(batches: &[(u64, u64)]) -> Operation {
-    let retry = Retry { attempts: TRIES, backoff: FIRST_PAUSE, on: vec![Code::WriteConflict.as_str().to_owned()] };
     let step = |(batch, rows): (usize, &(u64, u64))| Step {
         id: step_id(*rows),
         kind: StepKind::WriteRows(WriteRowsStep { batch, batches: batches.len(), rows: *rows }),
         when: None,
-        retry: Some(retry.clone()),
+        retry: None,
         timeout: None,
     };
     Operation {

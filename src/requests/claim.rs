@@ -147,13 +147,11 @@ impl Requests {
     /// Claims the next attempt of what was had and left nothing behind, or finds what another worker did about it.
     pub(super) async fn claim_again(&self, claimant: &Claimant<'_>, had: &Effected) -> Result<Claimed, Failure> {
         let work = Work { attempt: had.work.attempt + 1, ..had.work.clone() };
-        match self.take(claimant, &had.log, had.seq + 1, work).await? {
-            Some(ours) => Ok(Claimed::Ours(ours)),
-            None => {
-                let wanted = (had.work.digest.clone(), had.work.inputs.clone());
-                self.find(claimant, had.log.clone(), Some(wanted)).await
-            }
+        if let Some(ours) = self.take(claimant, &had.log, had.seq + 1, work).await? {
+            return Ok(Claimed::Ours(ours));
         }
+        let wanted = (had.work.digest.clone(), had.work.inputs.clone());
+        self.find(claimant, had.log.clone(), Some(wanted)).await
     }
 
     /// Writes `started`, which only one worker can.

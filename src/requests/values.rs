@@ -33,18 +33,18 @@ pub(super) struct Values {
 impl Values {
     /// Of a call that answers a page unless it names a format.
     pub(super) fn of(call: &Call) -> Result<Self, Failure> {
-        let d = match call.query("decimals") {
+        let decimals = match call.query("decimals") {
             None | Some("auto") => None,
             Some("number") => Some(true),
             Some("string") => Some(false),
             Some(_) => return Err(wrong("decimals", "auto, number or string")),
         };
-        let b = match call.query("bigints") {
+        let bigints = match call.query("bigints") {
             None | Some("number") => false,
             Some("string") => true,
             Some(_) => return Err(wrong("bigints", "number or string")),
         };
-        let f = match call.query("format") {
+        let format = match call.query("format") {
             None => None,
             Some("json") => Some(Format::Json),
             Some("ndjson") => Some(Format::Ndjson),
@@ -52,17 +52,17 @@ impl Values {
             Some("arrow") => Some(Format::Arrow),
             Some(_) => return Err(wrong("format", "json, ndjson, csv or arrow")),
         };
-        let a = match call.query("shape") {
+        let arrays = match call.query("shape") {
             None | Some("objects") => false,
             Some("arrays") => true,
             Some(_) => return Err(wrong("shape", "objects or arrays")),
         };
-        let p = call.query("pageSize").map(page_size).transpose()?;
-        if p.is_some() && f.is_some_and(|format| format != Format::Json) {
+        let page = call.query("pageSize").map(page_size).transpose()?;
+        if page.is_some() && format.is_some_and(|format| format != Format::Json) {
             return Err(wrong("pageSize", "for JSON; leave it out to have the whole result in another format"));
         }
-        let f = f.filter(|_| p.is_none());
-        Ok(Self { d, b, f, a, p, l: false })
+        let format = format.filter(|_| page.is_none());
+        Ok(Self { d: decimals, b: bigints, f: format, a: arrays, p: page, l: false })
     }
 
     /// Of a call that answers the whole result unless it names a page's size.

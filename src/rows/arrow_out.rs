@@ -36,8 +36,8 @@ impl ArrowOut {
         most: usize,
         bytes: usize,
     ) -> Result<usize, Failure> {
-        let held: usize = columns.iter().map(|column| size_of_array(column)).sum();
-        let all = columns.first().map_or(0, |column| column.len());
+        let held: usize = columns.iter().map(size_of_array).sum();
+        let all = columns.first().map_or(0, Array::len);
         let rows = match held / all.max(1) {
             0 => most,
             row => (bytes / row).clamp(1, most),
@@ -77,14 +77,13 @@ impl ArrowOut {
         layout: &Layout,
         types: impl FnOnce() -> Vec<DataType>,
     ) -> Result<&mut (StreamWriter<Vec<u8>>, SchemaRef), Failure> {
-        let stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => {
-                let fields: Vec<Field> =
-                    layout.names.iter().zip(types()).map(|(name, told)| Field::new(name, told, true)).collect();
-                let schema = Arc::new(Schema::new(fields));
-                (StreamWriter::try_new(Vec::new(), &schema).map_err(unwritten)?, schema)
-            }
+        let stream = if let Some(stream) = self.stream.take() {
+            stream
+        } else {
+            let fields: Vec<Field> =
+                layout.names.iter().zip(types()).map(|(name, told)| Field::new(name, told, true)).collect();
+            let schema = Arc::new(Schema::new(fields));
+            (StreamWriter::try_new(Vec::new(), &schema).map_err(unwritten)?, schema)
         };
         Ok(self.stream.insert(stream))
     }

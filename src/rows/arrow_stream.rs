@@ -41,12 +41,13 @@ pub(super) struct ArrowStream {
 #[derive(Debug)]
 enum Input {
     Plain(Buffer),
-    Lz4(Frames),
+    Lz4(Box<Frames>),
 }
 
 impl ArrowStream {
     pub(super) fn new(bytes: Bytes) -> Self {
-        let input = if is_lz4(&bytes) { Input::Lz4(Frames::new(bytes)) } else { Input::Plain(Buffer::from(bytes)) };
+        let input =
+            if is_lz4(&bytes) { Input::Lz4(Box::new(Frames::new(bytes))) } else { Input::Plain(Buffer::from(bytes)) };
         Self { input, decoder: StreamDecoder::new(), pending: VecDeque::new(), begun: false, ended: false }
     }
 
@@ -134,7 +135,7 @@ impl Input {
                 Ok(count)
             }
             Self::Lz4(frames) => frames.read(count, |bytes| into.extend_from_slice(bytes)).map_err(|error| {
-                if error.get_ref().is_some_and(|inner| inner.is::<Cut>()) {
+                if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Cut>) {
                     cut("it ends within a frame")
                 } else {
                     malformed(error.to_string())

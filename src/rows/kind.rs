@@ -180,16 +180,12 @@ impl<'a> Reader<'a> {
         loop {
             let (part, after) = quoted.split_once('`')?;
             name.push_str(part);
-            match after.strip_prefix('`') {
-                Some(more) => {
-                    name.push('`');
-                    quoted = more;
-                }
-                None => {
-                    self.rest = after;
-                    return Some(name);
-                }
-            }
+            let Some(more) = after.strip_prefix('`') else {
+                self.rest = after;
+                return Some(name);
+            };
+            name.push('`');
+            quoted = more;
         }
     }
 

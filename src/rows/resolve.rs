@@ -28,7 +28,7 @@ pub(super) struct Rules {
 
 impl Rules {
     /// The cells of `array` as values of this kind; `None` where such an array cannot hold them.
-    pub(super) fn cells(&self, array: &ArrayRef, kind: &Kind) -> Option<Cells> {
+    pub(super) fn cells(self, array: &ArrayRef, kind: &Kind) -> Option<Cells> {
         if let Some(dictionary) = array.as_any_dictionary_opt() {
             let plain = arrow_select::take::take(dictionary.values(), dictionary.keys(), None).ok()?;
             return self.cells(&plain, kind);
@@ -43,7 +43,7 @@ impl Rules {
     }
 
     /// Text says a STRING, and stands for what Databricks has written as text.
-    fn text(&self, array: &ArrayRef, kind: &Kind) -> Option<Values> {
+    fn text(self, array: &ArrayRef, kind: &Kind) -> Option<Values> {
         let text = match array.data_type() {
             DataType::Utf8 => Texts::Utf8(array.as_string::<i32>().clone()),
             DataType::LargeUtf8 => Texts::Large(array.as_string::<i64>().clone()),
@@ -62,7 +62,7 @@ impl Rules {
         })
     }
 
-    fn values(&self, array: &ArrayRef, kind: &Kind) -> Option<Values> {
+    fn values(self, array: &ArrayRef, kind: &Kind) -> Option<Values> {
         Some(match (kind, array.data_type()) {
             (Kind::Boolean, DataType::Boolean) => Values::Boolean(array.as_boolean().clone()),
             (Kind::Byte | Kind::Short | Kind::Int, DataType::Int8) => {
@@ -150,7 +150,7 @@ impl Rules {
         })
     }
 
-    fn list(&self, array: &ArrayRef, kind: &Kind) -> Option<Values> {
+    fn list(self, array: &ArrayRef, kind: &Kind) -> Option<Values> {
         let (offsets, items) = match array.data_type() {
             DataType::List(_) => {
                 let list = array.as_list::<i32>();

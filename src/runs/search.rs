@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::advance::{Flow, Worker};
 use super::record::{StepRecord, StepState, Transition};
 use super::step::{FIRST_SLEEP, doubled};
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::operations::Step;
 use crate::steps::Kind;
 
@@ -69,4 +69,17 @@ impl Worker<'_> {
         tokio::time::sleep(pause).await;
         Ok(Flow::Next)
     }
+}
+
+/// What is told when nobody can find what a dead worker sent.
+pub(super) fn died(step: &Step) -> Failure {
+    Failure::new(
+        Code::OutcomeUnknown,
+        format!(
+            "Step \"{}\" may or may not have happened: the worker that was sending it died. Look, then start a new run if \
+             it is missing.",
+            step.id
+        ),
+    )
+    .effect_possible()
 }

@@ -10,6 +10,7 @@ use super::identity::hash;
 use super::log::fits;
 use super::record::{Record, RunState, StepRecord, StepState, Transition};
 use super::scope::scope;
+use super::search::died;
 use super::{insist, is_outage};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
@@ -279,18 +280,6 @@ fn state_too_large() -> Failure {
         Code::OutputTooLarge,
         "With this step's parameters the run's state would grow beyond 1 MiB. Pass less from step to step.",
     )
-}
-
-fn died(step: &Step) -> Failure {
-    Failure::new(
-        Code::OutcomeUnknown,
-        format!(
-            "Step \"{}\" may or may not have happened: the worker that was sending it died. Look, then start a new run if \
-             it is missing.",
-            step.id
-        ),
-    )
-    .effect_possible()
 }
 
 fn window_closed() -> Failure {

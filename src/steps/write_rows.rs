@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -166,8 +167,25 @@ impl Kind for WriteRows {
     fn recovery(&self, inputs: &Value) -> Recovery {
         match from_inputs::<Inputs>(inputs) {
             Ok(inputs) if inputs.upload.mode != WriteMode::Insert => Recovery::SendAgain,
-            _ => Recovery::Unknown,
+            _ => Recovery::LookUp,
         }
+    }
+
+    async fn look_up(
+        &self,
+        at: &Neighbours,
+        inputs: &Value,
+        key: &str,
+        since: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Option<String>, Failure> {
+        let inputs: Inputs = from_inputs(inputs)?;
+        Ok(at.databricks.find_statement(&inputs.warehouse_id, key, since, deadline).await?)
+    }
+
+    /// A conflict has written nothing, and the batch is the same whatever came first.
+    fn may_run_again(&self, _inputs: &Value, failure: &Failure) -> bool {
+        failure.code == Code::WriteConflict
     }
 
     async fn poll(
@@ -243,7 +261,8 @@ impl Inputs {
 
 /// The counts by their names (Delta: INSERT and MERGE answer one row of `num_…_rows`).
 fn written(statement: &Statement, mode: WriteMode) -> Written {
-    let row = statement.chunk.as_ref().and_then(|chunk| chunk.rows.first());
+    let rows = statement.chunk.as_ref().and_then(|chunk| chunk.rows().ok()).unwrap_or_default();
+    let row = rows.first();
     let count = |name: &str| -> Option<u64> {
         let index = statement.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))?;
         row?.get(index)?.as_deref()?.parse().ok()

@@ -8,6 +8,7 @@ mod conflicts;
 mod contract;
 mod declared;
 mod flex;
+mod guarded;
 mod handler;
 mod health;
 mod idempotency;

@@ -55,6 +55,7 @@ fn record(workspace: &Shared, statement: &Arc<Statement>) {
             "parameters": request.parameters,
             "queryTags": request.query_tags,
             "warehouseId": request.warehouse_id,
+            "disposition": request.disposition.as_deref().unwrap_or("INLINE"),
         }),
     );
     let mut statements = lock(&workspace.statements);

@@ -101,7 +101,7 @@ async fn what_is_too_much_or_unknown_is_refused_before_it_is_accepted() {
     for (more, status) in [
         (json!({"warehouse_id": "0000000000000000"}), 400),
         (json!({"statement": ""}), 400),
-        (json!({"disposition": "EXTERNAL_LINKS"}), 400),
+        (json!({"disposition": "EVERYWHERE"}), 400),
         (json!({"format": "CSV"}), 400),
         (json!({"on_wait_timeout": "WAIT"}), 400),
         (json!({"row_limit": "many"}), 400),

@@ -53,7 +53,7 @@ pub(super) async fn answers(server: &MockServer, verb: &str, at: &str, status: u
         .await;
 }
 
-fn select() -> SubmitStatement {
+pub(super) fn select() -> SubmitStatement {
     SubmitStatement {
         statement: "SELECT :a".to_owned(),
         warehouse_id: "0123456789abcdef".to_owned(),

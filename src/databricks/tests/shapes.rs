@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::databricks::statements::{chunk_in, statement_in, wait_timeout};
-use crate::databricks::{DatabricksError, Statement, StatementState, Subject};
+use crate::databricks::statements::{chunk_in, links_in, statement_in, wait_timeout};
+use crate::databricks::{ChunkInfo, DatabricksError, ResultFormat, Statement, StatementState, Subject};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::{Reply, RequestKind};
 
@@ -90,8 +90,8 @@ fn columns_stand_in_the_order_of_their_positions() {
     let typed = statement.typed_columns(crate::rows::ValueOptions::default());
     assert_eq!(typed[1].json, crate::rows::Conversion::StringNumber);
     let chunk = statement.chunk.expect("rows came");
-    assert_eq!(chunk.rows, vec![vec![Some("1".to_owned()), None]]);
-    assert_eq!(chunk.next_chunk_index, None);
+    assert_eq!(chunk.rows().expect("cells"), vec![vec![Some("1".to_owned()), None]]);
+    assert_eq!((chunk.next_chunk_index, &*chunk.text), (None, br#"[["1",null]]"#.as_slice()));
 }
 
 #[test]
@@ -99,10 +99,12 @@ fn a_chunk_is_a_bare_result() {
     let subject = Subject::Rows("s-1".to_owned());
     let body = json!({"chunk_index": 1, "row_offset": 2, "row_count": 1, "data_array": [["9"]]});
     let chunk = chunk_in(&reply(200, &[], body.to_string()), 1, &subject).expect("the last chunk");
-    assert_eq!((chunk.chunk_index, chunk.row_offset, chunk.next_chunk_index), (1, 2, None));
+    assert_eq!((chunk.chunk_index, chunk.row_offset, chunk.next_chunk_index), (1, Some(2), None));
+    assert_eq!(chunk.counted("s-1").expect("as told"), 1);
     let short = json!({"chunk_index": 1, "row_offset": 2, "row_count": 5, "data_array": [["9"]]});
-    let error = chunk_in(&reply(200, &[], short.to_string()), 1, &subject).expect_err("it lacks four rows");
-    assert_eq!(error.effect(), Effect::None);
+    let chunk = chunk_in(&reply(200, &[], short.to_string()), 1, &subject).expect("it can be read");
+    let failure = Failure::from(chunk.counted("s-1").expect_err("it lacks four rows"));
+    assert_eq!((failure.code, failure.effect), (Code::ResultIncomplete, Effect::None));
 }
 
 #[test]
@@ -114,6 +116,9 @@ fn external_links_are_read_without_their_rows() {
         "external_link": "https://storage.example.invalid/x?sig=s", "expiration": "2026-01-01T00:00:00.000Z"}]});
     let statement = sound(&body);
     assert!(statement.has_result && statement.chunk.is_none());
+    assert_eq!((statement.links.len(), &statement.format), (1, &ResultFormat::JsonArray));
+    let info = ChunkInfo { chunk_index: 0, row_offset: Some(0), row_count: Some(3), byte_count: Some(9) };
+    assert_eq!(&*statement.chunks, [info]);
     assert!(!format!("{statement:?}").contains("sig="));
 }
 
@@ -134,8 +139,10 @@ fn a_failed_statement_tells_its_class_and_sqlstate_from_the_message() {
     assert_eq!(failure.error_class.as_deref(), Some("PARSE_SYNTAX_ERROR.NEAR"));
     assert_eq!(
         failure.detail,
-        "The statement failed: [PARSE_SYNTAX_ERROR.NEAR] Syntax error at or near 'SELEC'. (line 1, pos 0)"
+        "The statement failed: [PARSE_SYNTAX_ERROR.NEAR] Syntax error at or near 'SELEC'. (line 1, pos 0) Values belong \
+         into `parameters` as `:name`, names of tables into backticks."
     );
+    assert_eq!(failure.place.as_deref(), Some("statement line 1, column 1"));
     assert_eq!(failure.upstream.and_then(|upstream| upstream.code).as_deref(), Some("BAD_REQUEST"));
 }
 
@@ -235,6 +242,8 @@ fn every_recorded_reply_is_read() {
         } else if url.contains("/result/chunks/") {
             let error = chunk_in(&body, 0, &subject).expect_err("the recorded chunks are external links");
             assert_eq!(Failure::from(error).code, Code::UpstreamReplyInvalid);
+            let told = answer["body"]["external_links"].as_array().map(Vec::len);
+            assert_eq!(Some(links_in(&body, 0, &subject).expect("links").len()), told);
             chunks += 1;
         } else if answer["body"].get("statement_id").is_some() {
             statements += 1;
@@ -243,11 +252,14 @@ fn every_recorded_reply_is_read() {
             if let Err(failure) = statement.outcome() {
                 assert!(failure.sql_state.is_some() && failure.error_class.is_some(), "{failure:?}");
             }
+            let told = answer["body"]["result"]["external_links"].as_array().map_or(0, Vec::len);
+            assert_eq!(statement.links.len(), told, "{line}");
             if let Some(chunk) = &statement.chunk {
+                let rows = chunk.rows().expect("cells");
                 let options = crate::rows::ValueOptions::default();
                 let columns = statement.typed_columns(options);
-                crate::rows::to_values(&columns, &chunk.rows, options).expect("every cell has its rule");
-                assert_eq!(Some(chunk.rows.len() as u64), statement.total_row_count);
+                crate::rows::to_values(&columns, &rows, options).expect("every cell has its rule");
+                assert_eq!(Some(rows.len() as u64), statement.total_row_count);
             }
         }
     }

@@ -26,7 +26,8 @@ fn sound() -> Vec<u8> {
 }
 
 fn expected(rows: i32) -> String {
-    (0..rows).map(|n| format!("{{\"n\":{n},\"s\":\"word {n}\"}}\n")).collect()
+    let lines: Vec<String> = (0..rows).map(|n| format!("{{\"n\":{n},\"s\":\"word {n}\"}}\n")).collect();
+    lines.concat()
 }
 
 fn read(bytes: Vec<u8>) -> Result<String, crate::failure::Failure> {

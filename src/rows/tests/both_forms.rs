@@ -394,7 +394,7 @@ fn arrays(rows: &[Row]) -> Vec<(String, ArrayRef)> {
         Arc::new(rows.iter().map(|row| row.inner.as_ref()?.text.as_deref()).collect::<StringViewArray>()),
         Arc::new(inner_longs),
     ];
-    let known = NullBuffer::from_iter(rows.iter().map(|row| row.inner.is_some()));
+    let known = rows.iter().map(|row| row.inner.is_some()).collect::<NullBuffer>();
     let all: Vec<ArrayRef> = vec![
         Arc::new(rows.iter().map(|row| row.boolean).collect::<BooleanArray>()),
         Arc::new(rows.iter().map(|row| row.byte).collect::<Int8Array>()),
