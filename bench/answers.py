@@ -45,10 +45,10 @@ def _ndjson(path):
 
 
 def _json(path):
-    """The rows of `{…, "rows": [{…}, …], …}`, one a line. The rows are flat, and no text in the data looks like their
-    ends, so the text can be cut as it is."""
+    """The rows of `{…, "rows": [{…}, …], …}` or of `[{…}, …]`, one a line. The rows are flat, and no text in the data
+    looks like their ends, so the text can be cut as it is."""
     whole = path.read_bytes()
-    start = whole.index(b'"rows":[') + len(b'"rows":[')
-    end = whole.index(b"}]", start) + 1
+    start = 1 if whole.startswith(b"[") else whole.index(b'"rows":[') + len(b'"rows":[')
+    end = whole.rindex(b"}]", start) + 1
     lines = whole[start:end].replace(b"},{", b"}\n{")
     return pyarrow.json.read_json(pa.BufferReader(lines), pyarrow.json.ReadOptions(block_size=16 << 20))
