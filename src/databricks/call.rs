@@ -5,8 +5,9 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::Databricks;
-use super::error::{DatabricksError, Subject};
+use super::error::DatabricksError;
 use super::refusal::{request_id, success, token_was_refused, unexpected};
+use super::subject::Subject;
 use crate::failure::{Code, Failure};
 use crate::http::{Deadline, Outbound, Reply, RequestKind};
 

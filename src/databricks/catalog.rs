@@ -13,7 +13,8 @@ use url::Url;
 
 use super::Databricks;
 use super::catalog_wire::{CatalogsPage, ListPage, SchemasPage, TableBody, TablesPage, WarehousesPage};
-use super::error::{DatabricksError, Subject};
+use super::error::DatabricksError;
+use super::subject::Subject;
 use crate::failure::{Effect, Failure};
 use crate::http::{Deadline, Outbound, RequestKind};
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::ahead::Ahead;
 use super::budget::{Portion, Share};
 use super::count::Count;
-use super::error::Subject;
+use super::subject::Subject;
 use super::{Budget, Databricks, DatabricksError, ResultChunk, ResultFormat, Statement};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::error::Subject;
+use super::subject::Subject;
 use super::{Databricks, DatabricksError};
 use crate::failure::Failure;
 use crate::http::{Deadline, Outbound, RequestKind};

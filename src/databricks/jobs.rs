@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::call::{body, read};
-use super::error::Subject;
 use super::jobs_wire::{CancelBody, JobsPage, RunBody, RunNowBody, RunNowReply};
 use super::pause::Pauses;
 use super::refusal::unexpected;
+use super::subject::Subject;
 use super::{Databricks, DatabricksError};
 use crate::failure::{Code, Failure, Upstream};
 use crate::http::{Deadline, Outbound, Reply, RequestKind};

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::error::{Refused, Subject};
+use super::error::Refused;
 use super::refusal::{request_id, unexpected};
+use super::subject::Subject;
 use super::{ChunkInfo, Databricks, DatabricksError};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::{Deadline, HttpError, Known, Outbound, Reply, RequestKind};

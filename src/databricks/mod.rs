@@ -26,6 +26,7 @@ mod small_read;
 mod statement;
 mod statement_kind;
 mod statements;
+mod subject;
 mod submission;
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ pub use budget::Budget;
 pub use catalog::{ForeignKey, Listed, Place, TableColumn, TableInfo, TableSummary, Warehouse};
 pub use chunks::{Chunk, Chunks};
 pub use conflict::{MOST_TRIES, pause_before};
-pub use error::{DatabricksError, Refused, Subject};
+pub use error::{DatabricksError, Refused};
 pub use history::{KEY_TAG, with_key};
 pub use jobs::{JobRun, RunNow, TaskOutput, TaskRun};
 pub use lexer::Unreadable;
@@ -56,6 +57,7 @@ pub use statement::{
     StatementState, SubmitStatement,
 };
 pub use statement_kind::{Reading, is_a_script, is_plain_dml, is_surely_a_read, reading};
+pub use subject::Subject;
 pub use tokens::{OAuthM2m, PersonalAccessToken};
 
 /// One workspace; cheap to clone.

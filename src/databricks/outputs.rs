@@ -2,9 +2,9 @@
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::error::Subject;
 use super::jobs::{JobRun, TaskOutput, TaskRun};
 use super::jobs_wire::OutputBody;
+use super::subject::Subject;
 use super::{Databricks, DatabricksError};
 use crate::http::{Deadline, Outbound, RequestKind};
 

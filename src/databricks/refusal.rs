@@ -5,7 +5,8 @@
 
 use serde_json::Value;
 
-use super::error::{DatabricksError, Refused, Subject};
+use super::error::{DatabricksError, Refused};
+use super::subject::Subject;
 use crate::failure::Effect;
 use crate::http::{Category, Reply, RequestKind};
 

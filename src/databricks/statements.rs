@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use super::call::{body, read};
-use super::error::Subject;
 use super::links::Link;
 use super::pause::Pauses;
 use super::refusal::unexpected;
 use super::statement::{ResultChunk, Statement, SubmitStatement};
+use super::subject::Subject;
 use super::submission::submit_body;
 use super::wire::{ResultBody, StatementBody};
 use super::{Databricks, DatabricksError};

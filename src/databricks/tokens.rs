@@ -12,8 +12,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::DatabricksError;
-use super::error::Subject;
 use super::refusal::success;
+use super::subject::Subject;
 use crate::entra::{FetchToken, FetchedToken, TokenCache, TokenSource};
 use crate::failure::{Code, Failure};
 use crate::http::{Deadline, Http, Outbound, Reply, RequestKind};

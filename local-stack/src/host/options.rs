@@ -18,8 +18,7 @@ pub enum Groups {
     Flex,
 }
 
-/// What goes into the request that is sent again after a dropped connection. The real host streams the body and cannot
-/// be sure to have it still.
+/// What a request that is sent again holds. The real host streams bodies, and cannot be sure to have it still.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Resend {
     #[default]
