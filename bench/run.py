@@ -100,7 +100,7 @@ def put(page, name, markdown):
 
 def described(facts, quick):
     """Of the machine, for the page."""
-    rounds = "**Preliminary**: a quick run, two rounds of few rows." if quick else "Five rounds."
+    rounds = "**Preliminary**: a quick run, few rounds of few rows." if quick else "Five rounds."
     return f"{facts['cores']} cores ({facts['architecture']}), {facts['memoryGiB']} GiB of memory, Linux. {rounds}"
 
 

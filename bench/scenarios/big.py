@@ -30,7 +30,7 @@ def columns_34():
 
 # (rows, rows with --quick, rows in a chunk): chunks of about 2 and 8 MB, as the service makes them.
 SHAPES = {
-    "200,000 x 3": (columns_3, 200_000, 50_000, 50_000),
+    "200,000 x 3": (columns_3, 200_000, 200_000, 50_000),
     "1,400,000 x 34": (columns_34, 1_400_000, 100_000, 25_000),
 }
 
