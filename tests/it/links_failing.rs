@@ -74,10 +74,11 @@ async fn rows_of_a_statement_behind_a_blocked_storage_are_a_problem_and_the_next
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_that_run_out_while_they_are_read_are_renewed() {
-    let rows = 1_000_000;
+    // More than the sockets on both sides of the host can take, whose buffers grow while they are read from.
+    let rows = 3_000_000;
     let road = road(&[repeated(SQL, rows, 20_000)], |options| {
         // Every link comes at the start, so that all but the first few have to be renewed.
-        options.databricks.links_per_reply = 64;
+        options.databricks.links_per_reply = 150;
         options.extra_environment.insert("CAUSEWAY_RESULT_BUDGET_MIB".into(), "8".into());
     })
     .await;
@@ -94,7 +95,7 @@ async fn links_that_run_out_while_they_are_read_are_renewed() {
                 seen = given(&road.stack.history).len();
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            assert!(seen < 40, "{seen} chunks were fetched for a reader who takes nothing");
+            assert!(seen < 140, "{seen} chunks were fetched for a reader who takes nothing");
             road.stack.databricks.expire_links();
             expired = true;
         }
