@@ -9,7 +9,7 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 
 use super::{Chunk, ColumnInfo, DatabricksError, ResultChunk, Row};
 use crate::failure::{Code, Failure};
-use crate::rows::{BinaryForm, ChunkData};
+use crate::rows::{BinaryForm, ChunkData, ChunkRows};
 
 impl ResultChunk {
     /// Its rows, counted and held against what it says.
@@ -30,13 +30,11 @@ impl ResultChunk {
     }
 }
 
-/// All cells of a chunk as `JSON_ARRAY` has them, BINARY always in base64.
-pub(super) fn cells(chunk: &Chunk, columns: &[ColumnInfo]) -> Result<Vec<Row>, Failure> {
-    let ChunkData::JsonArray { text, binary } = &chunk.data else {
-        return Err(Failure::new(Code::Internal, "Rows of Arrow are not gathered."));
-    };
-    let mut rows: Vec<Row> = serde_json::from_slice(text).map_err(unreadable)?;
-    if *binary == BinaryForm::Hexadecimal {
+/// The first `most` rows of a chunk as `JSON_ARRAY` has them, BINARY always in base64.
+pub(super) fn cells(chunk: Chunk, columns: &[ColumnInfo], most: usize) -> Result<Vec<Row>, Failure> {
+    let hexadecimal = matches!(&chunk.data, ChunkData::JsonArray { binary: BinaryForm::Hexadecimal, .. });
+    let mut rows = ChunkRows::new(chunk.data)?.at_row(chunk.row_offset).take_cells(most)?;
+    if hexadecimal {
         let places: Vec<usize> =
             columns.iter().enumerate().filter(|(_, column)| column.type_name == "BINARY").map(|(at, _)| at).collect();
         for row in &mut rows {

@@ -151,6 +151,11 @@ impl Gathered {
         true
     }
 
+    /// Rows that are worth reading: one more than there is room for tells that some are left out.
+    fn room(&self) -> usize {
+        self.max_rows.saturating_sub(self.rows.len()).saturating_add(1)
+    }
+
     fn is_full(&self) -> bool {
         self.rows.len() >= self.max_rows || self.bytes >= self.max_bytes
     }
@@ -195,7 +200,7 @@ async fn gather(
 ) -> Result<(Vec<Row>, bool), DatabricksError> {
     let mut gathered = Gathered::new(max_rows, max_bytes);
     while let Some(chunk) = chunks.next().await? {
-        let all_in = gathered.take(cells(&chunk, &statement.columns)?);
+        let all_in = gathered.take(cells(chunk, &statement.columns, gathered.room())?);
         if !all_in || (gathered.is_full() && !chunks.is_last()) {
             return Ok((gathered.rows, true));
         }

@@ -35,5 +35,5 @@ pub use chunk::{BinaryForm, ChunkData, ChunkRows};
 pub(crate) use column::unique_names;
 pub use column::{Column, Conversion};
 pub use values::to_values;
-pub use write::{Shape, ValueOptions, write_rows};
+pub use write::{Shape, ValueOptions};
 pub use writer::{Format, Output, Piece, RowWriter};

@@ -15,6 +15,21 @@ use crate::failure::Code;
 
 use made::column;
 
+/// The rows without the enclosing brackets, by the road that results take.
+fn write_rows(
+    out: &mut Vec<u8>,
+    columns: &[Column],
+    rows: &[Vec<Option<String>>],
+    shape: Shape,
+    options: ValueOptions,
+) -> Result<(), Failure> {
+    let text = serde_json::to_vec(rows).expect("cells are JSON");
+    let mut chunk = ChunkRows::new(ChunkData::json_array(text.into()))?;
+    let mut writer = RowWriter::new(columns, Output { format: Format::Json, shape, values: options })?;
+    while writer.write(out, &mut chunk, Piece { bytes: usize::MAX, rows: u64::MAX })? > 0 {}
+    Ok(())
+}
+
 fn write_with(columns: &[Column], rows: &[Vec<Option<&str>>], options: ValueOptions) -> Result<String, Failure> {
     let rows: Vec<Vec<Option<String>>> =
         rows.iter().map(|row| row.iter().map(|cell| cell.map(str::to_owned)).collect()).collect();

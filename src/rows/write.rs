@@ -1,9 +1,6 @@
-//! Rows of cells to JSON text, for answers of one page. Results of any size take `writer.rs`.
+//! What a caller may choose about rows; and rows that came as text, as typed columns for `values.rs`.
 
-use super::Column;
 use super::cells::Cells;
-use super::chunk::BinaryForm;
-use super::json_out::JsonRow;
 use super::layout::Layout;
 use super::resolve::Rules;
 use super::typed::Typed;
@@ -24,29 +21,6 @@ pub struct ValueOptions {
     pub decimals_as_number: Option<bool>,
     /// `bigints=number|string`.
     pub bigints_as_string: bool,
-}
-
-/// Appends the rows, separated by commas, without the enclosing brackets. Cells are the wire's strings; `None` is NULL.
-///
-/// Columns of one name get the keys `a`, `a_2`, `a_3`. Nothing is appended on failure.
-pub fn write_rows(
-    out: &mut Vec<u8>,
-    columns: &[Column],
-    rows: &[Vec<Option<String>>],
-    shape: Shape,
-    options: ValueOptions,
-) -> Result<(), Failure> {
-    let layout = Layout::new(columns);
-    let rules = Rules { options, binary: BinaryForm::default() };
-    let cells = cells_of(&layout, rows, |_| rules)?;
-    let json = JsonRow::new(&layout.names, shape);
-    for row in 0..rows.len() {
-        if row > 0 {
-            out.push(b',');
-        }
-        json.write(out, &cells, row);
-    }
-    Ok(())
 }
 
 /// The columns of rows that came as text, each by its own rules.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::sql::no_warehouse;
 use super::{Kind, Neighbours, Polled, Prepared, Recovery, Sent, from_inputs, is_end_of_work, mismatched, to_inputs};
-use crate::databricks::{Disposition, Parameter, Statement, SubmitStatement};
+use crate::databricks::{Disposition, KEY_TAG, Parameter, Statement, SubmitStatement, with_key};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::ledger::{Ledger, Put, draw_writer, entry_path};
@@ -143,7 +143,7 @@ impl Kind for WriteRows {
         let entry = entry.ok_or_else(|| inputs.gone())?;
         let spooled: Spooled<'_> = serde_json::from_slice(&entry).map_err(|error| inputs.gone().caused_by(error))?;
         let submit = SubmitStatement {
-            statement: format!("/* causeway-key: {key} */ {}", spooled.statement),
+            statement: with_key(&spooled.statement, key),
             warehouse_id: inputs.warehouse_id.clone(),
             catalog: None,
             schema: None,
@@ -156,7 +156,7 @@ impl Kind for WriteRows {
             byte_limit: None,
             disposition: Disposition::Inline,
             wait: Duration::ZERO,
-            query_tags: vec![("causeway-key".into(), key.into())],
+            query_tags: vec![(KEY_TAG.into(), key.into())],
             read: false,
         };
         let statement = to.databricks.submit(&submit, deadline).await.map_err(|error| inputs.failed(error.into()))?;

@@ -5,12 +5,14 @@ use super::Breach;
 use super::source::Source;
 
 /// A crate (a trailing `*` stands for any ending), the places of the handler that may name it, and why no other.
-const OWNED: [(&str, &[&str], &str); 6] = [
+const OWNED: [(&str, &[&str], &str); 8] = [
     ("actix*", &["src/triggers/", "src/app/", "src/app.rs"], "only the edge knows its web framework"),
     ("reqwest", &["src/http/"], "only http/ sends, so that retry, limits and redaction hold for every request"),
     ("azure_core", AZURE, "only the rooms of identity and secrets know the SDK"),
     ("azure_identity", AZURE, "only the rooms of identity and secrets know the SDK"),
     ("azure_security*", AZURE, "only the rooms of identity and secrets know the SDK"),
+    ("arrow_*", &["src/rows/"], "only rows/ knows in which form a result came"),
+    ("lz4_flex", &["src/rows/"], "only rows/ knows in which form a result came"),
     ("object_store", &["src/ledger/"], "only the ledger keeps things, by the rules of its log"),
 ];
 
