@@ -18,6 +18,7 @@ mod jobs;
 mod jobs_wire;
 mod lexer;
 mod links;
+mod near_names;
 mod outputs;
 mod pause;
 mod refusal;

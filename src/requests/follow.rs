@@ -62,8 +62,10 @@ impl Requests {
             seen = databricks.wait_for(first, wait) => seen?,
             () = call.presence.gone() => return Err(gone()),
         };
-        if statement.outcome().map_err(Failure::settled)?.is_some() {
-            return self.result(call, &statement, values).await;
+        match statement.outcome() {
+            Ok(Some(())) => return self.result(call, &statement, values).await,
+            Ok(None) => {}
+            Err(failure) => return Err(databricks.with_near_names(failure.settled(), &statement, call.deadline).await),
         }
         let signer = self.signer(call.deadline).await?;
         self.going(call, &signer, going(id, &state_name(&statement), values, false), false)
@@ -132,7 +134,10 @@ impl Requests {
         let (id, state) = (&statement.statement_id, state_name(statement));
         match statement.outcome() {
             Ok(None) => self.statement_goes_on(call, id, &state, follow).await,
-            Err(failure) => Err(follow.settled(failure)),
+            Err(failure) => {
+                let databricks = &self.0.neighbours.databricks;
+                Err(follow.settled(databricks.with_near_names(failure, statement, call.deadline).await))
+            }
             Ok(Some(())) => match self.result(call, statement, follow.values).await {
                 Ok(answer) => Ok(Answer { replayed: follow.replayed(), ..answer }),
                 // The work is done and is not to be repeated; its rows can be had again.

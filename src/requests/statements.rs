@@ -84,7 +84,7 @@ impl Requests {
                 answer => return answer,
             },
             Ok(None) => return Ok(done(&json!({"statementId": id, "state": state_name(&statement)}))),
-            Err(failure) => failure,
+            Err(failure) => self.0.neighbours.databricks.with_near_names(failure, &statement, call.deadline).await,
         };
         Ok(done(&json!({
             "statementId": id,

@@ -17,15 +17,19 @@ impl Requests {
         match target.clone() {
             Target::Statement { id, q } => {
                 let statement = self.0.neighbours.databricks.statement(&id, call.deadline).await?;
-                match statement.outcome().map_err(Failure::settled)? {
-                    Some(()) => match self.result(call, &statement, q).await {
+                match statement.outcome() {
+                    Err(failure) => {
+                        let databricks = &self.0.neighbours.databricks;
+                        Err(databricks.with_near_names(failure.settled(), &statement, call.deadline).await)
+                    }
+                    Ok(Some(())) => match self.result(call, &statement, q).await {
                         // It is there and will be: whoever polls comes again.
                         Err(failure) if failure.code == Code::TooManyCalls => {
                             self.still(call, statement_going(&id, &state_name(&statement), q, false)).await
                         }
                         answer => answer,
                     },
-                    None => self.still(call, statement_going(&id, &state_name(&statement), q, false)).await,
+                    Ok(None) => self.still(call, statement_going(&id, &state_name(&statement), q, false)).await,
                 }
             }
             Target::Rows { id, row, q } => self.rows_page(call, &id, row, q).await,

@@ -165,8 +165,10 @@ pub(super) fn no_warehouse() -> Failure {
 }
 
 async fn ended(at: &Neighbours, inputs: &Inputs, statement: &Statement, deadline: Deadline) -> Result<Polled, Failure> {
-    if statement.outcome()?.is_none() {
-        return Ok(Polled::Running);
+    match statement.outcome() {
+        Ok(Some(())) => {}
+        Ok(None) => return Ok(Polled::Running),
+        Err(failure) => return Err(at.databricks.with_near_names(failure, statement, deadline).await),
     }
     let (cells, cut) = at.databricks.rows(statement, MAX_ROWS, MAX_BYTES, deadline).await?;
     if cut {

@@ -38,6 +38,9 @@ pub struct Upload {
     pub spool: String,
     pub table: String,
     pub mode: WriteMode,
+    /// `None` is the app's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warehouse_id: Option<String>,
     pub rows: u64,
     /// Rows that a later one with the same key stands for.
     pub superseded: u64,
@@ -124,14 +127,16 @@ impl Kind for WriteRows {
     fn prepare(&self, step: &StepKind, scope: &Scope, neighbours: &Neighbours) -> Result<Prepared, Failure> {
         let StepKind::WriteRows(step) = step else { return Err(mismatched()) };
         let done = scope.steps.values().filter_map(|output| Written::deserialize(output).ok());
+        let upload: Upload = from_inputs(&Value::Object(scope.parameters.clone()))?;
+        let warehouse_id = upload.warehouse_id.clone().or_else(|| neighbours.warehouse_id.clone());
         let inputs = Inputs {
-            upload: from_inputs(&Value::Object(scope.parameters.clone()))?,
+            upload,
             run_id: scope.run.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
             batch: step.batch,
             batches: step.batches,
             first: step.rows.0,
             last: step.rows.1,
-            warehouse_id: neighbours.warehouse_id.clone().ok_or_else(no_warehouse)?,
+            warehouse_id: warehouse_id.ok_or_else(no_warehouse)?,
             before: done.max_by_key(|written| written.batches).unwrap_or_default(),
         };
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })

@@ -159,7 +159,7 @@ async fn a_login_page_names_private_link_and_any_other_page_the_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn common_failures_say_what_to_do_and_where() {
     let road = Road::start().await;
-    let cases: [Told; 9] = [
+    let cases: [Told; 10] = [
         // The comment that carries our key is not counted, neither in `place` nor in what is said.
         (
             "INSERT INTO INTO x",
@@ -175,6 +175,13 @@ async fn common_failures_say_what_to_do_and_where() {
             "42P01",
             Some("line 1, column 15"),
             &["`main`.`sales`.`nowhere`", "send `catalog` and `schema`", "Without a grant"],
+        ),
+        (
+            "SELECT * FROM main.sales.custmers",
+            "TABLE_OR_VIEW_NOT_FOUND",
+            "42P01",
+            Some("line 1, column 15"),
+            &["In catalog main there is sales.customers."],
         ),
         // With the comment or without it: nobody can tell from this message.
         ("DELETE FROM main.sales.nowhere", "TABLE_OR_VIEW_NOT_FOUND", "42P01", None, &["`nowhere`"]),

@@ -1,4 +1,4 @@
-//! What a caller wants done with the rows: the mode and the keys, from the body or from the query.
+//! What a caller wants done with the rows: the mode, the keys and the warehouse, from the body or from the query.
 
 use serde_json::from_slice;
 
@@ -11,6 +11,8 @@ use crate::steps::write_rows::WriteMode;
 pub(super) struct Asked {
     pub mode: Option<WriteMode>,
     pub keys: Option<Vec<String>>,
+    /// Where to write; `None` is the app's.
+    pub warehouse: Option<String>,
     /// From the query, which the body then may not say again.
     in_query: bool,
     /// Rows have been read by it: what comes now comes too late.
@@ -18,7 +20,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// `write=insert|upsert|delete&keys=a,b`. A name with a comma in it is told in the body.
+    /// `write=insert|upsert|delete&keys=a,b&warehouseId=…`. A name with a comma in it is told in the body.
     pub(super) fn of(call: &Call) -> Result<Self, Failure> {
         let mode = match call.query("write") {
             None => None,
@@ -30,7 +32,8 @@ impl Asked {
         if keys.is_some() && mode.is_none() {
             return Err(Failure::new(Code::QueryInvalid, "`keys` needs `write` beside it.").at("query.keys"));
         }
-        Ok(Self { mode, keys, in_query: mode.is_some(), fixed: false })
+        let warehouse = call.query("warehouseId").filter(|id| !id.is_empty()).map(str::to_owned);
+        Ok(Self { mode, keys, warehouse, in_query: mode.is_some(), fixed: false })
     }
 
     /// From here on rows are read by what was asked.
@@ -44,12 +47,17 @@ impl Asked {
         let twice = match name {
             "mode" => self.mode.is_some(),
             "keys" => self.keys.is_some(),
+            "warehouseId" => self.warehouse.is_some(),
             _ if self.in_query => {
                 let detail = "With `write` in the query the body is an array of rows; rows that stand one a line have \
                               the Content-Type application/x-ndjson.";
                 return Err(invalid(detail));
             }
-            _ => return Err(invalid(&format!("The body has a member `{name}`; it takes `mode`, `keys` and `rows`."))),
+            _ => {
+                let detail =
+                    format!("The body has a member `{name}`; it takes `mode`, `keys`, `warehouseId` and `rows`.");
+                return Err(invalid(&detail));
+            }
         };
         if self.in_query {
             return Err(invalid("The query says what to do with the rows; the body says it again. Leave one out."));
@@ -60,14 +68,21 @@ impl Asked {
         if twice {
             return Err(invalid(&format!("`{name}` stands in the body twice.")));
         }
-        if name == "mode" {
-            let text = from_slice::<String>(value).ok();
-            let mode = text.as_deref().and_then(mode);
-            self.mode = Some(mode.ok_or_else(|| invalid("`mode` is \"insert\", \"upsert\" or \"delete\"."))?);
-        } else {
+        match name {
+            "mode" => {
+                let text = from_slice::<String>(value).ok();
+                let mode = text.as_deref().and_then(mode);
+                self.mode = Some(mode.ok_or_else(|| invalid("`mode` is \"insert\", \"upsert\" or \"delete\"."))?);
+            }
             // Flows send null for what they leave open.
-            let keys = from_slice::<Option<Vec<String>>>(value);
-            self.keys = keys.map_err(|_| invalid("`keys` is a list of column names."))?;
+            "keys" => {
+                let keys = from_slice::<Option<Vec<String>>>(value);
+                self.keys = keys.map_err(|_| invalid("`keys` is a list of column names."))?;
+            }
+            _ => {
+                let id = from_slice::<Option<String>>(value);
+                self.warehouse = id.map_err(|_| invalid("`warehouseId` is a text."))?.filter(|id| !id.is_empty());
+            }
         }
         Ok(())
     }

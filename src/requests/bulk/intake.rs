@@ -101,6 +101,7 @@ impl<'a> Intake<'a> {
             spool: self.spool.clone(),
             table: self.table.full_name.clone(),
             mode: self.rules()?.mode,
+            warehouse_id: self.asked.warehouse.clone(),
             rows: self.rows,
             superseded: self.batches.superseded,
         };

@@ -43,7 +43,8 @@ impl Requests {
         let asked = Asked::of(call)?;
         let signer = self.signer(call.deadline).await?;
         let mut digest = Digest::default();
-        let target = [&place[..], &[call.query("write").unwrap_or(""), call.query("keys").unwrap_or("")]].concat();
+        let asked_for = ["write", "keys", "warehouseId"].map(|name| call.query(name).unwrap_or(""));
+        let target = [&place[..], &asked_for].concat();
         digest.update(identity::hash(&target).as_bytes());
         let taken = self.take_in(call, place, asked, &mut body, &mut digest).await?;
         if let Some(TakenIn { upload, batches }) = &taken

@@ -51,7 +51,9 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
     const STATEMENTS: &str = "/api/sql/statements";
     match (verb, route) {
         (Verb::Start, STATEMENTS) => &["waitSeconds", "mode", "format", "shape", "decimals", "bigints", "pageSize"],
-        (Verb::Start, table) if table.starts_with("/api/sql/catalogs") => &["waitSeconds", "mode", "write", "keys"],
+        (Verb::Start, table) if table.starts_with("/api/sql/catalogs") => {
+            &["waitSeconds", "mode", "write", "keys", "warehouseId"]
+        }
         (Verb::Start, _) => &["waitSeconds", "mode"],
         (Verb::Get, "/api/sql/statements/{id}/rows") => {
             &["waitSeconds", "format", "shape", "decimals", "bigints", "pageSize"]

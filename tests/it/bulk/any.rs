@@ -1,5 +1,7 @@
 //! Any type, any name, any number of rows.
 
+use local_stack::databricks::STOPPED_WAREHOUSE;
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,6 +30,24 @@ async fn thousands_of_rows_go_in_batches_and_come_as_lines() {
             .count()
             >= 12
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_warehouse_writes_when_it_is_named() {
+    let road = Road::start().await;
+    let path = table(&road, "elsewhere", "id INT").await;
+    let body = json!({"mode": "insert", "warehouseId": STOPPED_WAREHOUSE, "rows": [{"id": 1}]});
+    let reply = road.post(&path, &body).await;
+    in_the_end(&road, reply).await.expect(200);
+    let query = format!("{path}?write=insert&warehouseId={STOPPED_WAREHOUSE}");
+    let reply = road.call("POST", &query, Some("{\"id\": 2}".into()), &[LINES]).await;
+    in_the_end(&road, reply).await.expect(200);
+    let sent = road.effects("databricks", "statement");
+    let batches = sent.iter().filter(|one| one["statement"].as_str().is_some_and(|text| text.contains("from_json")));
+    let warehouses: Vec<&Value> = batches.map(|batch| &batch["warehouseId"]).collect();
+    assert_eq!(warehouses, [STOPPED_WAREHOUSE, STOPPED_WAREHOUSE]);
+    let twice = road.post(&format!("{path}?warehouseId=a"), &body).await.problem(400, "body-invalid");
+    assert_eq!(twice.at("/place"), "warehouseId");
 }
 
 #[tokio::test(flavor = "multi_thread")]
