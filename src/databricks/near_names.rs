@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn names_are_proposed_that_differ_by_little_the_closest_first() {
-        let names = ["Customers", "customs", "orders", "custmers_2026", "custmers"];
-        assert_eq!(near("custmers", names.into_iter()), ["Customers", "customs"]);
+        let names = ["customer", "orders", "Customers", "custmers_2026", "custmers"];
+        assert_eq!(near("custmers", names.into_iter()), ["Customers", "customer"]);
         assert_eq!(near("customres", ["customers"].into_iter()), ["customers"]);
         assert!(near("t1", ["t1", "products"].into_iter()).is_empty(), "the same name is no proposal");
         assert_eq!(near("abc", ["abd", "abe", "abf", "abg"].into_iter()).len(), PROPOSED);
