@@ -153,6 +153,10 @@ def wait_until(ready, what, process, seconds=60):
         time.sleep(0.05)
 
 
+# Of all calls of one load.
+MOST_FAILURES = 0.01
+
+
 class Load:
     """The load generator of `load/`, built by `run.py`."""
 
@@ -167,6 +171,8 @@ class Load:
             command += ["--" + name.replace("_", "-"), str(value)]
         done = subprocess.run(pinned(core, command), capture_output=True, text=True, check=True)
         figures = json.loads(done.stdout)
-        if figures.get("failures") or figures.get("error") or figures.get("status", 200) != 200:
+        # A call that fails here and there belongs into the table; more than that is no measurement.
+        failed = figures.get("failures", 0) > figures.get("calls", 0) * MOST_FAILURES
+        if failed or figures.get("error") or figures.get("status", 200) != 200:
             raise RuntimeError(f"{request['url']}: {figures}")
         return figures

@@ -52,6 +52,7 @@ def measure(context, contestant, figures):
         steady_cpu_us=(between - before) / steady["calls"] * 1e6,
         most_cpu_us=(after - between) / most["calls"] * 1e6,
         peak_mib=contestant.process.peak_mib(),
+        failures=sum(load.get("failures", 0) for load in (alone, steady, most)),
     )
 
 
@@ -75,4 +76,7 @@ def markdown(found):
         ])
     head = ["", "p50, one connection", "over the stand-in", f"p99, {PER_SECOND}/s", "over the stand-in", "most",
             f"CPU per call, {PER_SECOND}/s", "CPU per call, most", "of Causeway's", "peak RSS"]
-    return table(head, rows)
+    return table(head, rows) + "".join(
+        f"\n\n{name}: {sum(figures['failures'].rounds)} calls failed in all rounds together."
+        for name, figures in found.items() if any(figures["failures"].rounds)
+    )
