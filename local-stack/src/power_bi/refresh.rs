@@ -11,7 +11,8 @@ use super::reply::new_id;
 use super::{Clock, Service};
 
 /// `extendedStatus` of the swagger; `status` folds the first two into `Unknown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum RefreshState {
     NotStarted,
     InProgress,

@@ -14,19 +14,20 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Service;
+use super::admission::{At, no_entity};
 use super::asked::{Asked, doomed, enhanced};
 use super::refresh::{Enhanced, Refresh, RefreshState, begin};
-use super::reply::{Reply, entity_error, error, marked, new_id, ok};
+use super::reply::{Reply, base, done, error, marked, new_id, ok};
 
 const DAY: Duration = Duration::from_hours(24);
 
 pub(super) async fn start(
     State(service): State<Arc<Service>>,
-    Path((group, dataset)): Path<(String, String)>,
+    Path(at): Path<At>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Reply {
-    service.admit(&headers)?;
+    service.admit_at(&headers, &at)?;
     let asked: Asked = if body.iter().all(u8::is_ascii_whitespace) {
         Asked::default()
     } else {
@@ -34,8 +35,8 @@ pub(super) async fn start(
     };
     let mut model = service.model();
     let (now, limit) = (model.now(), model.limits.shared_refreshes_per_day);
-    let shared = model.workspace(&group)?.capacity.is_none();
-    let found = model.dataset(&group, &dataset)?;
+    let shared = model.workspace(&at)?.capacity.is_none();
+    let found = model.dataset(&at)?;
     if found.push {
         let message = "Invalid dataset. This API can only be called on a Model-based dataset";
         return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "InvalidRequest", message));
@@ -55,18 +56,18 @@ pub(super) async fn start(
     let objects: Vec<Value> = enhanced.iter().flat_map(|enhanced| &enhanced.objects).map(object).collect();
     let is_enhanced = enhanced.is_some();
     let Some(id) = begin(&service, &mut model, &dataset_id, kind, enhanced, failure) else {
-        return Err(entity_error(StatusCode::NOT_FOUND, "PowerBIEntityNotFound"));
+        return Err(no_entity());
     };
     drop(model);
     service.history.record(
         "powerBi",
         "refresh",
-        json!({"workspace": group, "dataset": dataset_id, "requestId": id, "refreshType": kind, "objects": objects}),
+        json!({"workspace": at.workspace(), "dataset": dataset_id, "requestId": id, "refreshType": kind, "objects": objects}),
     );
     let mut response = marked(StatusCode::ACCEPTED.into_response(), &id);
     if is_enhanced {
-        let host = headers.get("host").and_then(|value| value.to_str().ok()).unwrap_or("api.powerbi.com");
-        let location = format!("http://{host}/v1.0/myorg/groups/{group}/datasets/{dataset_id}/refreshes/{id}");
+        let place = at.group.as_ref().map(|group| format!("/groups/{group}")).unwrap_or_default();
+        let location = format!("{}{place}/datasets/{dataset_id}/refreshes/{id}", base(&headers));
         for (name, value) in [("location", location), ("x-ms-request-id", id)] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().insert(name, value);
@@ -78,18 +79,18 @@ pub(super) async fn start(
 
 pub(super) async fn history(
     State(service): State<Arc<Service>>,
-    Path((group, dataset)): Path<(String, String)>,
+    Path(at): Path<At>,
     Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Reply {
-    service.admit(&headers)?;
+    service.admit_at(&headers, &at)?;
     let top = match query.get("$top").map(|text| text.parse::<usize>()) {
         None => 60,
         Some(Ok(top @ 1..)) => top,
         Some(_) => return Err(error(StatusCode::BAD_REQUEST, "InvalidRequest", "The value of $top is not valid.")),
     };
     let mut model = service.model();
-    let dataset = model.dataset(&group, &dataset)?;
+    let dataset = model.dataset(&at)?;
     let value: Vec<Value> = dataset.refreshes.iter().rev().take(top).map(entry).collect();
     Ok(ok(&json!({"value": value})))
 }
@@ -116,15 +117,11 @@ fn entry(refresh: &Refresh) -> Value {
     body
 }
 
-pub(super) async fn details(
-    State(service): State<Arc<Service>>,
-    Path((group, dataset, id)): Path<(String, String, String)>,
-    headers: HeaderMap,
-) -> Reply {
-    service.admit(&headers)?;
+pub(super) async fn details(State(service): State<Arc<Service>>, Path(at): Path<At>, headers: HeaderMap) -> Reply {
+    service.admit_at(&headers, &at)?;
     let mut model = service.model();
-    let dataset = model.dataset(&group, &dataset)?;
-    let (refresh, enhanced) = find(&mut dataset.refreshes, &id)?;
+    let dataset = model.dataset(&at)?;
+    let (refresh, enhanced) = find(&mut dataset.refreshes, &at.refresh)?;
     let mut body = json!({
         "startTime": time(refresh.start),
         "type": enhanced.kind,
@@ -152,17 +149,13 @@ pub(super) async fn details(
     Ok(marked((status, Json(body)).into_response(), &new_id()))
 }
 
-pub(super) async fn cancel(
-    State(service): State<Arc<Service>>,
-    Path((group, dataset, id)): Path<(String, String, String)>,
-    headers: HeaderMap,
-) -> Reply {
-    service.admit(&headers)?;
+pub(super) async fn cancel(State(service): State<Arc<Service>>, Path(at): Path<At>, headers: HeaderMap) -> Reply {
+    service.admit_at(&headers, &at)?;
     let dataset_id = {
         let mut model = service.model();
-        let dataset = model.dataset(&group, &dataset)?;
+        let dataset = model.dataset(&at)?;
         let dataset_id = dataset.id.clone();
-        let (refresh, _) = find(&mut dataset.refreshes, &id)?;
+        let (refresh, _) = find(&mut dataset.refreshes, &at.refresh)?;
         if refresh.state.ended() {
             return Err(invalid("The refresh has ended and cannot be cancelled."));
         }
@@ -171,15 +164,16 @@ pub(super) async fn cancel(
         refresh.failure = None;
         dataset_id
     };
-    let detail = json!({"workspace": group, "dataset": dataset_id, "requestId": id, "status": "Cancelled"});
+    let detail =
+        json!({"workspace": at.workspace(), "dataset": dataset_id, "requestId": at.refresh, "status": "Cancelled"});
     service.history.record("powerBi", "refreshEnded", detail);
-    Ok(marked(StatusCode::OK.into_response(), &new_id()))
+    Ok(done())
 }
 
 /// Only enhanced refreshes can be looked at and cancelled by id.
 fn find<'a>(refreshes: &'a mut [Refresh], id: &str) -> Result<(&'a mut Refresh, Enhanced), Response> {
     let found = refreshes.iter_mut().find(|refresh| refresh.request_id.eq_ignore_ascii_case(id));
-    let refresh = found.ok_or_else(|| entity_error(StatusCode::NOT_FOUND, "PowerBIEntityNotFound"))?;
+    let refresh = found.ok_or_else(no_entity)?;
     match refresh.enhanced.clone() {
         Some(enhanced) => Ok((refresh, enhanced)),
         None => Err(invalid("The refresh is not an enhanced refresh.")),

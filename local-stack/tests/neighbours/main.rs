@@ -9,6 +9,9 @@ mod identity;
 mod judges;
 mod key_vault;
 mod power_bi;
+mod power_bi_lists;
 #[path = "../../../tests/conformance/power_bi_swagger.rs"]
 mod power_bi_swagger;
+mod pushed_datasets;
+mod pushed_numbers;
 mod pushed_rows;
