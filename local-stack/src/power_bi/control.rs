@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::reply::{Reply, bad, ok, parsed};
-use super::{Callers, Clock, FailedRefresh, Limits, RefreshState, Service, refresh, steering};
+use super::{Callers, Clock, FailedRefresh, Limits, Overlap, RefreshState, Service, refreshing, steering};
 
 pub(super) fn routes() -> Router<Arc<Service>> {
     let dataset = "/__stand-in/datasets/{dataset}";
@@ -35,6 +35,8 @@ struct Settings {
     advance_milliseconds: Option<u64>,
     push_milliseconds: Option<u64>,
     callers: Option<Callers>,
+    /// Of refreshes.
+    overlap: Option<Overlap>,
     /// Those that are not named are the service's.
     limits: Option<Limits>,
 }
@@ -60,6 +62,9 @@ async fn settings(State(service): State<Arc<Service>>, body: Bytes) -> Reply {
     if let Some(callers) = wish.callers {
         model.callers = callers;
     }
+    if let Some(overlap) = wish.overlap {
+        model.overlap = overlap;
+    }
     if let Some(limits) = wish.limits {
         model.limits = limits;
     }
@@ -81,7 +86,7 @@ async fn clock(State(service): State<Arc<Service>>, body: Bytes) -> Reply {
 }
 
 async fn step(State(service): State<Arc<Service>>) -> Reply {
-    refresh::step_all(&service);
+    refreshing::step_all(&service);
     Ok(ok(&json!({})))
 }
 

@@ -14,7 +14,9 @@ mod lists;
 mod model;
 mod push_datasets;
 mod refresh;
+mod refresh_view;
 mod refreshes;
+mod refreshing;
 mod reply;
 mod row;
 mod rows;
@@ -63,6 +65,20 @@ pub enum Callers {
     People,
 }
 
+/// What becomes of a refresh that is asked for while another of the dataset runs. "Enhanced refresh with the Power BI REST
+/// API" says both the first and the third, of which the latter is for "too many requests in a short period of time".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Overlap {
+    /// 400.
+    #[default]
+    BadRequest,
+    /// 409, as the page said in 2021.
+    Conflict,
+    /// 202: one waits for its turn, and the others are dropped, of which nobody is told.
+    DropAllButOne,
+}
+
 /// What to start.
 #[derive(Clone, Debug)]
 pub struct PowerBiOptions {
@@ -95,8 +111,8 @@ impl PowerBiOptions {
     }
 }
 
-/// Power BI, being served over plain http. Effects in the history: `refresh` (accepted), `refreshEnded`, `rows`,
-/// `rowsRepeated` (a sequence number again), `rowsDeleted`, `dataset`, `tableChanged`, `datasetDeleted`; and each
+/// Power BI, being served over plain http. Effects in the history: `refresh` (accepted), `refreshDropped`,
+/// `refreshEnded`, `rows`, `rowsRepeated` (a sequence number again), `rowsDeleted`, `dataset`, `tableChanged`, `datasetDeleted`; and each
 /// `exchange` as it was.
 #[derive(Debug)]
 pub struct PowerBi {
@@ -153,7 +169,7 @@ fn routes() -> Router<Arc<Service>> {
             .route(&format!("{table}/rows"), post(rows::push).delete(rows::clear))
             .route(&format!("{table}/sequenceNumbers"), get(sequence_numbers::list))
             .route(&format!("{dataset}/refreshes"), post(refreshes::start).get(refreshes::history))
-            .route(&format!("{dataset}/refreshes/{{refresh}}"), get(refreshes::details))
+            .route(&format!("{dataset}/refreshes/{{refresh}}"), get(refresh_view::details))
             .route(&format!("{dataset}/refreshes/{{refresh}}"), delete(refreshes::cancel));
     }
     router

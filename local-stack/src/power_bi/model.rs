@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::limits::{Limits, Pushes};
 use super::refresh::{FailedRefresh, Refresh};
 use super::time::LimitClock;
-use super::{Callers, Clock, DataType, PowerBiOptions};
+use super::{Callers, Clock, DataType, Overlap, PowerBiOptions};
 
 /// A workspace (group).
 #[derive(Clone, Debug)]
@@ -81,6 +81,7 @@ pub(super) struct Model {
     pub(super) limits: Limits,
     pub(super) time: LimitClock,
     pub(super) callers: Callers,
+    pub(super) overlap: Overlap,
     pub(super) push_time: Duration,
     pub(super) sequence_numbers: bool,
     pub(super) tables_show_columns: bool,
@@ -96,6 +97,7 @@ impl Model {
             limits: options.limits,
             time: LimitClock::new(options.time_scale),
             callers: options.callers,
+            overlap: Overlap::default(),
             push_time: Duration::ZERO,
             sequence_numbers: options.sequence_numbers,
             tables_show_columns: true,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{Callers, Clock, FailedRefresh, Limits, PowerBi, Service, refresh};
+use super::{Callers, Clock, FailedRefresh, Limits, Overlap, PowerBi, Service, refreshing};
 
 /// How the rows of a table compare with those that should be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -34,7 +34,7 @@ impl Tally {
 impl PowerBi {
     /// Moves every refresh that has not ended one state on: not started, in progress, ended.
     pub fn step(&self) {
-        refresh::step_all(&self.service);
+        refreshing::step_all(&self.service);
     }
 
     /// From now on; refreshes that run keep the clock they began with.
@@ -42,16 +42,21 @@ impl PowerBi {
         self.service.model().clock = clock;
     }
 
-    /// The next refresh of this dataset fails so; several wait in line.
+    /// The next refresh of this dataset fails so, or the next attempt of one with `retryCount`; several wait in line.
     pub fn fail_next_refresh(&self, dataset: &str, failure: FailedRefresh) {
         if let Some(dataset) = self.service.model().dataset_by_id(dataset) {
             dataset.failures.push_back(failure);
         }
     }
 
+    /// What becomes of a refresh that is asked for while another runs.
+    pub fn set_overlap(&self, overlap: Overlap) {
+        self.service.model().overlap = overlap;
+    }
+
     /// Puts a refresh that somebody else began into the history, as a schedule or the portal does; its request id.
     pub fn start_foreign_refresh(&self, dataset: &str, refresh_type: &str) -> Option<String> {
-        refresh::begin_foreign(&self.service, dataset, refresh_type)
+        refreshing::begin_foreign(&self.service, dataset, refresh_type)
     }
 
     /// The rows of a table.

@@ -10,6 +10,7 @@ mod judges;
 mod key_vault;
 mod power_bi;
 mod power_bi_lists;
+mod power_bi_refreshes;
 #[path = "../../../tests/conformance/power_bi_swagger.rs"]
 mod power_bi_swagger;
 mod pushed_datasets;
