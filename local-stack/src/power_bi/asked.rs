@@ -1,6 +1,8 @@
 //! The body of a refresh request: which of it makes a refresh enhanced, what is refused at once, and what is accepted
 //! and fails later ("Enhanced refresh with the Power BI REST API"; swagger, `DatasetRefreshRequest`).
 
+use std::time::Duration;
+
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,6 +13,7 @@ use super::refreshes::invalid;
 
 const TYPES: [&str; 6] = ["Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment"];
 const COMMIT_MODES: [&str; 2] = ["Transactional", "PartialBatch"];
+const DAY: u64 = 24 * 60 * 60;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -47,13 +50,13 @@ impl Asked {
 }
 
 /// What was asked for, if any field but `notifyOption` is there.
-pub(super) fn enhanced(asked: &Asked, shared: bool) -> Result<Option<Enhanced>, Response> {
+pub(super) fn enhanced(asked: &Asked, shared: bool, application: bool) -> Result<Option<Enhanced>, Response> {
     if let Some(option) = &asked.notify_option {
         if !["NoNotification", "MailOnFailure", "MailOnCompletion"].contains(&option.as_str()) {
             return Err(invalid(&format!("The notifyOption '{option}' is not valid.")));
         }
-        // "Not applicable to … API operations with a service principal"; only such tokens exist here.
-        if option != "NoNotification" {
+        // "Not applicable to … API operations with a service principal".
+        if application && option != "NoNotification" {
             return Err(invalid(&format!("Invalid NotifyOption value '{option}' for app only owner requests")));
         }
     }
@@ -69,20 +72,29 @@ pub(super) fn enhanced(asked: &Asked, shared: bool) -> Result<Option<Enhanced>, 
     if asked.notify_option.is_some() {
         return Err(invalid("notifyOption must be excluded from the request body of an enhanced refresh."));
     }
-    if let Some(timeout) = &asked.timeout
-        && !is_time_span(timeout)
+    if asked.max_parallelism == Some(0) {
+        return Err(invalid("The maxParallelism '0' is not valid."));
+    }
+    let timeout = asked.timeout.as_deref().map(time_span).transpose()?;
+    if !matches!(&asked.apply_refresh_policy, None | Some(Value::Bool(_) | Value::String(_))) {
+        return Err(invalid("The applyRefreshPolicy is neither true nor false."));
+    }
+    if let Some(date) = &asked.effective_date
+        && !is_date(date)
     {
-        return Err(invalid(&format!("The timeout '{timeout}' is not of the form hh:mm:ss, up to 24 hours.")));
+        return Err(invalid(&format!("The effectiveDate '{date}' is not a date.")));
+    }
+    let objects = asked.objects.as_deref().unwrap_or_default();
+    let empty = |name: &str| name.trim().is_empty();
+    if objects.iter().any(|object| empty(&object.table) || object.partition.as_deref().is_some_and(empty)) {
+        return Err(invalid("An object has no table, or a partition without a name."));
     }
     Ok(Some(Enhanced {
         kind: one_of(asked.kind.as_deref(), &TYPES, "Automatic", "type")?,
         commit_mode: one_of(asked.commit_mode.as_deref(), &COMMIT_MODES, "Transactional", "commitMode")?,
-        objects: asked
-            .objects
-            .iter()
-            .flatten()
-            .map(|object| (object.table.clone(), object.partition.clone()))
-            .collect(),
+        retry_count: asked.retry_count.unwrap_or(0),
+        timeout,
+        objects: objects.iter().map(|object| (object.table.clone(), object.partition.clone())).collect(),
     }))
 }
 
@@ -94,10 +106,8 @@ fn one_of(given: Option<&str>, known: &[&str], default: &str, field: &str) -> Re
 
 /// Accepted, and bound to fail: what the service finds out only while it works.
 pub(super) fn doomed(enhanced: &Enhanced, asked: &Asked, tables: &[Table]) -> Option<FailedRefresh> {
-    let failed = |description: String| FailedRefresh {
-        state: RefreshState::Failed,
-        code: "ModelRefresh_ShortMessage_ProcessingError".into(),
-        description,
+    let failed = |description: &str| {
+        FailedRefresh::new(RefreshState::Failed, "ModelRefresh_ShortMessage_ProcessingError", description)
     };
     let policy = match &asked.apply_refresh_policy {
         Some(Value::Bool(policy)) => *policy,
@@ -105,14 +115,30 @@ pub(super) fn doomed(enhanced: &Enhanced, asked: &Asked, tables: &[Table]) -> Op
         _ => true,
     };
     if enhanced.commit_mode == "PartialBatch" && policy {
-        return Some(failed("RefreshApiRequest for table refresh using refresh policy must have the property 'CommitMode' = 'Transactional' instead of 'PartialBatch'.".into()));
+        return Some(failed(
+            "RefreshApiRequest for table refresh using refresh policy must have the property 'CommitMode' = 'Transactional' instead of 'PartialBatch'.",
+        ));
     }
     let unknown = enhanced.objects.iter().find(|(name, _)| !tables.iter().any(|table| table.name == *name));
-    unknown.map(|(name, _)| failed(format!("Table '{name}' does not exist in the model.")))
+    unknown.map(|(name, _)| failed(&format!("Table '{name}' does not exist in the model.")))
 }
 
-fn is_time_span(text: &str) -> bool {
-    let parts: Option<Vec<u32>> = text.split(':').map(|part| part.parse().ok()).collect();
-    matches!(parts.as_deref(), Some([hours, minutes, seconds])
-        if *minutes < 60 && *seconds < 60 && hours * 3600 + minutes * 60 + seconds <= 86_400)
+/// `hh:mm:ss`, up to a day.
+fn time_span(text: &str) -> Result<Duration, Response> {
+    let parts: Option<Vec<u64>> = text.split(':').map(|part| part.parse().ok()).collect();
+    let seconds = match parts.as_deref() {
+        Some([hours, minutes @ ..60, seconds @ ..60]) => {
+            hours.checked_mul(3_600).map(|hours| hours + minutes * 60 + seconds)
+        }
+        _ => None,
+    };
+    let seconds = seconds.filter(|seconds| (1..=DAY).contains(seconds));
+    let why = || invalid(&format!("The timeout '{text}' is not of the form hh:mm:ss, up to 24 hours."));
+    seconds.map(Duration::from_secs).ok_or_else(why)
+}
+
+fn is_date(text: &str) -> bool {
+    text.parse::<jiff::Timestamp>().is_ok()
+        || text.parse::<jiff::civil::DateTime>().is_ok()
+        || text.parse::<jiff::civil::Date>().is_ok()
 }

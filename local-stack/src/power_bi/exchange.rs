@@ -14,7 +14,7 @@ use serde_json::json;
 use super::Service;
 
 /// Longer bodies are not kept.
-const MOST: usize = 1024 * 1024;
+const MOST: usize = 256 * 1024;
 
 /// Records `exchange`: method, path with query, both bodies as text (`null` when too long), and the status.
 pub(super) async fn keep(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {

@@ -1,5 +1,5 @@
-//! Lists: workspaces (with `$filter`, `$top`, `$skip`), datasets and tables (which the service neither pages nor
-//! filters).
+//! Lists: workspaces (with `$filter`, `$top`, `$skip`), and what is in one, which the service neither pages nor
+//! filters: datasets, tables, reports, dashboards.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +8,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::model::{Dataset, Workspace};
-use super::reply::{Reply, error, ok};
+use super::admission::{At, no_entity};
+use super::filter::Filter;
+use super::model::{Dataset, Report, Workspace};
+use super::reply::{Reply, context, error, ok};
 use super::{Column, Service, Table};
+
+const PORTAL: &str = "https://app.powerbi.com";
 
 pub(super) async fn groups(
     State(service): State<Arc<Service>>,
@@ -35,7 +39,8 @@ pub(super) async fn groups(
     let value: Vec<Value> = model
         .workspaces
         .iter()
-        .filter(|workspace| workspace.member && filter.as_ref().is_none_or(|filter| filter.takes(workspace)))
+        .filter(|workspace| workspace.member && !workspace.personal)
+        .filter(|workspace| filter.as_ref().is_none_or(|filter| filter.takes(workspace)))
         .skip(skip.unwrap_or(0))
         .take(top.unwrap_or(usize::MAX))
         .map(group)
@@ -59,36 +64,35 @@ fn group(workspace: &Workspace) -> Value {
     group
 }
 
-pub(super) async fn datasets(
-    State(service): State<Arc<Service>>,
-    Path(group): Path<String>,
-    headers: HeaderMap,
-) -> Reply {
-    service.admit(&headers)?;
+pub(super) async fn datasets(State(service): State<Arc<Service>>, Path(at): Path<At>, headers: HeaderMap) -> Reply {
+    service.admit_at(&headers, &at)?;
     let mut model = service.model();
-    let workspace = model.workspace(&group)?;
-    let value: Vec<Value> = workspace.datasets.iter().map(|dataset| about(dataset, &workspace.id)).collect();
+    let value: Vec<Value> = model.workspace(&at)?.datasets.iter().map(|dataset| about(dataset, &at)).collect();
     Ok(ok(&json!({"@odata.context": context(&headers, "datasets"), "value": value})))
 }
 
-pub(super) async fn dataset(
-    State(service): State<Arc<Service>>,
-    Path((group, dataset)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Reply {
-    service.admit(&headers)?;
+pub(super) async fn dataset(State(service): State<Arc<Service>>, Path(at): Path<At>, headers: HeaderMap) -> Reply {
+    service.admit_at(&headers, &at)?;
     let mut model = service.model();
-    let mut body = about(model.dataset(&group, &dataset)?, &group);
+    let mut body = about(model.dataset(&at)?, &at);
     body["@odata.context"] = json!(context(&headers, "datasets/$entity"));
     Ok(ok(&body))
 }
 
-fn about(dataset: &Dataset, group: &str) -> Value {
-    let web = format!("https://app.powerbi.com/groups/{group}/datasets/{}", dataset.id);
+/// Where the portal shows the things of a workspace, and what its embedding links end with.
+fn in_portal(at: &At) -> (String, String) {
+    match &at.group {
+        Some(group) => (format!("{PORTAL}/groups/{group}"), format!("groupId={group}")),
+        None => (PORTAL.to_owned(), String::new()),
+    }
+}
+
+fn about(dataset: &Dataset, at: &At) -> Value {
+    let (place, group) = in_portal(at);
     json!({
         "id": dataset.id,
         "name": dataset.name,
-        "webUrl": web,
+        "webUrl": format!("{place}/datasets/{}", dataset.id),
         "addRowsAPIEnabled": dataset.push,
         "configuredBy": "maker@contoso.example",
         "isRefreshable": !dataset.push,
@@ -97,92 +101,88 @@ fn about(dataset: &Dataset, group: &str) -> Value {
         "isOnPremGatewayRequired": false,
         "targetStorageMode": if dataset.push { "Push" } else { "Abf" },
         "createdDate": "2025-03-01T08:00:00.000Z",
-        "createReportEmbedURL": format!("https://app.powerbi.com/reportEmbed?groupId={group}"),
-        "qnaEmbedURL": format!("https://app.powerbi.com/qnaEmbed?groupId={group}"),
+        "createReportEmbedURL": format!("{PORTAL}/reportEmbed?{group}"),
+        "qnaEmbedURL": format!("{PORTAL}/qnaEmbed?{group}"),
         "upstreamDatasets": [],
         "users": [],
     })
 }
 
-pub(super) async fn tables(
-    State(service): State<Arc<Service>>,
-    Path((group, dataset)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Reply {
-    service.admit(&headers)?;
+pub(super) async fn tables(State(service): State<Arc<Service>>, Path(at): Path<At>, headers: HeaderMap) -> Reply {
+    service.admit_at(&headers, &at)?;
     let mut model = service.model();
-    let dataset = model.dataset(&group, &dataset)?;
-    if !dataset.push {
-        return Err(not_push(dataset));
-    }
-    let value: Vec<Value> = dataset.tables.iter().map(described).collect();
+    let columns = model.tables_show_columns;
+    let tables = &model.push_dataset(&at)?.tables;
+    let value: Vec<Value> = tables.iter().map(|table| described(table, columns)).collect();
     Ok(ok(&json!({"@odata.context": context(&headers, "tables"), "value": value})))
 }
 
-/// A table as the service describes it: without its rows.
-pub(super) fn described(table: &Table) -> Value {
-    let column = |column: &Column| json!({"name": column.name, "dataType": column.data_type.name()});
-    json!({"name": table.name, "columns": table.columns.iter().map(column).collect::<Vec<_>>()})
-}
-
-/// Only push datasets have their tables and rows in this API.
-pub(super) fn not_push(dataset: &Dataset) -> axum::response::Response {
-    let message = format!("Dataset {} is not Push API dataset.", dataset.id);
-    error(StatusCode::NOT_FOUND, "InvalidDataset", &message)
-}
-
-fn context(headers: &HeaderMap, what: &str) -> String {
-    let host = headers.get("host").and_then(|value| value.to_str().ok()).unwrap_or("api.powerbi.com");
-    format!("http://{host}/v1.0/myorg/$metadata#{what}")
-}
-
-/// The part of OData that makers use here: `name eq 'x'`, `id eq 'x'`, `contains(name,'x')`,
-/// `isOnDedicatedCapacity eq true`, joined with `and`.
-struct Filter(Vec<Term>);
-
-enum Term {
-    Equals(String, String),
-    Contains(String),
-}
-
-impl Filter {
-    fn parse(text: &str) -> Result<Self, ()> {
-        text.split(" and ").map(|term| Term::parse(term.trim())).collect::<Result<_, _>>().map(Self)
+/// A table as the service describes it: without its rows. The contract says with its columns; its only example of such
+/// a reply (of `Datasets_PutTableInGroup`) is without them.
+pub(super) fn described(table: &Table, with_columns: bool) -> Value {
+    let mut body = json!({"name": table.name});
+    if with_columns {
+        let column = |column: &Column| json!({"name": column.name, "dataType": column.data_type.name()});
+        body["columns"] = table.columns.iter().map(column).collect();
     }
+    body
+}
 
-    fn takes(&self, workspace: &Workspace) -> bool {
-        self.0.iter().all(|term| match term {
-            Term::Contains(part) => workspace.name.to_lowercase().contains(&part.to_lowercase()),
-            Term::Equals(field, value) => match field.as_str() {
-                "name" => workspace.name.eq_ignore_ascii_case(value),
-                "id" => workspace.id.eq_ignore_ascii_case(value),
-                _ => workspace.capacity.is_some().to_string() == *value,
-            },
+pub(super) async fn reports(State(service): State<Arc<Service>>, Path(at): Path<At>, headers: HeaderMap) -> Reply {
+    service.admit_at(&headers, &at)?;
+    let mut model = service.model();
+    let value: Vec<Value> = model.workspace(&at)?.reports.iter().map(|report| shown(report, &at)).collect();
+    Ok(ok(&json!({"@odata.context": context(&headers, "reports"), "value": value})))
+}
+
+pub(super) async fn report(State(service): State<Arc<Service>>, Path(at): Path<At>, headers: HeaderMap) -> Reply {
+    service.admit_at(&headers, &at)?;
+    let mut model = service.model();
+    let reports = &model.workspace(&at)?.reports;
+    let found = reports.iter().find(|report| report.id.eq_ignore_ascii_case(&at.report));
+    let mut body = shown(found.ok_or_else(no_entity)?, &at);
+    body["@odata.context"] = json!(context(&headers, "reports/$entity"));
+    Ok(ok(&body))
+}
+
+/// A paginated report has no `datasetId` (swagger, `Reports_GetReportsInGroup`).
+fn shown(report: &Report, at: &At) -> Value {
+    let (place, group) = in_portal(at);
+    let (kind, page, embed) = match report.dataset {
+        Some(_) => ("PowerBIReport", "reports", "reportEmbed"),
+        None => ("PaginatedReport", "rdlreports", "rdlEmbed"),
+    };
+    let mut body = json!({
+        "id": report.id,
+        "reportType": kind,
+        "name": report.name,
+        "webUrl": format!("{place}/{page}/{}", report.id),
+        "embedUrl": format!("{PORTAL}/{embed}?reportId={}&{group}", report.id),
+        "users": [],
+        "subscriptions": [],
+    });
+    if let Some(dataset) = &report.dataset {
+        body["datasetId"] = json!(dataset);
+    }
+    body
+}
+
+/// A dashboard has a `displayName` where everything else has a `name`.
+pub(super) async fn dashboards(State(service): State<Arc<Service>>, Path(at): Path<At>, headers: HeaderMap) -> Reply {
+    service.admit_at(&headers, &at)?;
+    let (place, group) = in_portal(&at);
+    let mut model = service.model();
+    let dashboards = model.workspace(&at)?.dashboards.iter().map(|dashboard| {
+        json!({
+            "id": dashboard.id,
+            "displayName": dashboard.name,
+            "isReadOnly": false,
+            "webUrl": format!("{place}/dashboards/{}", dashboard.id),
+            "embedUrl": format!("{PORTAL}/dashboardEmbed?dashboardId={}&{group}", dashboard.id),
+            "users": [],
+            "subscriptions": [],
         })
-    }
-}
-
-impl Term {
-    fn parse(text: &str) -> Result<Self, ()> {
-        if let Some(inner) = text.strip_prefix("contains(").and_then(|rest| rest.strip_suffix(')')) {
-            let (field, value) = inner.split_once(',').ok_or(())?;
-            return match field.trim() {
-                "name" | "tolower(name)" => Ok(Self::Contains(unquoted(value.trim())?)),
-                _ => Err(()),
-            };
-        }
-        let (field, value) = text.split_once(" eq ").ok_or(())?;
-        match (field.trim(), value.trim()) {
-            ("name" | "id", value) => Ok(Self::Equals(field.trim().into(), unquoted(value)?)),
-            ("isOnDedicatedCapacity", value @ ("true" | "false")) => {
-                Ok(Self::Equals(field.trim().into(), value.into()))
-            }
-            _ => Err(()),
-        }
-    }
-}
-
-fn unquoted(text: &str) -> Result<String, ()> {
-    let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).ok_or(())?;
-    Ok(inner.replace("''", "'"))
+    });
+    let value: Vec<Value> = dashboards.collect();
+    Ok(ok(&json!({"@odata.context": context(&headers, "dashboards"), "value": value})))
 }

@@ -1,12 +1,18 @@
-//! What is there: workspaces, datasets, tables, and the limits with their counters. No wire format lives here.
+//! What is there: workspaces and what is in them. No wire format lives here; the limits are `limits.rs`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::Clock;
+use super::dataflows::Transaction;
+use super::export::Export;
+use super::limits::{Limits, Pushes};
 use super::refresh::{FailedRefresh, Refresh};
+use super::schedule::Schedule;
+use super::time::LimitClock;
+use super::{Callers, CannedQuery, Clock, DataType, FailedExport, Overlap, PowerBiOptions};
 
 /// A workspace (group).
 #[derive(Clone, Debug)]
@@ -17,7 +23,12 @@ pub struct Workspace {
     pub capacity: Option<String>,
     /// Whether our identity is a member.
     pub member: bool,
+    /// My Workspace: in no list, and reached by paths that name no group.
+    pub personal: bool,
     pub datasets: Vec<Dataset>,
+    pub reports: Vec<Report>,
+    pub dashboards: Vec<Dashboard>,
+    pub dataflows: Vec<Dataflow>,
 }
 
 /// A dataset (semantic model).
@@ -30,10 +41,15 @@ pub struct Dataset {
     /// Keeps only the newest 200,000 rows of a table (`basicFIFO`).
     pub first_in_first_out: bool,
     pub tables: Vec<Table>,
+    /// Whether our identity is its owner, who alone may change its parameters and schedule.
+    pub owned: bool,
+    /// Applications cannot query such a model.
+    pub row_level_security: bool,
+    pub parameters: Vec<Parameter>,
+    pub(super) schedule: Schedule,
     pub(super) refreshes: Vec<Refresh>,
     pub(super) failures: VecDeque<FailedRefresh>,
-    pub(super) pushes: VecDeque<(Instant, usize)>,
-    pub(super) pending: usize,
+    pub(super) pushes: Pushes,
 }
 
 /// A table.
@@ -41,7 +57,10 @@ pub struct Dataset {
 pub struct Table {
     pub name: String,
     pub columns: Vec<Column>,
-    pub rows: VecDeque<Map<String, Value>>,
+    /// Each as the JSON text that it came as: a million of them must fit beside everything else.
+    pub(super) rows: VecDeque<Bytes>,
+    /// The last sequence number that was accepted of each client.
+    pub(super) sequence_numbers: BTreeMap<String, i64>,
 }
 
 /// A column.
@@ -51,49 +70,36 @@ pub struct Column {
     pub data_type: DataType,
 }
 
-/// The types of push datasets ("Push semantic model properties", Power BI developer docs).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DataType {
-    Int64,
-    Double,
-    Boolean,
-    DateTime,
-    String,
-    Decimal,
+/// A report; a paginated one has no dataset here.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub id: String,
+    pub name: String,
+    pub dataset: Option<String>,
 }
 
-/// "Push semantic model limitations" and "Real-time streaming in Power BI", Power BI docs.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub rows_per_post: usize,
-    pub bytes_per_post: usize,
-    pub rows_per_hour: usize,
-    pub posts_per_minute: usize,
-    pub pending_posts: usize,
-    /// From this many rows in a table on …
-    pub large_table: usize,
-    /// … a dataset takes only this many posts an hour.
-    pub large_table_posts_per_hour: usize,
-    /// Rows of a table without retention policy.
-    pub rows_per_table: usize,
-    /// Refreshes in 24 hours on shared capacity.
-    pub shared_refreshes_per_day: usize,
+#[derive(Clone, Debug)]
+pub struct Dashboard {
+    pub id: String,
+    pub name: String,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            rows_per_post: 10_000,
-            bytes_per_post: 16 * 1024 * 1024,
-            rows_per_hour: 1_000_000,
-            posts_per_minute: 120,
-            pending_posts: 5,
-            large_table: 250_000,
-            large_table_posts_per_hour: 120,
-            rows_per_table: 5_000_000,
-            shared_refreshes_per_day: 8,
-        }
-    }
+/// A parameter of the queries behind a dataset.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    pub name: String,
+    /// `Text`, `Number`, `DateTime`, `Logical`, `Any`, …
+    pub kind: String,
+    pub value: String,
+    pub required: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Dataflow {
+    pub id: String,
+    pub name: String,
+    pub(super) transactions: Vec<Transaction>,
+    pub(super) fails_next: bool,
 }
 
 #[derive(Debug)]
@@ -101,21 +107,48 @@ pub(super) struct Model {
     pub(super) workspaces: Vec<Workspace>,
     pub(super) clock: Clock,
     pub(super) limits: Limits,
-    /// How far the clock of the limits is ahead of the real one.
-    pub(super) ahead: Duration,
+    pub(super) time: LimitClock,
+    pub(super) callers: Callers,
+    pub(super) overlap: Overlap,
     pub(super) push_time: Duration,
+    pub(super) sequence_numbers: bool,
+    pub(super) tables_show_columns: bool,
+    /// Replies to queries; the last that fits counts.
+    pub(super) canned: Vec<CannedQuery>,
+    /// When each client asked queries, in the last minute.
+    pub(super) queries: BTreeMap<String, VecDeque<Instant>>,
+    pub(super) exports: Vec<Export>,
+    pub(super) failed_exports: VecDeque<FailedExport>,
+    /// What every export makes, instead of a sample of its format.
+    pub(super) export_file: Option<Bytes>,
     /// The number of the next refresh in the history.
     pub(super) next_id: u64,
 }
 
 impl Model {
-    pub(super) fn new(workspaces: Vec<Workspace>, clock: Clock, limits: Limits) -> Self {
-        Self { workspaces, clock, limits, ahead: Duration::ZERO, push_time: Duration::ZERO, next_id: 1_000 }
+    pub(super) fn new(options: PowerBiOptions) -> Self {
+        Self {
+            workspaces: options.workspaces,
+            clock: options.clock,
+            limits: options.limits,
+            time: LimitClock::new(options.time_scale),
+            callers: options.callers,
+            overlap: Overlap::default(),
+            push_time: Duration::ZERO,
+            sequence_numbers: options.sequence_numbers,
+            tables_show_columns: true,
+            canned: Vec::new(),
+            queries: BTreeMap::new(),
+            exports: Vec::new(),
+            failed_exports: VecDeque::new(),
+            export_file: None,
+            next_id: 1_000,
+        }
     }
 
     /// The moment for limits.
     pub(super) fn now(&self) -> Instant {
-        Instant::now() + self.ahead
+        self.time.now()
     }
 
     pub(super) fn dataset_by_id(&mut self, id: &str) -> Option<&mut Dataset> {
@@ -126,7 +159,23 @@ impl Model {
 
 impl Workspace {
     pub fn new(id: &str, name: &str, capacity: Option<&str>, datasets: Vec<Dataset>) -> Self {
-        Self { id: id.into(), name: name.into(), capacity: capacity.map(Into::into), member: true, datasets }
+        Self {
+            id: id.into(),
+            name: name.into(),
+            capacity: capacity.map(Into::into),
+            member: true,
+            personal: false,
+            datasets,
+            reports: Vec::new(),
+            dashboards: Vec::new(),
+            dataflows: Vec::new(),
+        }
+    }
+}
+
+impl Dataflow {
+    pub fn new(id: &str, name: &str) -> Self {
+        Self { id: id.into(), name: name.into(), transactions: Vec::new(), fails_next: false }
     }
 }
 
@@ -138,10 +187,13 @@ impl Dataset {
             push,
             first_in_first_out: false,
             tables,
+            owned: true,
+            row_level_security: false,
+            parameters: Vec::new(),
+            schedule: Schedule::default(),
             refreshes: Vec::new(),
             failures: VecDeque::new(),
-            pushes: VecDeque::new(),
-            pending: 0,
+            pushes: Pushes::default(),
         }
     }
 
@@ -153,58 +205,20 @@ impl Dataset {
 impl Table {
     pub fn new(name: &str, columns: &[(&str, DataType)]) -> Self {
         let column = |(name, data_type): &(&str, DataType)| Column { name: (*name).into(), data_type: *data_type };
-        Self { name: name.into(), columns: columns.iter().map(column).collect(), rows: VecDeque::new() }
-    }
-}
-
-impl DataType {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Int64 => "Int64",
-            Self::Double => "Double",
-            Self::Boolean => "Boolean",
-            Self::DateTime => "DateTime",
-            Self::String => "String",
-            Self::Decimal => "Decimal",
+        Self {
+            name: name.into(),
+            columns: columns.iter().map(column).collect(),
+            rows: VecDeque::new(),
+            sequence_numbers: BTreeMap::new(),
         }
     }
 
-    pub(super) fn named(name: &str) -> Option<Self> {
-        let all = [Self::Int64, Self::Double, Self::Boolean, Self::DateTime, Self::String, Self::Decimal];
-        // The older `bool` is still taken.
-        let name = if name.eq_ignore_ascii_case("bool") { "Boolean" } else { name };
-        all.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+    /// The rows, read; what is in no column of today is left out.
+    pub(super) fn read(&self) -> impl Iterator<Item = Map<String, Value>> {
+        self.rows.iter().map(|row| {
+            let mut row: Map<String, Value> = serde_json::from_slice(row).unwrap_or_default();
+            row.retain(|name, _| self.columns.iter().any(|column| column.name == *name));
+            row
+        })
     }
-
-    /// Why this value is not taken, loosely: the service converts text to numbers and dates where it can.
-    pub(super) fn refuses(self, value: &Value) -> Option<&'static str> {
-        let number = |text: &str| text.trim().parse::<f64>().is_ok_and(f64::is_finite);
-        let good = match (self, value) {
-            (Self::String, Value::String(text)) if text.encode_utf16().count() > 4000 => {
-                return Some("has more than 4,000 characters");
-            }
-            (Self::String, value) => !value.is_object() && !value.is_array(),
-            // "MinValue and MaxValue are not allowed."
-            (Self::Int64, Value::Number(number)) => {
-                number.as_i64().is_some_and(|number| number != i64::MIN && number != i64::MAX)
-            }
-            (Self::Int64, Value::String(text)) => text.trim().parse::<i64>().is_ok(),
-            (_, Value::Null) | (Self::Double | Self::Decimal, Value::Number(_)) | (Self::Boolean, Value::Bool(_)) => {
-                true
-            }
-            (Self::Double | Self::Decimal, Value::String(text)) => number(text),
-            (Self::Boolean, Value::String(text)) => {
-                text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")
-            }
-            (Self::DateTime, Value::String(text)) => is_date_time(text),
-            _ => false,
-        };
-        (!good).then_some("cannot be converted to the column's type")
-    }
-}
-
-fn is_date_time(text: &str) -> bool {
-    text.parse::<jiff::Timestamp>().is_ok()
-        || text.parse::<jiff::civil::DateTime>().is_ok()
-        || text.parse::<jiff::civil::Date>().is_ok()
 }

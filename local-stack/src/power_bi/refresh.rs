@@ -1,17 +1,15 @@
-//! One refresh and its states, moved by time or by hand. What goes over the wire is `refreshes.rs`.
+//! One refresh: its states, its attempts, and how it can fail. What moves it is `refreshing.rs`; what goes over the
+//! wire is `refreshes.rs`.
 
-use std::sync::{Arc, Weak};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::model::Model;
-use super::reply::new_id;
-use super::{Clock, Service};
-
 /// `extendedStatus` of the swagger; `status` folds the first two into `Unknown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum RefreshState {
     NotStarted,
     InProgress,
@@ -50,7 +48,7 @@ impl RefreshState {
     }
 }
 
-/// How a refresh is to end instead of well.
+/// How a refresh, or one attempt of it, is to end instead of well.
 #[derive(Clone, Debug)]
 pub struct FailedRefresh {
     pub state: RefreshState,
@@ -61,13 +59,43 @@ pub struct FailedRefresh {
 }
 
 impl FailedRefresh {
+    pub(super) fn new(state: RefreshState, code: &str, description: &str) -> Self {
+        Self { state, code: code.into(), description: description.into() }
+    }
+
     /// As a source without credentials fails (the swagger's example).
     pub fn credentials() -> Self {
-        Self {
-            state: RefreshState::Failed,
-            code: "ModelRefreshFailed_CredentialsNotSpecified".into(),
-            description: "The credentials of the data source are not specified.".into(),
-        }
+        let description = "The credentials of the data source are not specified.";
+        Self::new(RefreshState::Failed, "ModelRefreshFailed_CredentialsNotSpecified", description)
+    }
+
+    /// The model was evicted from memory: "rerun the refresh operation" ("Enhanced refresh with the Power BI REST API").
+    pub fn evicted() -> Self {
+        let description = "Session cancelled because it is connected to a database that has been evicted to free up \
+                           memory for other operations";
+        Self::new(RefreshState::Failed, "0xC11C0020", description)
+    }
+
+    /// The attempt took longer than it may. The service's own words are recorded nowhere.
+    pub fn timed_out() -> Self {
+        Self::new(RefreshState::TimedOut, "0xC112001E", "The refresh operation exceeded its timeout.")
+    }
+
+    /// Too many models at once; the text is that of "Troubleshooting refresh scenarios", its code is not known.
+    pub fn capacity_exceeded() -> Self {
+        let description = "You've exceeded the capacity limit for semantic model refreshes. Try again when fewer \
+                           semantic models are being processed.";
+        Self::new(RefreshState::Failed, "CapacityLimitExceeded", description)
+    }
+
+    /// "The refresh operation is disabled by a selective refresh" (swagger, `DatasetRefreshDetail`): no error.
+    pub fn disabled() -> Self {
+        Self::new(RefreshState::Disabled, "", "")
+    }
+
+    /// Whether `retryCount` helps.
+    fn is_tried_again(&self) -> bool {
+        matches!(self.state, RefreshState::Failed | RefreshState::TimedOut)
     }
 }
 
@@ -76,8 +104,19 @@ impl FailedRefresh {
 pub(super) struct Enhanced {
     pub(super) kind: String,
     pub(super) commit_mode: String,
+    pub(super) retry_count: u32,
+    /// Of one attempt, where one was asked for.
+    pub(super) timeout: Option<Duration>,
     /// Table, and the partition where one was named.
     pub(super) objects: Vec<(String, Option<String>)>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    pub(super) start: Timestamp,
+    pub(super) end: Option<Timestamp>,
+    /// How it is to fail, or has failed.
+    pub(super) failure: Option<FailedRefresh>,
 }
 
 #[derive(Clone, Debug)]
@@ -93,98 +132,63 @@ pub(super) struct Refresh {
     /// On the clock of the limits.
     pub(super) accepted: Instant,
     pub(super) enhanced: Option<Enhanced>,
-    pub(super) failure: Option<FailedRefresh>,
-}
-
-/// Adds a refresh to the dataset and lets the clock move it; its request id.
-pub(super) fn begin(
-    service: &Arc<Service>,
-    model: &mut Model,
-    dataset_id: &str,
-    refresh_type: &str,
-    enhanced: Option<Enhanced>,
-    failure: Option<FailedRefresh>,
-) -> Option<String> {
-    let (accepted, clock, id) = (model.now(), model.clock, model.next_id);
-    model.next_id += 1;
-    let dataset = model.dataset_by_id(dataset_id)?;
-    let request_id = new_id();
-    let planned = dataset.failures.pop_front();
-    dataset.refreshes.push(Refresh {
-        request_id: request_id.clone(),
-        id,
-        kind: refresh_type.into(),
-        state: RefreshState::NotStarted,
-        start: Timestamp::now(),
-        end: None,
-        accepted,
-        enhanced,
-        failure: failure.or(planned),
-    });
-    if let Clock::Auto(time) = clock {
-        tokio::spawn(run(Arc::downgrade(service), request_id.clone(), time));
-    }
-    Some(request_id)
-}
-
-pub(super) fn begin_foreign(service: &Arc<Service>, dataset: &str, refresh_type: &str) -> Option<String> {
-    let mut model = service.model();
-    begin(service, &mut model, dataset, refresh_type, None, None)
-}
-
-/// Lives no longer than the stand-in: it holds the service weakly and sleeps without it.
-async fn run(service: Weak<Service>, request_id: String, time: Duration) {
-    for share in [time / 4, time.saturating_sub(time / 4)] {
-        tokio::time::sleep(share).await;
-        let Some(service) = service.upgrade() else { return };
-        step(&service, |refresh| refresh.request_id == request_id);
-    }
-}
-
-pub(super) fn step_all(service: &Arc<Service>) {
-    step(service, |_| true);
-}
-
-fn step(service: &Service, which: impl Fn(&Refresh) -> bool) {
-    let mut ended = Vec::new();
-    {
-        let mut model = service.model();
-        for workspace in &mut model.workspaces {
-            for dataset in &mut workspace.datasets {
-                for refresh in dataset.refreshes.iter_mut().filter(|refresh| which(refresh)) {
-                    if refresh.step() {
-                        ended.push(json!({
-                            "workspace": workspace.id, "dataset": dataset.id, "requestId": refresh.request_id,
-                            "status": refresh.state.extended(),
-                        }));
-                    }
-                }
-            }
-        }
-    }
-    for detail in ended {
-        service.history.record("powerBi", "refreshEnded", detail);
-    }
+    /// Why every attempt fails, whatever else is planned.
+    pub(super) doomed: Option<FailedRefresh>,
+    pub(super) attempts: Vec<Attempt>,
+    /// Waits until the one before it has ended.
+    pub(super) queued: bool,
 }
 
 impl Refresh {
-    /// One state on; whether that was the end.
-    fn step(&mut self) -> bool {
+    /// One state on; whether that was the end. A new attempt takes the next failure that is planned.
+    pub(super) fn step(&mut self, planned: &mut VecDeque<FailedRefresh>) -> bool {
         match self.state {
-            RefreshState::NotStarted => self.state = RefreshState::InProgress,
-            RefreshState::InProgress => {
-                self.state = self.failure.as_ref().map_or(RefreshState::Completed, |failure| failure.state);
-                self.end = Some(Timestamp::now());
-                return true;
+            _ if self.queued => false,
+            RefreshState::NotStarted => {
+                self.state = RefreshState::InProgress;
+                false
             }
-            _ => {}
+            RefreshState::InProgress => self.end_attempt(planned),
+            _ => false,
         }
-        false
     }
 
+    pub(super) fn begin_attempt(&mut self, planned: &mut VecDeque<FailedRefresh>) {
+        let failure = planned.pop_front();
+        let failure = self.doomed.clone().or(failure);
+        self.attempts.push(Attempt { start: Timestamp::now(), end: None, failure });
+    }
+
+    fn end_attempt(&mut self, planned: &mut VecDeque<FailedRefresh>) -> bool {
+        let (now, tries) = (Timestamp::now(), self.attempts.len());
+        let retries = self.enhanced.as_ref().map_or(0, |enhanced| enhanced.retry_count);
+        let last = self.attempts.last_mut();
+        let failure = last.and_then(|attempt| {
+            attempt.end = Some(now);
+            attempt.failure.clone()
+        });
+        if failure.as_ref().is_some_and(FailedRefresh::is_tried_again) && tries <= retries as usize {
+            self.begin_attempt(planned);
+            return false;
+        }
+        self.finish(failure.map_or(RefreshState::Completed, |failure| failure.state));
+        true
+    }
+
+    pub(super) fn finish(&mut self, state: RefreshState) {
+        (self.state, self.end) = (state, Some(Timestamp::now()));
+    }
+
+    /// Why it failed, once it has.
+    pub(super) fn failure(&self) -> Option<&FailedRefresh> {
+        let failed = matches!(self.state, RefreshState::Failed | RefreshState::TimedOut);
+        self.attempts.last().filter(|_| failed)?.failure.as_ref()
+    }
+}
+
+impl FailedRefresh {
     /// A JSON text inside JSON, as the service has it.
-    pub(super) fn exception(&self) -> Option<String> {
-        let failure = self.failure.as_ref().filter(|_| self.state.ended())?;
-        Some(json!({"errorCode": failure.code, "errorDescription": failure.description}).to_string())
+    pub(super) fn exception(&self) -> String {
+        json!({"errorCode": self.code, "errorDescription": self.description}).to_string()
     }
 }

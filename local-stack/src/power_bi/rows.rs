@@ -1,4 +1,5 @@
 //! Rows of push datasets: pushing within the limits, clearing ("Push semantic model limitations", Power BI docs).
+//! What a row may hold is `row.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,63 +7,84 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use axum::response::Response;
+use serde_json::{Value, json};
 
 use super::Service;
-use super::lists::not_push;
+use super::admission::At;
+use super::limits::Over;
 use super::model::{Model, Table};
-use super::reply::{Reply, entity_error, error, marked, new_id, throttled};
+use super::reply::{Reply, bad, done, error, retry_after, throttled};
+use super::row::{self, split};
+use super::sequence_numbers::given;
 
-const MINUTE: Duration = Duration::from_mins(1);
-const HOUR: Duration = Duration::from_hours(1);
 /// How many rows of a push the history shows.
 const SHOWN: usize = 3;
-
-#[derive(Deserialize)]
-struct Pushed {
-    rows: Vec<Map<String, Value>>,
-}
+/// How far over its 200,000 rows a table with `basicFIFO` grows before it is cut ("200k … 210k").
+const FIFO_SLACK: usize = 20;
 
 pub(super) async fn push(
     State(service): State<Arc<Service>>,
-    Path((group, dataset, table)): Path<(String, String, String)>,
+    Path(at): Path<At>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Reply {
-    service.admit(&headers)?;
-    let (rows, time) = {
+    let caller = service.admit_at(&headers, &at)?;
+    let (columns, limits, number) = {
         let mut model = service.model();
-        let rows = checked(&mut model, &group, &dataset, &table, &body)?;
-        model.dataset(&group, &dataset)?.pending += 1;
-        (rows, model.push_time)
+        let number = if model.sequence_numbers { given(&headers)? } else { None };
+        (model.table(&at)?.columns.clone(), model.limits, number)
+    };
+    if body.len() > limits.bytes_per_post {
+        return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", "The request is larger than 16 MB."));
+    }
+    let rows = split(&body)?;
+    let count = rows.len();
+    if count > limits.rows_per_post {
+        return Err(bad(&format!("{count} rows are more than the {} of one request.", limits.rows_per_post)));
+    }
+    row::check(&rows, &columns, &at.table)?;
+    let time = {
+        let mut model = service.model();
+        admit(&mut model, &at, count)?;
+        model.push_time
     };
     // Even when the caller goes away while this waits, the push is no longer pending.
-    let pending = Pending { service: service.clone(), dataset: dataset.clone() };
+    let pending = Pending { service: service.clone(), dataset: at.dataset.clone() };
     if !time.is_zero() {
         tokio::time::sleep(time).await;
     }
     drop(pending);
-    let detail = {
+    let mut detail = json!({
+        "workspace": at.workspace(), "dataset": at.dataset, "table": at.table, "count": count,
+        "rows": rows.iter().take(SHOWN).map(|row| serde_json::from_slice(row).unwrap_or_default()).collect::<Vec<Value>>(),
+    });
+    if let Some(number) = number {
+        detail["sequenceNumber"] = json!(number);
+    }
+    let kind = {
         let mut model = service.model();
-        let (now, dataset) = (model.now(), model.dataset(&group, &dataset)?);
-        let first_in_first_out = dataset.first_in_first_out;
-        dataset.pushes.push_back((now, rows.len()));
-        let detail = json!({
-            "workspace": group, "dataset": dataset.id, "table": table, "count": rows.len(),
-            "rows": rows.iter().take(SHOWN).collect::<Vec<_>>(),
-        });
-        let table = dataset.table(&table).ok_or_else(no_table)?;
-        table.rows.extend(rows);
-        if first_in_first_out {
-            let extra = table.rows.len().saturating_sub(200_000);
-            table.rows.drain(..extra);
+        let first_in_first_out = model.dataset(&at)?.first_in_first_out;
+        let table = model.table(&at)?;
+        if number.is_none_or(|number| table.takes_number(&caller.client, number)) {
+            table.rows.extend(rows);
+            if first_in_first_out {
+                cut(table, limits.rows_per_fifo_table);
+            }
+            "rows"
+        } else {
+            "rowsRepeated"
         }
-        detail
     };
-    service.history.record("powerBi", "rows", detail);
-    Ok(marked(StatusCode::OK.into_response(), &new_id()))
+    service.history.record("powerBi", kind, detail);
+    Ok(done())
+}
+
+fn cut(table: &mut Table, keep: usize) {
+    if table.rows.len() > keep + keep / FIFO_SLACK {
+        let extra = table.rows.len() - keep;
+        table.rows.drain(..extra);
+    }
 }
 
 struct Pending {
@@ -73,106 +95,51 @@ struct Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         if let Some(dataset) = self.service.model().dataset_by_id(&self.dataset) {
-            dataset.pending = dataset.pending.saturating_sub(1);
+            dataset.pushes.pending = dataset.pushes.pending.saturating_sub(1);
         }
     }
 }
 
-fn checked(
-    model: &mut Model,
-    group: &str,
-    dataset: &str,
-    table: &str,
-    body: &[u8],
-) -> Result<Vec<Map<String, Value>>, Response> {
+fn admit(model: &mut Model, at: &At, count: usize) -> Result<(), Response> {
     let (now, limits) = (model.now(), model.limits);
-    let dataset = model.dataset(group, dataset)?;
-    if !dataset.push {
-        return Err(not_push(dataset));
+    let stored = model.table(at)?.rows.len();
+    let dataset = model.push_dataset(at)?;
+    if !dataset.first_in_first_out && stored + count > limits.rows_per_table {
+        return Err(bad(&format!("The table would hold more than {} rows.", limits.rows_per_table)));
     }
-    if body.len() > limits.bytes_per_post {
-        return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", "The request is larger than 16 MB."));
-    }
-    let pushed: Pushed = serde_json::from_slice(body)
-        .map_err(|cause| error(StatusCode::BAD_REQUEST, "BadRequest", &format!("The body is not valid: {cause}")))?;
-    let count = pushed.rows.len();
-    let large_table = {
-        let table = dataset.table(table).ok_or_else(no_table)?;
-        if count > limits.rows_per_post {
-            let message = format!("{count} rows are more than the {} of one request.", limits.rows_per_post);
-            return Err(error(StatusCode::BAD_REQUEST, "BadRequest", &message));
-        }
-        check_types(table, &pushed.rows)?;
-        table.rows.len() >= limits.large_table
+    let over = match dataset.pushes.admit(now, count, stored >= limits.large_table, &limits) {
+        Ok(()) => return Ok(()),
+        Err(over) => over,
     };
-    if dataset.pending >= limits.pending_posts {
-        return Err(throttled("You have exceeded the amount of pending requests for this dataset.", 1));
-    }
-    while dataset.pushes.front().is_some_and(|(at, _)| now.duration_since(*at) >= HOUR) {
-        dataset.pushes.pop_front();
-    }
-    let wait = |window: Duration, at: &std::time::Instant| window.saturating_sub(now.duration_since(*at)).as_secs() + 1;
-    let in_minute: Vec<_> = dataset.pushes.iter().filter(|(at, _)| now.duration_since(*at) < MINUTE).collect();
-    if in_minute.len() + dataset.pending >= limits.posts_per_minute {
-        let seconds = in_minute.first().map_or(1, |(at, _)| wait(MINUTE, at));
-        return Err(throttled("You have exceeded the amount of requests allowed in the current time frame.", seconds));
-    }
-    if large_table && dataset.pushes.len() >= limits.large_table_posts_per_hour {
-        let seconds = dataset.pushes.front().map_or(1, |(at, _)| wait(HOUR, at));
-        return Err(throttled("You have exceeded the amount of requests allowed in the current time frame.", seconds));
-    }
-    let in_hour: usize = dataset.pushes.iter().map(|(_, rows)| rows).sum();
-    if in_hour + count > limits.rows_per_hour {
-        let seconds = dataset.pushes.front().map_or(3600, |(at, _)| wait(HOUR, at));
-        return Err(throttled("You are over your rows per hour limit.", seconds));
-    }
-    let first_in_first_out = dataset.first_in_first_out;
-    let rows = dataset.table(table).map_or(0, |table| table.rows.len());
-    if !first_in_first_out && rows + count > limits.rows_per_table {
-        let message = format!("The table would hold more than {} rows.", limits.rows_per_table);
-        return Err(error(StatusCode::BAD_REQUEST, "BadRequest", &message));
-    }
-    Ok(pushed.rows)
-}
-
-fn check_types(table: &Table, rows: &[Map<String, Value>]) -> Result<(), Response> {
-    let refused = |message: &str| Err(error(StatusCode::BAD_REQUEST, "BadRequest", message));
-    for row in rows {
-        for (name, value) in row {
-            let Some(column) = table.columns.iter().find(|column| column.name == *name) else {
-                return refused(&format!("The property '{name}' does not exist in the table '{}'.", table.name));
-            };
-            if let Some(why) = column.data_type.refuses(value) {
-                let kind = column.data_type.name();
-                return refused(&format!("The value of the column '{name}' ({kind}) {why}."));
-            }
+    Err(match over {
+        Over::Pending => {
+            let seconds = model.time.retry_after(Duration::from_secs(1));
+            throttled("You have exceeded the amount of pending requests for this dataset.", seconds)
         }
-    }
-    Ok(())
+        Over::Requests(wait) => {
+            let seconds = model.time.retry_after(wait);
+            throttled("You have exceeded the amount of requests allowed in the current time frame.", seconds)
+        }
+        // "An OData error with the following message", and Retry-After ("Power BI REST API limitations", MSDN).
+        Over::Rows(wait) => {
+            let message = "You are over your rows per hour limit for this dataset. To push more rows per hour, upgrade \
+                           your account to Power BI Pro or retry your push later.";
+            let refusal = error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message);
+            retry_after(refusal, model.time.retry_after(wait))
+        }
+    })
 }
 
-pub(super) async fn clear(
-    State(service): State<Arc<Service>>,
-    Path((group, dataset, table)): Path<(String, String, String)>,
-    headers: HeaderMap,
-) -> Reply {
-    service.admit(&headers)?;
+pub(super) async fn clear(State(service): State<Arc<Service>>, Path(at): Path<At>, headers: HeaderMap) -> Reply {
+    service.admit_at(&headers, &at)?;
     let count = {
         let mut model = service.model();
-        let dataset = model.dataset(&group, &dataset)?;
-        if !dataset.push {
-            return Err(not_push(dataset));
-        }
-        let rows = &mut dataset.table(&table).ok_or_else(no_table)?.rows;
+        let rows = &mut model.table(&at)?.rows;
         let count = rows.len();
         rows.clear();
         count
     };
-    let detail = json!({"workspace": group, "dataset": dataset, "table": table, "count": count});
+    let detail = json!({"workspace": at.workspace(), "dataset": at.dataset, "table": at.table, "count": count});
     service.history.record("powerBi", "rowsDeleted", detail);
-    Ok(marked(StatusCode::OK.into_response(), &new_id()))
-}
-
-fn no_table() -> Response {
-    entity_error(StatusCode::NOT_FOUND, "TableNotFound")
+    Ok(done())
 }

@@ -101,22 +101,81 @@ async fn a_sixth_pending_post_is_refused() {
 }
 
 #[tokio::test]
-async fn a_push_dataset_is_made_changed_filled_and_removed() {
-    let room = Room::start(|_| {}).await;
+async fn a_table_that_is_full_takes_no_more_and_one_with_basic_fifo_drops_the_oldest() {
+    let room = Room::start(|options| {
+        options.limits.rows_per_table = 25;
+        options.limits.rows_per_fifo_table = 20;
+    })
+    .await;
+    assert_eq!(push(&room, &rows(25)).await.status, 200);
+    assert_eq!(push(&room, &rows(1)).await.status, 400);
+    assert_eq!(room.power_bi.row_count(sample::SALES_LIVE, sample::DAILY_SALES), 25);
+
     let datasets = format!("groups/{}/datasets", sample::WORKSPACE);
-    let columns = json!([{"name": "day", "dataType": "Datetime"}, {"name": "amount", "dataType": "Double"}]);
-    let body = json!({"name": "Made", "tables": [{"name": "T", "columns": columns}], "defaultMode": "Push"});
-    let made = room.send("POST", &datasets, Some(&body)).await;
-    assert_eq!(made.status, 201);
-    let id = made.json()["id"].as_str().unwrap().to_owned();
-    let (table, rows) = (format!("{datasets}/{id}/tables/T"), format!("{datasets}/{id}/tables/T/rows"));
-    let row = json!({"rows": [{"day": "2026-01-31", "note": "x"}]});
-    assert_eq!(room.send("POST", &rows, Some(&row)).await.status, 400);
-    let wider = json!({"name": "T", "columns": [{"name": "day", "dataType": "DateTime"}, {"name": "note", "dataType": "String"}]});
-    assert_eq!(room.send("PUT", &table, Some(&wider)).await.status, 200);
-    assert_eq!(room.send("POST", &rows, Some(&row)).await.status, 200);
-    assert_eq!(room.send("DELETE", &format!("{datasets}/{id}"), None).await.status, 200);
-    assert_eq!(room.send("GET", &format!("{datasets}/{id}"), None).await.status, 404);
-    let wrong = json!({"name": "Made", "tables": [{"name": "T", "columns": [{"name": "c", "dataType": "Blob"}]}]});
-    assert_eq!(room.send("POST", &datasets, Some(&wrong)).await.status, 400);
+    let table = json!({"name": "T", "columns": [{"name": "n", "dataType": "Int64"}]});
+    let body = json!({"name": "Newest", "tables": [table]});
+    let made = room.send("POST", &format!("{datasets}?defaultRetentionPolicy=basicFIFO"), Some(&body)).await.json();
+    let id = made["id"].as_str().unwrap();
+    let numbers = |range: std::ops::Range<i64>| json!({"rows": range.map(|n| json!({"n": n})).collect::<Vec<_>>()});
+    let path = format!("{datasets}/{id}/tables/T/rows");
+    room.send("POST", &path, Some(&numbers(0..21))).await;
+    assert_eq!(room.power_bi.row_count(id, "T"), 21, "a little over is kept");
+    room.send("POST", &path, Some(&numbers(21..30))).await;
+    assert!(room.power_bi.tally(id, "T", "n", 10..30).is_exact());
+}
+
+#[tokio::test]
+async fn a_request_of_more_than_16_mb_is_too_large() {
+    let room = Room::start(|options| options.limits.bytes_per_post = 1_000).await;
+    assert_eq!(push(&room, &rows(100)).await.status, 413);
+    assert_eq!(push(&room, &rows(1)).await.status, 200);
+}
+
+#[tokio::test]
+async fn on_a_faster_clock_an_hour_is_over_sooner_and_the_wait_is_told_in_real_seconds() {
+    let room = Room::start(|options| {
+        options.limits.rows_per_hour = 10;
+        options.time_scale = 60.0;
+    })
+    .await;
+    assert_eq!(push(&room, &rows(10)).await.status, 200);
+    let refused = push(&room, &rows(1)).await;
+    assert_eq!(refused.status, 429);
+    let seconds: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    room.power_bi.set_time_scale(1.0);
+    let refused = push(&room, &rows(1)).await;
+    let unscaled: u64 = refused.header("retry-after").parse().unwrap();
+    assert!(unscaled > 60, "{unscaled}");
+    room.power_bi.advance(Duration::from_secs(unscaled));
+    assert_eq!(push(&room, &rows(1)).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_faster_clock_itself_ends_an_hour() {
+    let room = Room::start(|options| {
+        options.limits.rows_per_hour = 1;
+        options.time_scale = 86_400.0;
+    })
+    .await;
+    assert_eq!(push(&room, &rows(1)).await.status, 200);
+    let again = async { while push(&room, &rows(1)).await.status != 200 {} };
+    tokio::time::timeout(Duration::from_secs(30), again).await.expect("an hour of 42 milliseconds ends");
+}
+
+#[tokio::test]
+async fn another_process_sets_the_limits_and_counts_what_was_lost_and_doubled() {
+    let room = Room::start(|_| {}).await;
+    let control = |path: &str| format!("{}/__stand-in/{path}", room.power_bi.url());
+    let wish = json!({"timeScale": 60.0, "limits": {"rowsPerPost": 2}, "sequenceNumbers": false});
+    assert_eq!(room.client.send("POST", &control("settings"), wish.to_string()).await.status, 200);
+    assert_eq!(room.client.send("POST", &control("settings"), r#"{"unknown": 1}"#).await.status, 400);
+    assert_eq!(push(&room, &rows(3)).await.status, 400);
+    for orders in [[0, 1], [1, 3], [4, 9]] {
+        let body = json!({"rows": orders.map(|orders| json!({"orders": orders}))});
+        assert_eq!(push(&room, &body).await.status, 200);
+    }
+    let path = format!("datasets/{}/tables/DailySales/tally?column=orders&from=0&to=5", sample::SALES_LIVE);
+    let tally = room.client.get(&control(&path)).await.json();
+    assert_eq!(tally, json!({"rows": 6, "lost": [2], "doubled": {"1": 2}, "unexpected": 1}));
 }
