@@ -13,6 +13,8 @@ mod guarded;
 mod handler;
 mod health;
 mod idempotency;
+mod job_lists;
+mod job_starts;
 mod jobs;
 mod judged;
 mod killed;
