@@ -13,6 +13,7 @@ import pyarrow.ipc
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied
+from databricks.sdk.service.jobs import QueueSettings
 from databricks.sdk.service.sql import (
     Disposition,
     ExecuteStatementRequestOnWaitTimeout,
@@ -238,6 +239,96 @@ def a_run_can_be_canceled():
     run = M2M.jobs.run_now(job.job_id)
     ended = M2M.jobs.cancel_run(run.run_id).result(timeout=timedelta(seconds=60))
     assert ended.state.result_state.value == "CANCELED", ended.state
+
+
+@check
+def every_page_of_jobs_and_runs_is_read():
+    names = [job.settings.name for job in M2M.jobs.list(limit=2)]
+    assert "slow" in names and "wide" in names and len(names) == len(set(names)) > 4, names
+    job = next(M2M.jobs.list(name="wide"))
+    runs = [M2M.jobs.run_now(job.job_id).run_id for _ in range(3)]
+    listed = [run.run_id for run in M2M.jobs.list_runs(job_id=job.job_id, limit=1)]
+    assert listed == runs[::-1], (listed, runs)
+    M2M.jobs.cancel_all_runs(job_id=job.job_id)
+    for run_id in runs:
+        M2M.jobs.wait_get_run_job_terminated_or_skipped(run_id, timeout=timedelta(seconds=60))
+    assert not list(M2M.jobs.list_runs(job_id=job.job_id, active_only=True))
+    assert len(list(M2M.jobs.list_runs(job_id=job.job_id, completed_only=True))) == 3
+
+
+@check
+def more_than_a_hundred_tasks_are_read():
+    job = next(M2M.jobs.list(name="wide"))
+    keys = {task.task_key for task in M2M.jobs.get(job.job_id).settings.tasks}
+    assert len(keys) == 130, len(keys)
+    run = M2M.jobs.run_now(job.job_id).result(timeout=timedelta(seconds=60))
+    run = M2M.jobs.get_run(run.run_id)
+    assert {task.task_key for task in run.tasks} == keys
+    (expanded,) = [found for found in M2M.jobs.list_runs(job_id=job.job_id, limit=1, expand_tasks=True)
+                   if found.run_id == run.run_id]
+    assert expanded.tasks
+
+
+@check
+def a_failed_run_is_repaired_until_it_succeeds():
+    job = next(M2M.jobs.list(name="flaky"))
+    run_id = M2M.jobs.run_now(job.job_id).run_id
+    for message in ("failure 0", "failure 1"):
+        try:
+            M2M.jobs.wait_get_run_job_terminated_or_skipped(run_id, timeout=timedelta(seconds=60))
+        except Exception as error:
+            assert "INTERNAL_ERROR" in str(error), error
+        else:
+            raise AssertionError("the run did not fail")
+        run = M2M.jobs.get_run(run_id, include_history=True)
+        last = {task.task_key: task for task in sorted(run.tasks, key=lambda task: task.attempt_number)}
+        assert last["flaky"].status.termination_details.code.value == "RUN_EXECUTION_ERROR"
+        assert last["after"].state.result_state.value == "UPSTREAM_FAILED"
+        assert message in M2M.jobs.get_run_output(last["flaky"].run_id).error
+        latest = run.repair_history[-1].id
+        if latest is not None:
+            try:
+                M2M.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
+            except BadRequest as error:
+                assert "The latest repair ID needs to be provided" in str(error), error
+            else:
+                raise AssertionError("a second repair needs the id of the first")
+        repair = M2M.jobs.repair_run(run_id, rerun_all_failed_tasks=True, latest_repair_id=latest)
+    run = repair.result(timeout=timedelta(seconds=60))
+    assert run.state.result_state.value == "SUCCESS", run.state
+    history = M2M.jobs.get_run(run_id, include_history=True).repair_history
+    assert [item.type.value for item in history] == ["ORIGINAL", "REPAIR", "REPAIR"], history
+    assert history[-1].id == repair.response.repair_id and len(history[-1].task_run_ids) == 2
+
+
+@check
+def the_output_of_a_run_is_that_of_its_tasks():
+    job = next(M2M.jobs.list(name="flaky"))
+    run = next(M2M.jobs.list_runs(job_id=job.job_id, completed_only=True, expand_tasks=True))
+    try:
+        M2M.jobs.get_run_output(run.run_id)
+    except BadRequest as error:
+        assert "multiple tasks is not supported" in str(error), error
+    else:
+        raise AssertionError("a run of two tasks has an output")
+    output = M2M.jobs.get_run_output(next(task.run_id for task in reversed(run.tasks) if task.task_key == "flaky"))
+    assert output.logs == "at last\n" and output.logs_truncated is False, output
+    assert output.metadata.job_run_id == run.run_id, output.metadata
+
+
+@check
+def a_run_that_may_not_begin_is_queued_or_skipped():
+    job = next(M2M.jobs.list(name="one at a time"))
+    first = M2M.jobs.run_now(job.job_id).run_id
+    skipped = M2M.jobs.run_now(job.job_id).result(timeout=timedelta(seconds=60))
+    assert skipped.state.life_cycle_state.value == "SKIPPED", skipped.state
+    assert skipped.state.result_state.value == "MAXIMUM_CONCURRENT_RUNS_REACHED", skipped.state
+    queued = M2M.jobs.run_now(job.job_id, queue=QueueSettings(enabled=True)).run_id
+    state = M2M.jobs.get_run(queued).status
+    assert state.queue_details.code.value == "MAX_CONCURRENT_RUNS_REACHED", state
+    task = M2M.jobs.get_run(first).tasks[0].run_id
+    assert M2M.jobs.cancel_run(task).result(timeout=timedelta(seconds=60)).state.result_state.value == "CANCELED"
+    M2M.jobs.cancel_run(queued).result(timeout=timedelta(seconds=60))
 
 
 def main():

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::generated::GeneratedReply;
 use super::holds::CannedReply;
+use super::jobs::JobDefinition;
 use super::links::Blocked;
 use super::options::{Binary, Clock};
 use super::reply::{Reply, error, invalid, ok, parsed};
@@ -27,6 +28,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/__stand-in/storage", get(storage).post(storage_wish))
         .route("/__stand-in/traps", post(trap).delete(clear_traps))
         .route("/__stand-in/binary", post(binary))
+        .route("/__stand-in/jobs", post(job))
         .route("/__stand-in/clock", post(clock))
         .route("/__stand-in/clock/step", post(step))
         .route("/__stand-in/history-lag", post(lag))
@@ -141,6 +143,13 @@ struct BinaryWish {
 async fn binary(State(workspace): State<Shared>, body: Bytes) -> Reply {
     let wish: BinaryWish = parsed(&body)?;
     *lock(&workspace.binary) = wish.binary;
+    Ok(ok(&json!({})))
+}
+
+/// A job as `engine/jobs/jobs.json` has them.
+async fn job(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    let job: JobDefinition = parsed(&body)?;
+    workspace.jobs.define(job).map_err(|cause| invalid(&cause.to_string()))?;
     Ok(ok(&json!({})))
 }
 

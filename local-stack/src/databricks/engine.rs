@@ -44,7 +44,6 @@ pub(super) struct Table {
     /// None for a statement that has no columns, such as DDL.
     pub(super) columns: Option<Vec<Value>>,
     pub(super) chunks: Vec<Chunk>,
-    pub(super) row_count: u64,
     pub(super) truncated: bool,
 }
 

@@ -41,6 +41,7 @@ use serde_json::json;
 use crate::core::{History, Served};
 pub use generated::{GeneratedColumn, GeneratedReply};
 pub use holds::CannedReply;
+pub use jobs::{JobDefinition, RunIf, TaskDefinition, TaskFailure};
 pub use links::{Blocked, Trap, Wrong};
 pub use options::{
     Binary, CLIENT_ID, CLIENT_SECRET, Clock, DatabricksOptions, STOPPED_WAREHOUSE, TOKEN, WAREHOUSE, WarehouseOptions,
@@ -152,12 +153,17 @@ impl Databricks {
         *lock(&self.workspace.binary) = binary;
     }
 
+    /// Adds a job, or changes the one of that id for the runs that begin after this.
+    pub fn define_job(&self, job: JobDefinition) -> anyhow::Result<()> {
+        self.workspace.jobs.define(job)
+    }
+
     /// Lets every job run go one state further, when the clock is [`Clock::Stepped`].
     pub fn step(&self) {
         self.workspace.jobs.step();
     }
 
-    /// For runs, and states of runs, that begin after this.
+    /// How job runs go on from now.
     pub fn set_clock(&self, clock: Clock) {
         self.workspace.jobs.set_clock(clock);
     }

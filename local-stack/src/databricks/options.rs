@@ -105,6 +105,11 @@ pub struct DatabricksOptions {
     /// The time zone of SQL sessions, by its IANA name.
     pub time_zone: String,
     pub clock: Clock,
+    /// Bytes of a notebook's value, and of logs, that `runs/get-output` gives; 5 MB on the real service (SDK, RunOutput).
+    pub job_output_limit: usize,
+    /// Job runs that may be active at once: 2,000 task runs on the real service, which counts tasks
+    /// (learn.microsoft.com/azure/databricks/resources/limits).
+    pub active_runs_limit: usize,
     /// How long a result can be read after success; one hour on the real service (SDK, get_statement).
     pub result_life: Duration,
     /// Whether FAILED statements carry `status.sql_state`. Servers of 2024 did not.
@@ -139,6 +144,8 @@ impl Default for DatabricksOptions {
             binary: Binary::Base64,
             time_zone: "UTC".into(),
             clock: Clock::Auto(Duration::from_millis(300)),
+            job_output_limit: 5_000_000,
+            active_runs_limit: 2000,
             result_life: Duration::from_hours(1),
             sql_state: true,
             engine: true,

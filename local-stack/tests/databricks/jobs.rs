@@ -1,26 +1,63 @@
-//! Jobs 2.2: runs that really run, on a clock that tests step; tokens, outputs, cancel.
+//! Jobs 2.2: runs that really run, on a clock that tests step. And what the other tests of jobs begin with.
 
-use local_stack::databricks::{Clock, DatabricksOptions};
+use std::time::Duration;
+
+use local_stack::databricks::{Clock, DatabricksOptions, JobDefinition};
 use serde_json::{Value, json};
 
-use crate::caller::{Caller, with};
+use crate::caller::{Caller, with, without_engine};
 
 const REBUILD: u64 = 618_204_117_305_501;
 const REPORT: u64 = 618_204_117_305_502;
 const FAILS: u64 = 618_204_117_305_503;
 const SLOW: u64 = 618_204_117_305_504;
+const NIGHTLY: u64 = 618_204_117_305_505;
+const MONTH_END: u64 = 618_204_117_305_506;
+
+/// A workspace without an engine whose clock moves by itself, with these jobs.
+pub(crate) async fn quick(jobs: Vec<JobDefinition>) -> Caller {
+    let caller = still(jobs).await;
+    caller.stand_in.set_clock(Clock::Auto(Duration::from_millis(1)));
+    caller
+}
+
+/// A workspace without an engine whose clock is stepped, with these jobs.
+pub(crate) async fn still(jobs: Vec<JobDefinition>) -> Caller {
+    let caller = with(without_engine()).await;
+    for job in jobs {
+        caller.stand_in.define_job(job).expect("a job");
+    }
+    caller
+}
+
+/// (life cycle, result, termination code, termination type) of a run or task.
+pub(crate) fn ending(run: &Value) -> (&str, &str, &str, &str) {
+    let details = &run["status"]["termination_details"];
+    (
+        run["state"]["life_cycle_state"].as_str().unwrap_or_default(),
+        run["state"]["result_state"].as_str().unwrap_or_default(),
+        details["code"].as_str().unwrap_or_default(),
+        details["type"].as_str().unwrap_or_default(),
+    )
+}
+
+/// The latest attempt of a task.
+pub(crate) fn task<'a>(run: &'a Value, key: &str) -> &'a Value {
+    let tasks = run["tasks"].as_array().expect("tasks");
+    tasks.iter().rfind(|task| task["task_key"] == key).unwrap_or(&Value::Null)
+}
 
 async fn stepped() -> Caller {
     with(DatabricksOptions { clock: Clock::Stepped, ..DatabricksOptions::default() }).await
 }
 
-async fn started(caller: &Caller, body: Value) -> u64 {
+pub(crate) async fn started(caller: &Caller, body: Value) -> u64 {
     let reply = caller.post("/api/2.2/jobs/run-now", &body).await;
     assert_eq!(reply.body["run_id"], reply.body["number_in_job"], "{}", reply.body);
     reply.body["run_id"].as_u64().expect("a run id")
 }
 
-async fn until(caller: &Caller, run_id: u64, state: &str) -> Value {
+pub(crate) async fn until(caller: &Caller, run_id: u64, state: &str) -> Value {
     let path = format!("/api/2.2/jobs/runs/get?run_id={run_id}");
     caller.until(&path, |body| body["status"]["state"] == state).await
 }
@@ -33,7 +70,7 @@ async fn ended(caller: &Caller, run_id: u64) -> Value {
     until(caller, run_id, "TERMINATED").await
 }
 
-async fn output(caller: &Caller, run_id: &Value) -> Value {
+pub(crate) async fn output(caller: &Caller, run_id: &Value) -> Value {
     caller.get(&format!("/api/2.2/jobs/runs/get-output?run_id={run_id}")).await.body
 }
 
@@ -79,11 +116,18 @@ async fn a_failed_task_is_internal_error_and_failed_with_its_trace_in_the_output
     assert_eq!(run["state"]["result_state"], "FAILED");
     let message = "Task main failed with message: Workload failed, see run output for details.";
     assert_eq!(run["state"]["state_message"], message);
+    // The task itself is TERMINATED.
+    let task = &run["tasks"][0];
+    assert_eq!(ending(task), ("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR", "CLIENT_ERROR"));
+    assert_eq!(task["state"]["state_message"], "Workload failed, see run output for details");
     assert_eq!(run["status"]["termination_details"]["type"], "CLIENT_ERROR");
     let output = output(&caller, &json!(run_id)).await;
     assert_eq!(output["error"], "ValueError: the sample job that always fails has failed");
     assert!(output["error_trace"].as_str().expect("a trace").contains("always_fails.py"));
-    assert_eq!(output["logs"], "about to fail\n");
+    assert_eq!((&output["logs"], &output["logs_truncated"]), (&json!("about to fail\n"), &json!(false)));
+    // As it was recorded: the task's run by itself, with the run that it belongs to.
+    assert_eq!(output["metadata"]["run_id"], task["run_id"]);
+    assert_eq!((&output["metadata"]["job_run_id"], &output["metadata"]["task_key"]), (&json!(run_id), &json!("main")));
 }
 
 #[tokio::test]
@@ -116,26 +160,6 @@ async fn a_slow_run_needs_more_steps_and_can_be_canceled() {
 }
 
 #[tokio::test]
-async fn jobs_and_runs_are_listed_in_pages() {
-    let caller = stepped().await;
-    let page = caller.get("/api/2.2/jobs/list?limit=3").await.body;
-    assert_eq!((page["jobs"].as_array().map(Vec::len), &page["has_more"]), (Some(3), &json!(true)));
-    let token = page["next_page_token"].as_str().expect("a token");
-    let rest = caller.get(&format!("/api/2.2/jobs/list?limit=3&page_token={token}")).await.body;
-    assert_eq!((rest["jobs"].as_array().map(Vec::len), &rest["has_more"]), (Some(1), &json!(false)));
-    let named = caller.get("/api/2.2/jobs/list?name=SLOW").await.body;
-    assert_eq!(named["jobs"][0]["job_id"], SLOW);
-    assert!(named["jobs"][0]["settings"].get("tasks").is_none());
-    assert_eq!(caller.get("/api/2.2/jobs/list?name=none").await.body, json!({"has_more": false}));
-    let job = caller.get(&format!("/api/2.2/jobs/get?job_id={REPORT}")).await.body;
-    assert_eq!(job["settings"]["tasks"][1]["depends_on"], json!([{"task_key": "totals"}]));
-    let older = started(&caller, json!({"job_id": SLOW})).await;
-    let newer = started(&caller, json!({"job_id": SLOW})).await;
-    let runs = caller.get(&format!("/api/2.2/jobs/runs/list?job_id={SLOW}&active_only=true")).await.body;
-    assert_eq!((&runs["runs"][0]["run_id"], &runs["runs"][1]["run_id"]), (&json!(newer), &json!(older)));
-}
-
-#[tokio::test]
 async fn what_does_not_exist_is_said_to_not_exist() {
     let caller = stepped().await;
     let job = caller.post("/api/2.2/jobs/run-now", &json!({"job_id": 1})).await;
@@ -154,4 +178,56 @@ async fn a_canceled_run_does_not_go_on_in_the_dark() {
     caller.stand_in.step();
     let count = "SELECT count(*) FROM gold.daily_sales WHERE day = '2026-11-09'";
     assert_eq!(caller.rows(count).await, json!([["0"]]));
+}
+
+#[tokio::test]
+async fn the_sample_of_a_nightly_refresh_runs_its_tasks_in_order() {
+    let caller =
+        with(DatabricksOptions { clock: Clock::Auto(Duration::from_millis(1)), ..DatabricksOptions::default() });
+    let caller = caller.await;
+    let run_id = started(&caller, json!({"job_id": NIGHTLY, "job_parameters": {"day": "2026-10-20"}})).await;
+    let run = until(&caller, run_id, "TERMINATED").await;
+    assert_eq!(ending(&run), ("TERMINATED", "SUCCESS", "SUCCESS", "SUCCESS"), "{run}");
+    assert_eq!(ending(task(&run, "tell_operators")), ("SKIPPED", "EXCLUDED", "SKIPPED", "SUCCESS"));
+    let report = output(&caller, &task(&run, "report")["run_id"]).await;
+    let said = report["notebook_output"]["result"].as_str().expect("a result");
+    let amount = caller.rows("SELECT sum(amount) FROM gold.daily_sales WHERE day = '2026-10-20'").await;
+    assert!(said.contains(amount[0][0].as_str().expect("an amount")), "{said} {amount}");
+}
+
+#[tokio::test]
+async fn a_parameter_makes_the_nightly_refresh_fail_and_a_better_one_repairs_it() {
+    let caller =
+        with(DatabricksOptions { clock: Clock::Auto(Duration::from_millis(1)), ..DatabricksOptions::default() });
+    let caller = caller.await;
+    let body = json!({"job_id": NIGHTLY, "job_parameters": {"day": "2026-10-20", "least": "100000"}});
+    let run_id = started(&caller, body).await;
+    let run = until(&caller, run_id, "TERMINATED").await;
+    assert_eq!(run["state"]["result_state"], "FAILED");
+    assert_eq!(run["status"]["termination_details"]["message"], run["state"]["state_message"]);
+    let message = run["state"]["state_message"].as_str().expect("a message");
+    assert!(message.starts_with("Task check_orders failed with message: Workload failed"), "{message}");
+    assert!(message.ends_with("This caused all downstream tasks to get skipped."), "{message}");
+    assert_eq!(task(&run, "report")["state"]["result_state"], "UPSTREAM_FAILED");
+    let told = output(&caller, &task(&run, "tell_operators")["run_id"]).await;
+    assert_eq!(told["logs"], "would page the operators about 2026-10-20\n");
+    let body = json!({"run_id": run_id, "rerun_all_failed_tasks": true, "job_parameters": {"least": "1"}});
+    assert_eq!(caller.post("/api/2.2/jobs/runs/repair", &body).await.status, 200);
+    let run = until(&caller, run_id, "TERMINATED").await;
+    assert_eq!(run["state"]["result_state"], "SUCCESS", "{run}");
+}
+
+#[tokio::test]
+async fn the_sample_of_a_month_end_runs_other_jobs() {
+    let caller =
+        with(DatabricksOptions { clock: Clock::Auto(Duration::from_millis(1)), ..DatabricksOptions::default() });
+    let caller = caller.await;
+    let run_id = started(&caller, json!({"job_id": MONTH_END, "job_parameters": {"day": "2026-10-19"}})).await;
+    let run = until(&caller, run_id, "TERMINATED").await;
+    assert_eq!(run["state"]["result_state"], "SUCCESS", "{run}");
+    let child = output(&caller, &task(&run, "last_day")["run_id"]).await["run_job_output"]["run_id"].clone();
+    let child = until(&caller, child.as_u64().expect("a run id"), "TERMINATED").await;
+    assert_eq!((&child["trigger"], &child["job_id"]), (&json!("RUN_JOB_TASK"), &json!(NIGHTLY)));
+    let day = child["job_parameters"].as_array().expect("parameters").iter().find(|p| p["name"] == "day");
+    assert_eq!(day.expect("the day")["value"], "2026-10-19");
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use local_stack::databricks::{
-    CLIENT_ID, CLIENT_SECRET, DatabricksOptions, GeneratedColumn, GeneratedReply, TOKEN, WAREHOUSE,
+    CLIENT_ID, CLIENT_SECRET, DatabricksOptions, GeneratedColumn, GeneratedReply, JobDefinition, TOKEN, TaskDefinition,
+    TaskFailure, WAREHOUSE,
 };
 use local_stack::python;
 
@@ -30,6 +31,21 @@ fn numbers() -> GeneratedReply {
     }
 }
 
+/// Jobs beside the sample's: with more tasks than one reply has, that fail before they succeed, that exclude each other.
+fn jobs() -> [JobDefinition; 3] {
+    let wide = (0..130).map(|number| TaskDefinition::notebook_exit(&format!("task_{number}"), "done"));
+    let flaky = TaskDefinition::python_logs("flaky", "at last\n")
+        .fails_once(TaskFailure::workload("ValueError: failure 0"))
+        .fails_once(TaskFailure::workload("ValueError: failure 1"));
+    [
+        wide.fold(JobDefinition::new(1, "wide").max_concurrent_runs(2), JobDefinition::task),
+        JobDefinition::new(2, "flaky").task(flaky).task(TaskDefinition::python_logs("after", "").after(&["flaky"])),
+        JobDefinition::new(3, "one at a time")
+            .without_queue()
+            .task(TaskDefinition::python_logs("long", "").lasting(1000)),
+    ]
+}
+
 /// Runs a script of `tests/conformance`, which must succeed after exactly so many checks.
 async fn judged(script: &'static str, checks: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance");
@@ -38,6 +54,9 @@ async fn judged(script: &'static str, checks: usize) {
     // Small chunks, so that results of some thousand rows have many.
     let caller = with(DatabricksOptions { chunk_rows: 3000, ..DatabricksOptions::default() }).await;
     caller.stand_in.generated(&numbers()).expect("generated");
+    for job in jobs() {
+        caller.stand_in.define_job(job).expect("a job");
+    }
     let mut command = Command::new(python::interpreter(&installed));
     command
         .arg(folder.join(format!("{script}.py")))
@@ -60,7 +79,7 @@ async fn judged(script: &'static str, checks: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_databricks_sdk_for_python_is_served() {
-    judged("databricks_sdk", 16).await;
+    judged("databricks_sdk", 21).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

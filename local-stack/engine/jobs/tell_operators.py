@@ -1,0 +1,3 @@
+"""Runs only when something before it failed."""
+
+print("would page the operators about", dbutils.widgets.get("day"))
