@@ -22,6 +22,8 @@ const TASK_MESSAGE: usize = 300;
 /// Characters of a task's error, and of its trace.
 const LONGEST_ERROR: usize = 2_000;
 const LONGEST_TRACE: usize = 4_000;
+/// Bytes of all traces: a failure must fit the record of a run.
+const MOST_TRACES: usize = 128 * 1024;
 
 impl Databricks {
     /// As [`JobRun::outcome`], with the errors and traces of the failed tasks. Those that cannot be had are left out.
@@ -35,6 +37,7 @@ impl Databricks {
         let asked: Vec<_> = asked.map(|task| async move { (task, self.task_output(task, deadline).await) }).collect();
         let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
         let mut tasks = run.failed_tasks();
+        let mut left = MOST_TRACES;
         for (task, answer) in answers {
             let output = match answer {
                 Ok(output) => output,
@@ -54,7 +57,11 @@ impl Databricks {
                 (told.error, told.error_cut) = cut(&error, LONGEST_ERROR);
             }
             if let Some(trace) = output.error_trace {
-                (told.error_trace, told.error_trace_cut) = cut(&trace, LONGEST_TRACE);
+                let (trace, is_cut) = cut(&trace, LONGEST_TRACE);
+                let bytes = trace.as_ref().map_or(0, String::len);
+                told.error_trace = trace.filter(|_| bytes <= left);
+                told.error_trace_cut = is_cut || bytes > left;
+                left = left.saturating_sub(bytes);
             }
         }
         let detail = run.reason(&tasks);
@@ -136,7 +143,7 @@ impl TaskRun {
     }
 
     fn told(&self) -> FailedTask {
-        let (error, error_cut) = self.message.as_deref().map_or((None, false), |text| cut(text, LONGEST_ERROR));
+        let (error, error_cut) = self.message.as_deref().map_or((None, false), |text| cut(text, TASK_MESSAGE));
         FailedTask {
             task_key: self.task_key.clone(),
             run_id: self.run_id.clone(),

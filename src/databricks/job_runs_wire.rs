@@ -124,6 +124,7 @@ impl Part for RunBody {
     fn append(&mut self, mut page: Self) {
         self.tasks.append(&mut page.tasks);
         self.job_parameters.append(&mut page.job_parameters);
+        self.repair_history.append(&mut page.repair_history);
     }
 }
 

@@ -82,14 +82,16 @@ impl Model {
 
     fn succeeded(&self) -> bool {
         const GOOD: [&str; 2] = ["SUCCESS", "SUCCESS_WITH_FAILURES"];
-        let told = self.termination().and_then(|details| details.kind.as_deref().or(details.code.as_deref()));
-        self.ended() && told.or(self.result()).is_some_and(|end| GOOD.contains(&end))
+        // Their type is SUCCESS too: the run was stopped, or left out, as it should be.
+        const UNDONE: [&str; 4] = ["USER_CANCELED", "CANCELED", "SKIPPED", "DISABLED"];
+        let (code, kind) = (self.termination_code(), self.termination().and_then(|details| details.kind.as_deref()));
+        let undone = code.or(self.result()).is_some_and(|code| UNDONE.contains(&code));
+        self.ended() && !undone && kind.or(code).or(self.result()).is_some_and(|end| GOOD.contains(&end))
     }
 
     fn canceled(&self) -> bool {
-        self.ended()
-            && (matches!(self.termination_code(), Some("USER_CANCELED" | "CANCELED"))
-                || self.result() == Some("CANCELED"))
+        // The code CANCELED is the platform's, when a run took too long (SDK, TerminationCodeCode): a failure.
+        self.ended() && (self.termination_code() == Some("USER_CANCELED") || self.result() == Some("CANCELED"))
     }
 
     fn message(&self) -> Option<String> {
@@ -105,8 +107,7 @@ impl Model {
         Standing {
             state: self.new_state().or(self.life_cycle()).unwrap_or("UNKNOWN").to_owned(),
             ended: self.ended(),
-            // A run that somebody canceled did not do its work, whatever its type says: it is SUCCESS of the cancellation.
-            succeeded: self.succeeded() && !self.canceled(),
+            succeeded: self.succeeded(),
             canceled: self.canceled(),
             message: self.message(),
             result_state: owned(self.result().or(self.termination_code())),

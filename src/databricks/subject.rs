@@ -57,6 +57,11 @@ impl Subject {
             Self::Table(_) => {
                 " Our identity needs USE CATALOG on the catalog, USE SCHEMA on the schema and SELECT on the table."
             }
+            // (learn.microsoft.com/azure/databricks/security/auth/access-control, Job ACLs)
+            Self::Job(_) => " Our identity needs CAN VIEW on the job to look, and CAN MANAGE RUN to start it.",
+            Self::JobRun(_) => {
+                " Our identity needs CAN VIEW on the job to look, and CAN MANAGE RUN to cancel or repair."
+            }
             _ => "",
         }
     }

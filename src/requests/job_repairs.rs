@@ -166,3 +166,20 @@ fn repairable(run: &JobRun, wanted: &Wanted) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repair_is_given_what_its_run_was_given_and_the_body_over_it() {
+        let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let parameters = BTreeMap::from([text("day", "2026-10-05"), text("region", "north")]);
+        let run = JobRun { parameters, ..JobRun::default() };
+        let body: Body = serde_json::from_value(json!({"parameters": {"region": null, "day": 7, "x": true}})).unwrap();
+        let wanted = body.wanted(&run).unwrap();
+        assert_eq!(wanted.given, BTreeMap::from([text("day", "7"), text("x", "true")]));
+        assert_eq!(wanted.parameters, BTreeMap::from([text("day", "7"), text("region", "north"), text("x", "true")]));
+        assert_eq!((wanted.latest_repair_id, wanted.before.len()), (None, 0));
+    }
+}

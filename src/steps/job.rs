@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::job_view::job_run_json;
 use super::{
     Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
 };
-use crate::databricks::RunNow;
+use crate::databricks::{LegacyParameters, RunNow};
 use crate::failure::Failure;
 use crate::http::Deadline;
-use crate::operations::{Scope, StepKind};
+use crate::operations::{Scope, StepKind, Template};
 
 pub(super) struct Job;
 
@@ -22,21 +22,30 @@ struct Inputs {
     job: String,
     parameters: BTreeMap<String, String>,
     only: Vec<String>,
+    #[serde(default)]
+    notebook_params: BTreeMap<String, String>,
+    #[serde(default)]
+    queue: Option<bool>,
+    #[serde(default)]
+    performance_target: Option<String>,
 }
 
 #[async_trait]
 impl Kind for Job {
     fn prepare(&self, step: &StepKind, scope: &Scope, _neighbours: &Neighbours) -> Result<Prepared, Failure> {
         let StepKind::Job(step) = step else { return Err(mismatched()) };
-        let parameters = match &step.parameters {
-            Some(template) => template.render(scope).map_err(|error| expression_failed(&error))?,
-            None => json!({}),
+        let texts = |template: &Option<Template>| {
+            let Some(template) = template else { return Ok(BTreeMap::new()) };
+            let values = template.render(scope).map_err(|error| expression_failed(&error))?;
+            Ok::<_, Failure>(parameter_texts(values.as_object().ok_or_else(mismatched)?))
         };
-        let parameters = parameters.as_object().ok_or_else(mismatched)?;
         let inputs = Inputs {
             job: step.job.render_text(scope).map_err(|error| expression_failed(&error))?,
-            parameters: parameter_texts(parameters),
+            parameters: texts(&step.parameters)?,
             only: step.only.clone(),
+            notebook_params: texts(&step.notebook_params)?,
+            queue: step.queue,
+            performance_target: step.performance_target.clone(),
         };
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })
     }
@@ -47,8 +56,10 @@ impl Kind for Job {
             job_id: to.databricks.resolve_job(&inputs.job, deadline).await?,
             parameters: inputs.parameters,
             only: inputs.only,
+            legacy: LegacyParameters { notebook_params: inputs.notebook_params, ..LegacyParameters::default() },
+            queue: inputs.queue,
+            performance_target: inputs.performance_target,
             idempotency_token: key.to_owned(),
-            ..RunNow::default()
         };
         Ok(Sent::Submitted { upstream_id: to.databricks.run_now(&start, deadline).await? })
     }

@@ -19,9 +19,19 @@ async fn a_name_that_the_job_does_not_have_is_told_before_anything_starts() {
     let reply = road.post(path, &json!({"only": ["total"]})).await.problem(400, "parameters-invalid");
     assert_eq!(reply.saying(&["total", "totals, report"]).at("/place"), "only");
     assert!(road.effects("databricks", "jobRun").is_empty());
+    // Who may start a job may not always read it.
+    let denied = Action::Status {
+        status: 403,
+        headers: vec![],
+        body: r#"{"error_code": "PERMISSION_DENIED", "message": "no CAN_VIEW"}"#.into(),
+    };
+    road.stack.databricks.served.faults.add(Fault::once("GET", "/jobs/get", denied.clone()).times(2));
+    road.get("/api/jobs/monthly-report").await.problem(424, "databricks-access-denied").saying(&["CAN VIEW"]);
+    road.post(&format!("{path}?mode=start"), &json!({"parameters": {"month": "2026-09"}})).await.started();
+    assert_eq!(road.effects("databricks", "jobRun")[0]["parameters"]["month"], "2026-09");
     // Null is what a flow sends for an empty field.
     road.post(&format!("{path}?waitSeconds=60"), &json!({"parameters": {"month": null}})).await.expect(200);
-    assert_eq!(road.effects("databricks", "jobRun")[0]["parameters"]["month"], "2026-10");
+    assert_eq!(road.effects("databricks", "jobRun")[1]["parameters"]["month"], "2026-10");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,6 +29,8 @@ fn ended(status: &Value, state: &Value) -> JobRun {
 #[case::running(json!({"state": "RUNNING"}), json!({"life_cycle_state": "RUNNING"}), "going on")]
 #[case::unknown_state(json!({"state": "PONDERING"}), json!(null), "going on")]
 #[case::nothing(json!(null), json!(null), "going on")]
+#[case::took_too_long(json!({"state": "TERMINATED", "termination_details": {"code": "CANCELED", "type": "CLIENT_ERROR"}}), json!({"life_cycle_state": "TERMINATED", "result_state": "TIMEDOUT"}), "job-failed")]
+#[case::left_out(json!({"state": "TERMINATED", "termination_details": {"code": "SKIPPED", "type": "SUCCESS"}}), json!(null), "job-failed")]
 #[case::canceled_is_no_success(json!({"state": "TERMINATED", "termination_details": {"code": "USER_CANCELED", "type": "SUCCESS"}}), json!(null), "job-canceled")]
 fn a_run_ends_as(#[case] status: Value, #[case] state: Value, #[case] expected: &str) {
     let outcome = match ended(&status, &state).outcome() {
