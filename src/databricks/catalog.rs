@@ -8,25 +8,13 @@
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
-use url::Url;
-
 use super::Databricks;
-use super::catalog_wire::{CatalogsPage, ListPage, SchemasPage, TableBody, TablesPage, WarehousesPage};
+use super::catalog_wire::{CatalogsPage, SchemasPage, TableBody, TablesPage, WarehousesPage};
 use super::error::DatabricksError;
+use super::listed::{List, Listed};
 use super::subject::Subject;
-use crate::failure::{Effect, Failure};
+use crate::failure::Failure;
 use crate::http::{Deadline, Outbound, RequestKind};
-
-/// Pages read for one part of a list: Databricks may answer empty pages with a token for the next.
-const MOST_PAGES: usize = 20;
-
-/// Part of a list, and the token of its next part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed<T> {
-    pub items: Vec<T>,
-    pub next: Option<String>,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warehouse {
@@ -133,7 +121,7 @@ impl Databricks {
     ) -> Result<Listed<Warehouse>, DatabricksError> {
         let mut url = self.address(&["api", "2.0", "sql", "warehouses"])?;
         url.query_pairs_mut().append_pair("page_size", &most.to_string());
-        let list = List { kind: RequestKind::WarehouseGet, url, subject: Subject::Workspace };
+        let list = List { kind: RequestKind::WarehouseGet, url, subject: Subject::Workspace, page: None };
         self.list::<WarehousesPage>(&list, most, from, deadline).await
     }
 
@@ -198,49 +186,8 @@ impl Databricks {
     fn unity(&self, what: &str, place: &[(&str, &str)], subject: Subject) -> Result<List, DatabricksError> {
         let mut url = self.address(&["api", "2.1", "unity-catalog", what])?;
         url.query_pairs_mut().extend_pairs(place);
-        Ok(List { kind: RequestKind::CatalogGet, url, subject })
+        Ok(List { kind: RequestKind::CatalogGet, url, subject, page: Some(("max_results", usize::MAX)) })
     }
-
-    /// Pages until there are `most` items. Each page is asked for no more than is still wanted, so that none is cut.
-    async fn list<P: ListPage + DeserializeOwned>(
-        &self,
-        list: &List,
-        most: usize,
-        from: Option<&str>,
-        deadline: Deadline,
-    ) -> Result<Listed<P::Item>, DatabricksError> {
-        let mut listed = Listed { items: Vec::new(), next: from.map(str::to_owned) };
-        for _ in 0..MOST_PAGES {
-            let mut url = list.url.clone();
-            if list.kind == RequestKind::CatalogGet {
-                let wanted = most.saturating_sub(listed.items.len()).to_string();
-                url.query_pairs_mut().append_pair("max_results", &wanted);
-            }
-            if let Some(token) = &listed.next {
-                url.query_pairs_mut().append_pair("page_token", token);
-            }
-            let page: P = self.ask(list.kind, Outbound::get(url), &list.subject, deadline).await?;
-            let (items, next) = page.into_parts();
-            listed.items.extend(items);
-            let next = next.filter(|token| !token.is_empty());
-            if next.is_some() && next == listed.next {
-                return Err(goes_round(&list.subject));
-            }
-            listed.next = next;
-            if listed.next.is_none() || listed.items.len() >= most {
-                break;
-            }
-        }
-        Ok(listed)
-    }
-}
-
-/// What is listed, and where.
-#[derive(Debug)]
-struct List {
-    kind: RequestKind,
-    url: Url,
-    subject: Subject,
 }
 
 /// A name with a dot would be read as another name, which the caller did not write.
@@ -250,16 +197,6 @@ fn sound(name: &str, subject: &Subject) -> Result<(), Failure> {
         return Err(Failure::new(subject.missing(), format!("There is no {subject}: {why}.")));
     }
     Ok(())
-}
-
-fn goes_round(subject: &Subject) -> DatabricksError {
-    DatabricksError::UnexpectedReply {
-        subject: subject.clone(),
-        what: "its next page is the page itself".to_owned(),
-        request_id: None,
-        effect: Effect::None,
-        source: None,
-    }
 }
 
 impl fmt::Display for TableInfo {

@@ -4,14 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::catalog::{ForeignKey, Place, TableColumn, TableInfo, TableSummary, Warehouse};
-
-/// One page of a list.
-pub(super) trait ListPage {
-    type Item;
-
-    /// What it holds, and the token of the next.
-    fn into_parts(self) -> (Vec<Self::Item>, Option<String>);
-}
+use super::listed::ListPage;
 
 macro_rules! page {
     ($name:ident, $field:ident: $body:ty => $item:ty) => {

@@ -62,6 +62,17 @@ pub struct Refused {
 }
 
 impl DatabricksError {
+    /// A reply to a question that makes no sense.
+    pub(super) fn nonsense(subject: &Subject, what: &str) -> Self {
+        Self::UnexpectedReply {
+            subject: subject.clone(),
+            what: what.to_owned(),
+            request_id: None,
+            effect: Effect::None,
+            source: None,
+        }
+    }
+
     /// Whether the call may have acted.
     pub fn effect(&self) -> Effect {
         match self {

@@ -1,164 +1,107 @@
-//! Jobs API 2.2: run-now, runs/get, cancel, wait. Ids are strings here, numbers on the wire.
-//!
-//! What the bodies look like is `jobs_wire.rs`; what tasks give back is `outputs.rs`.
+//! Jobs as they are defined: the list, one with its parameters and tasks, the id of a name. Ids are texts here, numbers
+//! on the wire. The bodies are `jobs_wire.rs`; their runs are `job_runs.rs`.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::time::Duration;
+use jiff::Timestamp;
 
-use serde::{Deserialize, Serialize};
-
-use super::call::{body, read};
-use super::jobs_wire::{CancelBody, JobsPage, RunBody, RunNowBody, RunNowReply};
-use super::pause::Pauses;
-use super::refusal::unexpected;
+use super::Databricks;
+use super::error::DatabricksError;
+use super::jobs_wire::{JobBody, JobsPage};
+use super::listed::{List, Listed};
 use super::subject::Subject;
-use super::{Databricks, DatabricksError};
-use crate::failure::{Code, Failure, Upstream};
-use crate::http::{Deadline, Outbound, Reply, RequestKind};
+use crate::failure::{Code, Failure};
+use crate::http::{Deadline, RequestKind};
 
-/// Pages of a run's tasks or of jobs that are followed: 100 entries each.
-const MOST_PAGES: usize = 100;
-/// Characters of an idempotency token (Databricks SDK, run_now).
-const LONGEST_TOKEN: usize = 64;
-/// Failed tasks that a failure names.
-const NAMED_TASKS: usize = 10;
-/// Characters of a task's message in a failure.
-const TASK_MESSAGE: usize = 300;
+/// Jobs of a page (Databricks SDK, jobs.list).
+const JOBS_PAGE: usize = 100;
+/// Jobs of one name that are looked at.
+const MOST_NAMESAKES: usize = 100;
 
-/// What to start.
-#[derive(Clone, Debug)]
-pub struct RunNow {
-    /// Digits.
+/// A job. In a list it has neither parameters nor tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Job {
     pub job_id: String,
-    pub parameters: BTreeMap<String, String>,
-    pub only: Vec<String>,
-    /// 64 hex digits; the same token starts one run only.
-    pub idempotency_token: String,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub creator: Option<String>,
+    pub created_time: Option<Timestamp>,
+    pub parameters: Vec<JobParameter>,
+    pub tasks: Vec<JobTask>,
+    pub schedule: Option<JobSchedule>,
+    pub trigger: Option<JobTrigger>,
+    /// Whether a run that cannot start at once waits for its turn.
+    pub queue: Option<bool>,
+    pub max_concurrent_runs: Option<u32>,
+    pub timeout_seconds: Option<u64>,
+    pub performance_target: Option<String>,
 }
 
-/// One task of a run: its latest attempt.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskRun {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobParameter {
+    pub name: String,
+    pub default: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobTask {
     pub task_key: String,
-    pub run_id: String,
-    pub state: String,
-    pub result_state: Option<String>,
-    pub message: Option<String>,
-    pub attempt: u32,
+    /// `notebook`, `sql`, `dbt`, `run_job`, `spark_python`, …: the member that ends with `_task`. Open.
+    pub kind: Option<String>,
+    pub depends_on: Vec<Dependency>,
+    /// `ALL_SUCCESS`, `ALL_DONE`, …; open.
+    pub run_if: Option<String>,
+    pub description: Option<String>,
 }
 
-/// A job run as Databricks sees it.
-#[derive(Clone, Debug)]
-pub struct JobRun {
-    pub run_id: String,
-    pub job_id: String,
-    /// `PENDING`, `RUNNING`, `TERMINATED`, … of the new `status`, else the legacy life-cycle state.
-    pub state: String,
-    /// Any of the terminal states of either model.
-    pub ended: bool,
-    pub succeeded: bool,
-    pub canceled: bool,
-    pub message: Option<String>,
-    pub termination_code: Option<String>,
-    pub start_time: Option<jiff::Timestamp>,
-    pub end_time: Option<jiff::Timestamp>,
-    pub duration_ms: Option<u64>,
-    pub run_page_url: Option<String>,
-    pub tasks: Vec<TaskRun>,
-}
-
-/// What a task gave back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskOutput {
+/// The task that another waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
     pub task_key: String,
-    /// `notebook`, `sql`, `dbt`, `run_job`, `logs`, `none`.
+    /// Of a condition: `true` or `false`.
+    pub outcome: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSchedule {
+    /// Quartz syntax, with seconds.
+    pub cron: String,
+    pub time_zone: Option<String>,
+    pub paused: bool,
+}
+
+/// What starts a job besides a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobTrigger {
+    /// `file_arrival`, `table_update`, `periodic`, `continuous`, …; open.
     pub kind: String,
-    pub text: Option<String>,
-    /// `text` parsed, when it is JSON.
-    pub json: Option<serde_json::Value>,
-    #[serde(default)]
-    pub truncated: bool,
-    pub error: Option<String>,
+    pub paused: bool,
 }
 
 impl Databricks {
-    /// Starts a run, or finds the one that this token started; its id.
-    pub async fn run_now(&self, start: &RunNow, deadline: Deadline) -> Result<String, DatabricksError> {
-        let subject = Subject::Job(start.job_id.clone());
-        if start.idempotency_token.is_empty() || start.idempotency_token.len() > LONGEST_TOKEN {
-            return Err(Failure::new(Code::Internal, "A job's idempotency token must have 1 to 64 characters.").into());
+    /// Jobs, of this name when one is given; the server's filter ignores case.
+    pub async fn jobs(
+        &self,
+        name: Option<&str>,
+        most: usize,
+        from: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<Listed<Job>, DatabricksError> {
+        let mut url = self.address(&["api", "2.2", "jobs", "list"])?;
+        if let Some(name) = name {
+            url.query_pairs_mut().append_pair("name", name);
         }
-        let request = Outbound::post(self.address(&["api", "2.2", "jobs", "run-now"])?).json(body(&RunNowBody {
-            job_id: number(&start.job_id, &subject)?,
-            job_parameters: &start.parameters,
-            only: &start.only,
-            idempotency_token: &start.idempotency_token,
-        })?);
-        let reply = self.call(RequestKind::JobRunNow, request, &subject, deadline).await?;
-        run_id_in(&reply, &subject)
+        let page = Some(("limit", JOBS_PAGE));
+        let list = List { kind: RequestKind::JobGet, url, subject: Subject::Workspace, page };
+        self.list::<JobsPage>(&list, most, from, deadline).await
     }
 
-    /// A run with its tasks, however many pages they take.
-    pub async fn job_run(&self, run_id: &str, deadline: Deadline) -> Result<JobRun, DatabricksError> {
-        let subject = Subject::JobRun(run_id.to_owned());
-        number(run_id, &subject)?;
-        let mut first: Option<RunBody> = None;
-        let mut token: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let mut url = self.address(&["api", "2.2", "jobs", "runs", "get"])?;
-            url.query_pairs_mut().append_pair("run_id", run_id);
-            if let Some(token) = &token {
-                url.query_pairs_mut().append_pair("page_token", token);
-            }
-            let mut page: RunBody = self.ask(RequestKind::JobRunGet, Outbound::get(url), &subject, deadline).await?;
-            token = page.next_page_token.take().filter(|token| !token.is_empty());
-            match &mut first {
-                None => first = Some(page),
-                Some(first) => first.tasks.append(&mut page.tasks),
-            }
-            if token.is_none() {
-                break;
-            }
-        }
-        first.and_then(RunBody::into_run).ok_or_else(|| DatabricksError::UnexpectedReply {
-            subject,
-            what: "it has no run_id".to_owned(),
-            request_id: None,
-            effect: crate::failure::Effect::None,
-            source: None,
-        })
-    }
-
-    /// Asks for cancellation; the run ends a little later.
-    pub async fn cancel_job_run(&self, run_id: &str, deadline: Deadline) -> Result<(), DatabricksError> {
-        let subject = Subject::JobRun(run_id.to_owned());
-        let request = Outbound::post(self.address(&["api", "2.2", "jobs", "runs", "cancel"])?)
-            .json(body(&CancelBody { run_id: number(run_id, &subject)? })?);
-        self.call(RequestKind::JobRunCancel, request, &subject, deadline).await?;
-        Ok(())
-    }
-
-    /// Polls until the run has ended or the deadline comes, the pauses growing from 250 ms to 10 s. When the deadline
-    /// comes first, the run as last seen: not an error.
-    pub async fn wait_for_job_run(&self, run_id: &str, deadline: Deadline) -> Result<JobRun, DatabricksError> {
-        let mut pauses = Pauses::new(Duration::from_millis(250), Duration::from_secs(10));
-        let mut run = self.job_run(run_id, deadline).await?;
-        while !run.ended {
-            let pause = pauses.next_pause();
-            if deadline.remaining() <= pause {
-                break;
-            }
-            tokio::time::sleep(pause).await;
-            match self.job_run(run_id, deadline).await {
-                Ok(seen) => run = seen,
-                Err(DatabricksError::Transport(lost)) if lost.timed_out && deadline.has_passed() => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(run)
+    /// A job with its parameters and tasks, however many pages they take: 100 of each a page.
+    pub async fn job(&self, job_id: &str, deadline: Deadline) -> Result<Job, DatabricksError> {
+        let subject = Subject::Job(job_id.to_owned());
+        subject.number(job_id)?;
+        let mut url = self.address(&["api", "2.2", "jobs", "get"])?;
+        url.query_pairs_mut().append_pair("job_id", job_id);
+        let body: JobBody = self.whole(RequestKind::JobGet, &url, &subject, deadline).await?;
+        body.into_job().ok_or_else(|| DatabricksError::nonsense(&subject, "it has no job_id"))
     }
 
     /// The id of a job given as digits or by its unique name. A name of digits only is taken for an id.
@@ -166,27 +109,12 @@ impl Databricks {
         if !id_or_name.is_empty() && id_or_name.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(id_or_name.to_owned());
         }
-        let mut found: Vec<(String, bool)> = Vec::new();
-        let mut token: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let mut url = self.address(&["api", "2.2", "jobs", "list"])?;
-            url.query_pairs_mut().append_pair("name", id_or_name).append_pair("limit", "100");
-            if let Some(token) = &token {
-                url.query_pairs_mut().append_pair("page_token", token);
-            }
-            let page: JobsPage =
-                self.ask(RequestKind::JobGet, Outbound::get(url), &Subject::Workspace, deadline).await?;
-            found.extend(page.jobs.into_iter().filter_map(|job| {
-                let name = job.settings?.name?;
-                let same = name == id_or_name;
-                (same || name.to_lowercase() == id_or_name.to_lowercase()).then_some((job.job_id?, same))
-            }));
-            token = page.next_page_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                break;
-            }
-        }
-        Ok(only_one(id_or_name, found)?)
+        let listed = self.jobs(Some(id_or_name), MOST_NAMESAKES, None, deadline).await?;
+        let found = listed.items.into_iter().filter_map(|job| {
+            let name = job.name?;
+            (name.to_lowercase() == id_or_name.to_lowercase()).then_some((job.job_id, name == id_or_name))
+        });
+        Ok(only_one(id_or_name, found.collect())?)
     }
 }
 
@@ -204,73 +132,9 @@ fn only_one(name: &str, mut found: Vec<(String, bool)>) -> Result<String, Failur
         several => {
             let ids: Vec<&str> = several.iter().map(|(id, _)| id.as_str()).collect();
             Err(Failure::new(
-                Code::BodyInvalid,
+                Code::JobAmbiguous,
                 format!("{} jobs are named {name}; name one by its id: {}.", ids.len(), ids.join(", ")),
             ))
         }
-    }
-}
-
-pub(super) fn run_id_in(reply: &Reply, subject: &Subject) -> Result<String, DatabricksError> {
-    let body: RunNowReply = read(reply, RequestKind::JobRunNow, subject)?;
-    body.run_id.ok_or_else(|| unexpected(reply, RequestKind::JobRunNow, subject, "it has no run_id"))
-}
-
-/// An id as the wire wants it; what is no number cannot exist.
-fn number(id: &str, subject: &Subject) -> Result<u64, Failure> {
-    let code = if matches!(subject, Subject::Job(_)) { Code::JobNotFound } else { Code::JobRunNotFound };
-    id.parse().map_err(|_| Failure::new(code, format!("There is no {subject}: ids are numbers.")))
-}
-
-impl JobRun {
-    /// Success; a failure with each failed task named; or not ended yet.
-    pub fn outcome(&self) -> Result<Option<()>, Failure> {
-        if !self.ended {
-            return Ok(None);
-        }
-        if self.succeeded {
-            return Ok(Some(()));
-        }
-        let failure = if self.canceled {
-            Failure::new(Code::JobCanceled, format!("Job run {} was canceled.", self.run_id))
-        } else {
-            Failure::new(Code::JobFailed, self.reason())
-        };
-        Err(failure.from_upstream(Upstream {
-            service: "databricks".to_owned(),
-            status: None,
-            code: self.termination_code.clone(),
-            request_id: None,
-        }))
-    }
-
-    fn reason(&self) -> String {
-        let mut reason = format!("Job run {} failed", self.run_id);
-        let failed: Vec<&TaskRun> = self.tasks.iter().filter(|task| task.failed()).collect();
-        for (number, task) in failed.iter().take(NAMED_TASKS).enumerate() {
-            let state = task.result_state.as_deref().unwrap_or(&task.state);
-            let _ = write!(reason, "{} task {} {state}", if number == 0 { ":" } else { ";" }, task.task_key);
-            if let Some(message) = &task.message {
-                let message: String = message.trim().chars().take(TASK_MESSAGE).collect();
-                let _ = write!(reason, " ({})", message.trim_end_matches('.'));
-            }
-        }
-        if failed.len() > NAMED_TASKS {
-            let _ = write!(reason, "; and {} more", failed.len() - NAMED_TASKS);
-        }
-        if failed.is_empty() {
-            let why = self.message.as_deref().or(self.termination_code.as_deref()).unwrap_or(&self.state);
-            let _ = write!(reason, ": {}", why.trim().trim_end_matches('.'));
-        }
-        reason.push('.');
-        reason
-    }
-}
-
-impl TaskRun {
-    /// Ended without success; a task left out on purpose has not failed.
-    fn failed(&self) -> bool {
-        let fine = ["SUCCESS", "SUCCESS_WITH_FAILURES", "EXCLUDED", "DISABLED"];
-        self.result_state.as_deref().is_some_and(|state| !fine.contains(&state)) || self.state == "INTERNAL_ERROR"
     }
 }

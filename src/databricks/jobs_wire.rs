@@ -1,117 +1,99 @@
-//! The bodies of Jobs API 2.2 as they come, and the two models of a run's state made into one.
-//!
-//! A run has `status` (new) and `state` (deprecated, still sent). All enumerations are open: "additional codes might be
-//! introduced" (Databricks SDK, jobs). A failed run may end as INTERNAL_ERROR, never TERMINATED.
+//! The bodies of job definitions as they come (Databricks SDK, jobs.py: BaseJob, JobSettings, Task). What we do not
+//! show is not read.
 
-use std::collections::BTreeMap;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
-use serde::{Deserialize, Deserializer, Serialize};
-
-use super::jobs::{JobRun, TaskRun};
-
-#[derive(Serialize)]
-pub(super) struct RunNowBody<'a> {
-    pub(super) job_id: u64,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) job_parameters: &'a BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) only: &'a [String],
-    pub(super) idempotency_token: &'a str,
-}
-
-#[derive(Deserialize)]
-pub(super) struct RunNowReply {
-    #[serde(default, deserialize_with = "id")]
-    pub(super) run_id: Option<String>,
-}
-
-#[derive(Serialize)]
-pub(super) struct CancelBody {
-    pub(super) run_id: u64,
-}
+use super::jobs::{Dependency, Job, JobParameter, JobSchedule, JobTask, JobTrigger};
+use super::listed::{ListPage, Part};
 
 #[derive(Deserialize)]
 pub(super) struct JobsPage {
     #[serde(default)]
-    pub(super) jobs: Vec<JobBody>,
-    pub(super) next_page_token: Option<String>,
+    jobs: Vec<JobBody>,
+    next_page_token: Option<String>,
+}
+
+impl ListPage for JobsPage {
+    type Item = Job;
+
+    fn into_parts(self) -> (Vec<Job>, Option<String>) {
+        (self.jobs.into_iter().filter_map(JobBody::into_job).collect(), self.next_page_token)
+    }
 }
 
 #[derive(Deserialize)]
 pub(super) struct JobBody {
     #[serde(default, deserialize_with = "id")]
-    pub(super) job_id: Option<String>,
-    pub(super) settings: Option<JobSettings>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct JobSettings {
-    pub(super) name: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct RunBody {
-    #[serde(default, deserialize_with = "id")]
-    run_id: Option<String>,
-    #[serde(default, deserialize_with = "id")]
     job_id: Option<String>,
-    #[serde(flatten)]
-    model: Model,
-    start_time: Option<i64>,
-    end_time: Option<i64>,
-    run_duration: Option<u64>,
-    run_page_url: Option<String>,
+    creator_user_name: Option<String>,
+    created_time: Option<i64>,
     #[serde(default)]
-    pub(super) tasks: Vec<TaskBody>,
-    pub(super) next_page_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct TaskBody {
-    #[serde(default, deserialize_with = "id")]
-    run_id: Option<String>,
-    #[serde(default)]
-    task_key: String,
-    #[serde(flatten)]
-    model: Model,
-    attempt_number: Option<u32>,
+    settings: Settings,
+    next_page_token: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
-struct Model {
-    status: Option<NewStatus>,
-    state: Option<LegacyState>,
+struct Settings {
+    name: Option<String>,
+    description: Option<String>,
+    #[serde(default)]
+    parameters: Vec<ParameterBody>,
+    #[serde(default)]
+    tasks: Vec<TaskBody>,
+    schedule: Option<ScheduleBody>,
+    trigger: Option<Map<String, Value>>,
+    continuous: Option<ContinuousBody>,
+    queue: Option<QueueBody>,
+    max_concurrent_runs: Option<u32>,
+    timeout_seconds: Option<u64>,
+    performance_target: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct NewStatus {
-    state: Option<String>,
-    termination_details: Option<Termination>,
-    queue_details: Option<Queue>,
+struct ParameterBody {
+    name: String,
+    #[serde(default)]
+    default: String,
 }
 
 #[derive(Deserialize)]
-struct Termination {
-    code: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    message: Option<String>,
+struct TaskBody {
+    #[serde(default)]
+    task_key: String,
+    #[serde(default)]
+    depends_on: Vec<DependencyBody>,
+    run_if: Option<String>,
+    description: Option<String>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct DependencyBody {
+    task_key: String,
+    outcome: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Queue {
-    message: Option<String>,
+struct ScheduleBody {
+    quartz_cron_expression: Option<String>,
+    timezone_id: Option<String>,
+    pause_status: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct LegacyState {
-    life_cycle_state: Option<String>,
-    result_state: Option<String>,
-    state_message: Option<String>,
+struct ContinuousBody {
+    pause_status: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct QueueBody {
+    enabled: Option<bool>,
 }
 
 /// Ids are 64-bit numbers on the wire, texts here: Power Platform reads numbers as doubles.
-fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(super) fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Id {
@@ -124,128 +106,96 @@ fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     }))
 }
 
-impl Model {
-    fn new_state(&self) -> Option<&str> {
-        self.status.as_ref()?.state.as_deref()
-    }
+/// A moment on the wire: milliseconds, 0 for none.
+pub(super) fn moment(millis: Option<i64>) -> Option<jiff::Timestamp> {
+    millis.filter(|millis| *millis > 0).and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok())
+}
 
-    fn life_cycle(&self) -> Option<&str> {
-        self.state.as_ref()?.life_cycle_state.as_deref()
-    }
+/// The kind of a task, which is the name of its one member that ends with `_task`.
+pub(super) fn task_kind(members: &Map<String, Value>) -> Option<String> {
+    let kind =
+        |(name, value): (&String, &Value)| name.strip_suffix("_task").filter(|_| value.is_object()).map(str::to_owned);
+    members.iter().find_map(kind)
+}
 
-    fn result(&self) -> Option<&str> {
-        self.state.as_ref()?.result_state.as_deref()
-    }
-
-    fn termination(&self) -> Option<&Termination> {
-        self.status.as_ref()?.termination_details.as_ref()
-    }
-
-    fn termination_code(&self) -> Option<&str> {
-        self.termination()?.code.as_deref()
-    }
-
-    fn state(&self) -> String {
-        self.new_state().or(self.life_cycle()).unwrap_or("UNKNOWN").to_owned()
-    }
-
-    fn ended(&self) -> bool {
-        self.new_state() == Some("TERMINATED")
-            || matches!(self.life_cycle(), Some("TERMINATED" | "SKIPPED" | "INTERNAL_ERROR"))
-    }
-
-    fn succeeded(&self) -> bool {
-        const GOOD: [&str; 2] = ["SUCCESS", "SUCCESS_WITH_FAILURES"];
-        let told = self.termination().and_then(|details| details.kind.as_deref().or(details.code.as_deref()));
-        self.ended() && told.or(self.result()).is_some_and(|end| GOOD.contains(&end))
-    }
-
-    fn canceled(&self) -> bool {
-        self.ended()
-            && (matches!(self.termination_code(), Some("USER_CANCELED" | "CANCELED"))
-                || self.result() == Some("CANCELED"))
-    }
-
-    fn message(&self) -> Option<String> {
-        let status = self.status.as_ref();
-        let ended = self.termination().and_then(|details| details.message.as_ref());
-        let legacy = self.state.as_ref().and_then(|state| state.state_message.as_ref());
-        let queued = status.and_then(|status| status.queue_details.as_ref()).and_then(|queue| queue.message.as_ref());
-        [ended, legacy, queued].into_iter().flatten().find(|message| !message.is_empty()).cloned()
+impl DependencyBody {
+    pub(super) fn into_dependency(self) -> Dependency {
+        Dependency { task_key: self.task_key, outcome: self.outcome }
     }
 }
 
-impl RunBody {
-    /// The run, its tasks being the latest attempts; `None` when it has no id.
-    pub(super) fn into_run(self) -> Option<JobRun> {
-        let moment = |millis: Option<i64>| {
-            millis.filter(|millis| *millis > 0).and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok())
-        };
-        let (start_time, end_time) = (moment(self.start_time), moment(self.end_time));
-        let between = || {
-            let span = end_time?.duration_since(start_time?);
-            u64::try_from(span.as_millis()).ok()
-        };
-        Some(JobRun {
-            run_id: self.run_id?,
-            job_id: self.job_id.unwrap_or_default(),
-            state: self.model.state(),
-            ended: self.model.ended(),
-            succeeded: self.model.succeeded(),
-            canceled: self.model.canceled(),
-            message: self.model.message(),
-            termination_code: self.model.termination_code().or(self.model.result()).map(str::to_owned),
-            start_time,
-            end_time,
-            duration_ms: self.run_duration.filter(|duration| *duration > 0).or_else(between),
-            run_page_url: self.run_page_url,
-            tasks: latest_attempts(self.tasks),
+impl Part for JobBody {
+    fn next(&mut self) -> Option<String> {
+        self.next_page_token.take()
+    }
+
+    fn append(&mut self, mut page: Self) {
+        self.settings.parameters.append(&mut page.settings.parameters);
+        self.settings.tasks.append(&mut page.settings.tasks);
+    }
+}
+
+impl JobBody {
+    /// `None` when it has no id.
+    pub(super) fn into_job(self) -> Option<Job> {
+        let settings = self.settings;
+        Some(Job {
+            job_id: self.job_id?,
+            name: settings.name,
+            description: settings.description,
+            creator: self.creator_user_name,
+            created_time: moment(self.created_time),
+            parameters: settings.parameters.into_iter().map(ParameterBody::into_parameter).collect(),
+            tasks: settings.tasks.into_iter().map(TaskBody::into_task).collect(),
+            schedule: settings.schedule.and_then(ScheduleBody::into_schedule),
+            trigger: trigger(settings.trigger.as_ref(), settings.continuous),
+            queue: settings.queue.and_then(|queue| queue.enabled),
+            max_concurrent_runs: settings.max_concurrent_runs,
+            timeout_seconds: settings.timeout_seconds.filter(|seconds| *seconds > 0),
+            performance_target: settings.performance_target,
         })
     }
 }
 
-/// One task a key: after retries and repairs its latest attempt counts.
-fn latest_attempts(bodies: Vec<TaskBody>) -> Vec<TaskRun> {
-    let mut tasks: Vec<TaskRun> = Vec::with_capacity(bodies.len());
-    for body in bodies {
-        let task = TaskRun {
-            run_id: body.run_id.unwrap_or_default(),
-            state: body.model.state(),
-            result_state: body.model.result().or(body.model.termination_code()).map(str::to_owned),
-            message: body.model.message(),
-            attempt: body.attempt_number.unwrap_or(0),
-            task_key: body.task_key,
-        };
-        match tasks.iter_mut().find(|known| known.task_key == task.task_key) {
-            Some(known) if task.attempt >= known.attempt => *known = task,
-            Some(_) => {}
-            None => tasks.push(task),
+impl ParameterBody {
+    fn into_parameter(self) -> JobParameter {
+        JobParameter { name: self.name, default: self.default }
+    }
+}
+
+impl TaskBody {
+    fn into_task(self) -> JobTask {
+        JobTask {
+            kind: task_kind(&self.rest),
+            task_key: self.task_key,
+            depends_on: self.depends_on.into_iter().map(DependencyBody::into_dependency).collect(),
+            run_if: self.run_if,
+            description: self.description,
         }
     }
-    tasks
 }
 
-#[derive(Deserialize)]
-pub(super) struct OutputBody {
-    pub(super) notebook_output: Option<NotebookOutput>,
-    pub(super) sql_output: Option<serde_json::Value>,
-    pub(super) dbt_output: Option<serde::de::IgnoredAny>,
-    pub(super) run_job_output: Option<RunJobOutput>,
-    pub(super) logs: Option<String>,
-    #[serde(default)]
-    pub(super) logs_truncated: bool,
-    pub(super) error: Option<String>,
+impl ScheduleBody {
+    fn into_schedule(self) -> Option<JobSchedule> {
+        Some(JobSchedule {
+            cron: self.quartz_cron_expression?,
+            time_zone: self.timezone_id,
+            paused: is_paused(self.pause_status.as_deref()),
+        })
+    }
 }
 
-#[derive(Deserialize)]
-pub(super) struct NotebookOutput {
-    pub(super) result: Option<String>,
-    #[serde(default)]
-    pub(super) truncated: bool,
+/// A trigger has one member of its kind, beside `pause_status` and perhaps a condition; a continuous job has none.
+fn trigger(trigger: Option<&Map<String, Value>>, continuous: Option<ContinuousBody>) -> Option<JobTrigger> {
+    if let Some(trigger) = trigger {
+        let of_kind = |(name, value): &(&String, &Value)| value.is_object() && *name != "sql_condition";
+        let kind = trigger.iter().find(of_kind).map(|(name, _)| name.clone())?;
+        return Some(JobTrigger { kind, paused: is_paused(trigger.get("pause_status").and_then(Value::as_str)) });
+    }
+    let paused = is_paused(continuous?.pause_status.as_deref());
+    Some(JobTrigger { kind: "continuous".to_owned(), paused })
 }
 
-#[derive(Deserialize)]
-pub(super) struct RunJobOutput {
-    #[serde(default, deserialize_with = "id")]
-    pub(super) run_id: Option<String>,
+fn is_paused(status: Option<&str>) -> bool {
+    status == Some("PAUSED")
 }

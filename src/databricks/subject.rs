@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::failure::Code;
+use crate::failure::{Code, Failure};
 
 /// What a call was about: it decides what "not found" means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl Subject {
 }
 
 impl Subject {
+    /// An id of it as the wire wants it; what is no number cannot exist.
+    pub(super) fn number(&self, id: &str) -> Result<u64, Failure> {
+        id.parse().map_err(|_| Failure::new(self.missing(), format!("There is no {self}: ids are numbers.")))
+    }
+
     /// The rights that it needs (Databricks SDK, catalog.py and sql.py).
     pub(super) fn rights(&self) -> &'static str {
         match self {
@@ -51,6 +56,11 @@ impl Subject {
             Self::Schema(_) => " Our identity needs USE CATALOG on the catalog and USE SCHEMA on the schema.",
             Self::Table(_) => {
                 " Our identity needs USE CATALOG on the catalog, USE SCHEMA on the schema and SELECT on the table."
+            }
+            // (learn.microsoft.com/azure/databricks/security/auth/access-control, Job ACLs)
+            Self::Job(_) => " Our identity needs CAN VIEW on the job to look, and CAN MANAGE RUN to start it.",
+            Self::JobRun(_) => {
+                " Our identity needs CAN VIEW on the job to look, and CAN MANAGE RUN to cancel or repair."
             }
             _ => "",
         }

@@ -60,6 +60,36 @@ pub struct FailedRow {
     pub message: String,
 }
 
+/// Tasks of a job run that failed: how many, and the first of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedTasks {
+    pub count: usize,
+    pub first: Vec<FailedTask>,
+}
+
+/// How one task failed, in Databricks' words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedTask {
+    pub task_key: String,
+    pub run_id: String,
+    /// `FAILED`, `TIMEDOUT`, `UPSTREAM_FAILED`, …
+    pub state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub termination_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub termination_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The error was longer than what stands here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub error_cut: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_trace: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub error_trace_cut: bool,
+}
+
 /// A failure: `detail` is for the caller, `source` for the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -93,6 +123,9 @@ pub struct Failure {
     /// The caller's rows that are at fault, when that is what failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_rows: Option<Box<FailedRows>>,
+    /// The tasks of a job run that failed, when that is what failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_tasks: Option<Box<FailedTasks>>,
     /// The cause, for the log only.
     #[serde(skip)]
     pub source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -114,6 +147,7 @@ impl Failure {
             settled: false,
             place: None,
             failed_rows: None,
+            failed_tasks: None,
             source: None,
         }
     }

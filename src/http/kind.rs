@@ -44,6 +44,8 @@ pub enum RequestKind {
     JobRunGet,
     JobRunOutput,
     JobRunCancel,
+    /// `runs/repair`, which takes no token: sent again it might begin twice.
+    JobRunRepair,
     RefreshStart,
     RefreshGet,
     RefreshCancel,
@@ -87,6 +89,7 @@ impl RequestKind {
             Self::JobRunNow => row(Repeatable, 5, 30, 90),
             Self::JobGet | Self::JobRunGet | Self::JobRunOutput => row(Read, 5, 30, 90),
             Self::JobRunCancel => row(Repeatable, 4, 15, 60),
+            Self::JobRunRepair => row(Execute, 4, 30, 90),
             Self::RefreshStart => row(Execute, 4, 30, 90),
             Self::RefreshGet => row(Read, 5, 30, 90),
             Self::RefreshCancel => row(Repeatable, 4, 15, 60),

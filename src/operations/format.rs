@@ -204,8 +204,21 @@ struct Job {
     #[schemars(rename = "job")]
     id: NumberOrText,
     parameters: Option<BTreeMap<String, Value>>,
+    /// For notebooks of jobs without job parameters.
+    notebook_params: Option<BTreeMap<String, Value>>,
     /// Task keys; default all.
     only: Option<Vec<String>>,
+    /// Whether a run that finds no place waits for its turn; default as the job says.
+    queue: Option<bool>,
+    /// Of serverless jobs.
+    performance_target: Option<PerformanceTarget>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+enum PerformanceTarget {
+    Standard,
+    PerformanceOptimized,
 }
 
 /// One refresh of a Power BI dataset, to its end.

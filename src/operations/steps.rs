@@ -57,7 +57,12 @@ pub struct JobStep {
     /// Id or unique name.
     pub job: Template,
     pub parameters: Option<Template>,
+    /// For notebooks of jobs without job parameters.
+    pub notebook_params: Option<Template>,
     pub only: Vec<String>,
+    /// Whether a run that finds no place waits; as the job says when it is left out.
+    pub queue: Option<bool>,
+    pub performance_target: Option<String>,
 }
 
 /// `refresh`: one refresh, to its end.

@@ -82,6 +82,11 @@ impl Ours {
         self.work.started_at
     }
 
+    /// Whether an earlier sending, whose answer was lost, may have had the effect.
+    pub(super) fn perhaps_sent(&self) -> bool {
+        self.work.perhaps_sent
+    }
+
     pub(super) fn recovery(&self) -> Recovery {
         self.recovery
     }
@@ -120,11 +125,17 @@ impl Requests {
     }
 
     /// Records what came of a claimed effect.
-    pub(super) async fn had(&self, ours: Ours, call: &Call, sent: Result<Value, Failure>) -> Result<Effected, Failure> {
+    pub(super) async fn had(
+        &self,
+        mut ours: Ours,
+        call: &Call,
+        sent: Result<Value, Failure>,
+    ) -> Result<Effected, Failure> {
         let (event, upstream, result) = match sent {
             Ok(upstream) => (Event::Submitted, Some(upstream.clone()), Ok(upstream)),
             Err(failure) if failure.effect == Effect::Possible && ours.recovery == Recovery::SendAgain => {
                 // Sent again under the same key it happens once, so the claim is free for that.
+                ours.work.perhaps_sent = true;
                 (Event::Released, None, Err(send_again(failure, call)))
             }
             Err(failure) if failure.effect == Effect::Possible => (Event::Unknown, None, Err(unknown(failure))),
@@ -141,7 +152,7 @@ impl Requests {
 
     /// Claims the next attempt of what was had and left nothing behind, or finds what another worker did about it.
     pub(super) async fn claim_again(&self, claimant: &Claimant<'_>, had: &Effected) -> Result<Claimed, Failure> {
-        let work = Work { attempt: had.work.attempt + 1, ..had.work.clone() };
+        let work = Work { attempt: had.work.attempt + 1, perhaps_sent: false, ..had.work.clone() };
         if let Some(ours) = self.take(claimant, &had.log, had.seq + 1, work).await? {
             return Ok(Claimed::Ours(ours));
         }

@@ -8,7 +8,13 @@ mod claim;
 mod disposition;
 mod follow;
 mod guard;
+mod job_definition;
+mod job_lists;
+mod job_names;
+mod job_repairs;
+mod job_run_body;
 mod job_runs;
+mod job_starts;
 mod lists;
 mod operations;
 mod pages;
@@ -157,6 +163,9 @@ fn _futures_can_move_between_threads(requests: &Requests, call: &Call) {
     fn is_send<T: Send>(_: T) {}
     is_send(requests.submit_statement(call, bytes::Bytes::new()));
     is_send(requests.start_job_run(call, "1", bytes::Bytes::new()));
+    is_send(requests.repair_job_run(call, "1", bytes::Bytes::new()));
+    is_send(requests.cancel_job_run(call, "1"));
+    is_send(requests.list_job_runs(call, "1"));
     is_send(requests.start_refresh(call, "w", "d", bytes::Bytes::new()));
     is_send(requests.push_rows(call, "w", "d", "t", bytes::Bytes::new()));
     is_send(requests.run_operation(call, "o", bytes::Bytes::new()));

@@ -34,11 +34,13 @@ impl Requests {
             }
             Target::Rows { id, row, q } => self.rows_page(call, &id, row, q).await,
             Target::List { list, from, top } => self.list(call, list, Some(&from), top).await,
-            Target::JobRun { id } => {
-                let run = self.0.neighbours.databricks.job_run(&id, call.deadline).await?;
-                match run.outcome().map_err(Failure::settled)? {
-                    Some(()) => self.job_result(call, &run).await,
-                    None => self.still(call, plain(&id, &run.state, target)).await,
+            Target::Jobs { list, from, limit } => self.job_list(call, list, Some(&from), limit).await,
+            Target::JobRun { id, repair } => {
+                let databricks = &self.0.neighbours.databricks;
+                let run = databricks.job_run_or_repair(&id, repair.as_deref(), call.deadline).await?;
+                match self.job_result(call, &run, repair.as_deref()).await? {
+                    Some(answer) => Ok(answer),
+                    None => self.still(call, plain(&id, &run.standing.state, target)).await,
                 }
             }
             Target::Refresh { w, d, id } => {

@@ -37,8 +37,17 @@ pub(super) enum Target {
         from: String,
         top: usize,
     },
+    /// A page of jobs or of their runs, from Databricks' own token on.
+    Jobs {
+        list: super::job_lists::JobList,
+        from: String,
+        limit: usize,
+    },
+    /// A job run to its end; with `repair` as of that repair of it.
     JobRun {
         id: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repair: Option<String>,
     },
     Refresh {
         w: String,
@@ -136,7 +145,7 @@ mod tests {
     }
 
     fn target() -> Target {
-        Target::JobRun { id: "7".into() }
+        Target::JobRun { id: "7".into(), repair: None }
     }
 
     #[rstest]
@@ -152,7 +161,7 @@ mod tests {
     #[test]
     fn a_token_that_was_changed_or_signed_by_another_is_refused() {
         let token = signer("k").sign(&target()).unwrap();
-        let other = signer("k").sign(&Target::JobRun { id: "8".into() }).unwrap();
+        let other = signer("k").sign(&Target::JobRun { id: "8".into(), repair: None }).unwrap();
         let (head, _) = other.rsplit_once('.').unwrap();
         let (_, signature) = token.rsplit_once('.').unwrap();
         let swapped = format!("{head}.{signature}");

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::job_view::job_run_json;
 use super::{
     Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
 };
-use crate::databricks::{JobRun, RunNow, TaskOutput};
+use crate::databricks::{LegacyParameters, RunNow};
 use crate::failure::Failure;
 use crate::http::Deadline;
-use crate::operations::{Scope, StepKind};
+use crate::operations::{Scope, StepKind, Template};
 
 pub(super) struct Job;
 
@@ -21,21 +22,30 @@ struct Inputs {
     job: String,
     parameters: BTreeMap<String, String>,
     only: Vec<String>,
+    #[serde(default)]
+    notebook_params: BTreeMap<String, String>,
+    #[serde(default)]
+    queue: Option<bool>,
+    #[serde(default)]
+    performance_target: Option<String>,
 }
 
 #[async_trait]
 impl Kind for Job {
     fn prepare(&self, step: &StepKind, scope: &Scope, _neighbours: &Neighbours) -> Result<Prepared, Failure> {
         let StepKind::Job(step) = step else { return Err(mismatched()) };
-        let parameters = match &step.parameters {
-            Some(template) => template.render(scope).map_err(|error| expression_failed(&error))?,
-            None => json!({}),
+        let texts = |template: &Option<Template>| {
+            let Some(template) = template else { return Ok(BTreeMap::new()) };
+            let values = template.render(scope).map_err(|error| expression_failed(&error))?;
+            Ok::<_, Failure>(parameter_texts(values.as_object().ok_or_else(mismatched)?))
         };
-        let parameters = parameters.as_object().ok_or_else(mismatched)?;
         let inputs = Inputs {
             job: step.job.render_text(scope).map_err(|error| expression_failed(&error))?,
-            parameters: parameters.iter().map(|(name, value)| (name.clone(), parameter_text(value))).collect(),
+            parameters: texts(&step.parameters)?,
             only: step.only.clone(),
+            notebook_params: texts(&step.notebook_params)?,
+            queue: step.queue,
+            performance_target: step.performance_target.clone(),
         };
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })
     }
@@ -46,6 +56,9 @@ impl Kind for Job {
             job_id: to.databricks.resolve_job(&inputs.job, deadline).await?,
             parameters: inputs.parameters,
             only: inputs.only,
+            legacy: LegacyParameters { notebook_params: inputs.notebook_params, ..LegacyParameters::default() },
+            queue: inputs.queue,
+            performance_target: inputs.performance_target,
             idempotency_token: key.to_owned(),
         };
         Ok(Sent::Submitted { upstream_id: to.databricks.run_now(&start, deadline).await? })
@@ -57,7 +70,7 @@ impl Kind for Job {
 
     async fn poll(&self, at: &Neighbours, _: &Value, upstream_id: &str, deadline: Deadline) -> Result<Polled, Failure> {
         let run = at.databricks.job_run(upstream_id, deadline).await?;
-        if run.outcome()?.is_none() {
+        if at.databricks.job_outcome(&run, deadline).await?.is_none() {
             return Ok(Polled::Running);
         }
         let outputs = at.databricks.job_outputs(&run, deadline).await?;
@@ -69,23 +82,13 @@ impl Kind for Job {
     }
 }
 
-/// Job parameters are texts on the wire; anything else is written as JSON.
-pub fn parameter_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// Job parameters are texts on the wire; anything else is written as JSON. Null is what flows send for an empty field: it is
+/// left out, and the job's default counts.
+pub fn parameter_texts<'a>(parameters: impl IntoIterator<Item = (&'a String, &'a Value)>) -> BTreeMap<String, String> {
+    let given = parameters.into_iter().filter(|(_, value)| !value.is_null());
+    given.map(|(name, value)| (name.clone(), parameter_text(value))).collect()
 }
 
-/// A job run as callers and expressions see it.
-pub fn job_run_json(run: &JobRun, outputs: &[TaskOutput]) -> Value {
-    json!({
-        "runId": run.run_id,
-        "jobId": run.job_id,
-        "state": run.state,
-        // How it ended, such as SUCCESS or RUN_EXECUTION_ERROR: `state` is TERMINATED either way.
-        "terminationCode": run.termination_code,
-        "startTime": run.start_time,
-        "endTime": run.end_time,
-        "durationMs": run.duration_ms,
-        "runPageUrl": run.run_page_url,
-        "outputs": outputs,
-    })
+fn parameter_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -6,6 +6,7 @@
 mod assert;
 mod binding;
 mod job;
+mod job_view;
 mod number;
 mod push_rows;
 mod refresh;
@@ -29,7 +30,8 @@ use crate::power_bi::PowerBi;
 
 pub use crate::databricks::{MOST_TRIES, pause_before};
 pub use binding::{JsonParameters, bind_parameters};
-pub use job::{job_run_json, parameter_text};
+pub use job::parameter_texts;
+pub use job_view::{dependencies_json, job_run_head, job_run_json, job_run_with_tasks};
 pub use push_rows::push as push_rows;
 pub use refresh::{RefreshId, outcome as refresh_outcome, refresh_json};
 

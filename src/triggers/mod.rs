@@ -58,6 +58,12 @@ pub static FUNCTIONS: &[Function<Work>] = &[
         &[
             // Before `{job}/runs`: a job cannot be named by the word `runs`.
             get("/api/jobs/runs/{id}", |hit| Box::pin(jobs::get_job_run(hit))),
+            get("/api/jobs/runs/{id}/output", |hit| Box::pin(jobs::get_job_run_output(hit))),
+            act("/api/jobs/runs/{id}/cancel", |hit| Box::pin(jobs::cancel_job_run(hit))),
+            start("/api/jobs/runs/{id}/repair", |hit| Box::pin(jobs::repair_job_run(hit))),
+            get("/api/jobs", |hit| Box::pin(jobs::list_jobs(hit))),
+            get("/api/jobs/{job}", |hit| Box::pin(jobs::get_job(hit))),
+            get("/api/jobs/{job}/runs", |hit| Box::pin(jobs::list_job_runs(hit))),
             start("/api/jobs/{job}/runs", |hit| Box::pin(jobs::start_job_run(hit))),
         ],
     ),

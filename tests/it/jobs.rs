@@ -17,6 +17,8 @@ async fn a_job_is_run_by_its_id_with_its_parameters_and_outputs() {
         assert!(reply.body[member].is_string(), "{member}: {}", reply.body);
     }
     assert!(reply.at("/durationMs").is_u64());
+    assert!(reply.at("/duration").as_str().is_some_and(|text| text.starts_with("PT")), "{}", reply.body);
+    assert_eq!(reply.at("/parameters/day"), "2026-10-30");
     let output = reply.at("/outputs/0");
     assert_eq!(output["taskKey"], "main");
     assert!(output["text"].is_string() && output.get("json").is_some() && output["kind"].is_string(), "{output}");
@@ -39,7 +41,12 @@ async fn a_job_is_run_by_its_name_and_tells_the_outputs_of_all_its_tasks() {
 async fn a_failed_job_run_is_a_422_that_names_the_task() {
     let road = Road::start().await;
     let reply = road.post("/api/jobs/always-fails/runs?waitSeconds=60", &json!({})).await;
-    reply.problem(422, "job-failed").saying(&["task main"]);
+    let reply = reply.problem(422, "job-failed").saying(&["task main", "the sample job that always fails has failed"]);
+    let told = reply.at("/failedTasks/0");
+    assert_eq!((&told["taskKey"], &told["state"]), (&json!("main"), &json!("FAILED")));
+    assert_eq!((&told["terminationType"], reply.at("/failedTaskCount")), (&json!("CLIENT_ERROR"), &json!(1)));
+    assert_eq!(told["error"], "ValueError: the sample job that always fails has failed");
+    assert!(told["errorTrace"].as_str().is_some_and(|trace| trace.contains("always_fails.py")), "{told}");
     // The same for whoever follows its status.
     let started = road.post("/api/jobs/always-fails/runs?mode=start", &json!({})).await;
     let path = started.started();
@@ -47,7 +54,14 @@ async fn a_failed_job_run_is_a_422_that_names_the_task() {
     let path = path.split_once("/api/").map(|(_, path)| format!("/api/{path}")).unwrap();
     let seen = road.get(&path).await.expect(200);
     assert_eq!((seen.at("/state"), seen.at("/error/code")), (&json!("TERMINATED"), &json!("job-failed")));
-    assert_eq!(seen.at("/tasks/0/taskKey"), "main");
+    assert_eq!((seen.at("/tasks/0/taskKey"), seen.at("/tasks/0/resultState")), (&json!("main"), &json!("FAILED")));
+    let output = road.get(&format!("{path}/output")).await.expect(200);
+    assert_eq!(
+        (output.at("/outputs/0/kind"), output.at("/outputs/0/text")),
+        (&json!("logs"), &json!("about to fail\n"))
+    );
+    assert_eq!(output.at("/outputs/0/error"), "ValueError: the sample job that always fails has failed");
+    assert_eq!(output.at("/truncated"), false);
 }
 
 #[tokio::test(flavor = "multi_thread")]

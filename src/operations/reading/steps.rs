@@ -197,7 +197,14 @@ impl Reader<'_> {
     fn job(&mut self, step: &Arc<str>, node: &Node) -> Option<JobStep> {
         let job = self.optional(step, node, "job");
         let parameters = self.optional(step, node, "parameters");
-        Some(JobStep { job: job?, parameters, only: texts(node.get("only").map(Node::items).unwrap_or_default()) })
+        Some(JobStep {
+            job: job?,
+            parameters,
+            notebook_params: self.optional(step, node, "notebook_params"),
+            only: texts(node.get("only").map(Node::items).unwrap_or_default()),
+            queue: node.boolean_of("queue"),
+            performance_target: node.text_of("performance_target").map(str::to_owned),
+        })
     }
 
     fn refresh(&mut self, step: &Arc<str>, node: &Node) -> Option<RefreshStep> {

@@ -49,6 +49,9 @@ pub(super) struct Work {
     pub started_at: Timestamp,
     /// What is sent, now and in recovery.
     pub inputs: Value,
+    /// An earlier sending of this attempt may have had its effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub perhaps_sent: bool,
 }
 
 impl Entry {
@@ -66,6 +69,7 @@ impl Work {
             attempt: first(),
             started_at: Timestamp::now(),
             inputs: inputs.clone(),
+            perhaps_sent: false,
         }
     }
 

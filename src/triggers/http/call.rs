@@ -59,6 +59,9 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
             &["waitSeconds", "format", "shape", "decimals", "bigints", "pageSize"]
         }
         (Verb::Get, "/api/sql/statements/{id}") => &["shape", "decimals", "bigints"],
+        (Verb::Act, "/api/jobs/runs/{id}/cancel") => &["waitSeconds"],
+        (Verb::Get, "/api/jobs") => &["name", "limit"],
+        (Verb::Get, "/api/jobs/{job}/runs") => &["state", "from", "to", "limit"],
         (Verb::Get, list) if is_list(list) => &["top"],
         _ => &[],
     }

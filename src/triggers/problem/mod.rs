@@ -79,6 +79,8 @@ pub(super) fn problem(failure: &Failure, request_id: &str) -> Problem {
     put("place", failure.place.clone().map(Value::from));
     put("failedRowCount", failure.failed_rows.as_ref().map(|rows| Value::from(rows.count)));
     put("failedRows", failure.failed_rows.as_ref().map(|rows| json!(rows.first)));
+    put("failedTaskCount", failure.failed_tasks.as_ref().map(|tasks| Value::from(tasks.count)));
+    put("failedTasks", failure.failed_tasks.as_ref().map(|tasks| json!(tasks.first)));
     Problem { status, body: Value::Object(body).to_string().into_bytes(), retry_after_seconds }
 }
 
