@@ -16,6 +16,7 @@ mod power_bi_refreshes;
 #[path = "../../../tests/conformance/power_bi_swagger.rs"]
 mod power_bi_swagger;
 mod power_bi_upkeep;
+mod prism;
 mod pushed_datasets;
 mod pushed_numbers;
 mod pushed_rows;

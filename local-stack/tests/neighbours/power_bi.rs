@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, Reply};
 use crate::power_bi_swagger::{check_reply, check_request};
+use crate::prism::{Prism, violations};
 
 pub(crate) struct Room {
     pub(crate) power_bi: PowerBi,
     pub(crate) tokens: Tokens,
     pub(crate) client: Client,
+    prism: Option<Prism>,
 }
 
 impl Room {
@@ -22,7 +24,9 @@ impl Room {
         options.clock = Clock::Stepped;
         change(&mut options);
         let power_bi = PowerBi::start(options, History::default()).await.unwrap();
-        Self { power_bi, tokens, client: Client::default().bearer(&token).with("content-type", "application/json") }
+        let prism = Prism::before(&power_bi.url()).await;
+        let client = Client::default().bearer(&token).with("content-type", "application/json");
+        Self { power_bi, tokens, client, prism }
     }
 
     /// Sends, and holds request (when it is meant to be right) and reply against the contract.
@@ -34,7 +38,9 @@ impl Room {
     pub(crate) async fn send_by(&self, client: &Client, method: &str, path: &str, body: Option<&Value>) -> Reply {
         let path = format!("/v1.0/myorg/{path}");
         let text = body.map(ToString::to_string).unwrap_or_default();
-        let reply = client.send(method, &format!("{}{path}", self.power_bi.url()), text).await;
+        let base = self.prism.as_ref().map_or_else(|| self.power_bi.url(), |prism| prism.url.clone());
+        let reply = client.send(method, &format!("{base}{path}"), text).await;
+        assert_eq!(violations(&reply), Vec::<Value>::new(), "{method} {path}");
         if reply.status < 400 {
             check_request(method, &path, body).unwrap();
         }
