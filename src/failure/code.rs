@@ -68,6 +68,8 @@ codes! {
     PremiumRequired = "premium-required",
     NotCancellable = "not-cancellable",
     RowsInvalid = "rows-invalid",
+    NotPushDataset = "not-a-push-dataset",
+    QueryFailed = "query-failed",
     PowerBiAccessDenied = "power-bi-access-denied",
     PowerBiRefused = "power-bi-refused",
     OperationNotFound = "operation-not-found",

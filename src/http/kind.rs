@@ -49,6 +49,14 @@ pub enum RequestKind {
     RefreshCancel,
     RowsPush,
     RowsDelete,
+    /// Workspaces, datasets, reports, tables, parameters: whatever only looks.
+    PowerBiGet,
+    DatasetCreate,
+    DatasetDelete,
+    /// A table's new columns.
+    TablePut,
+    /// `executeQueries`.
+    DaxQuery,
     /// Sent again after an ambiguous failure: receivers drop doubles by the `causeway-key` property.
     MessageSend,
     TokenRequest,
@@ -92,6 +100,10 @@ impl RequestKind {
             Self::RefreshCancel => row(Repeatable, 4, 15, 60),
             Self::RowsPush => row(Execute, 4, 60, 110),
             Self::RowsDelete => row(Repeatable, 4, 30, 90),
+            Self::PowerBiGet => row(Read, 4, 30, 60),
+            Self::DatasetCreate => row(Execute, 4, 60, 90),
+            Self::DatasetDelete | Self::TablePut => row(Repeatable, 4, 30, 90),
+            Self::DaxQuery => row(Read, 4, 100, 110),
             Self::MessageSend => row(Repeatable, 5, 15, 60),
             Self::TokenRequest => row(Read, 4, 10, 30),
             Self::Probe => row(Read, 1, 5, 5),

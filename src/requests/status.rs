@@ -30,6 +30,7 @@ impl Requests {
             }
             Target::Rows { id, row, q } => self.rows_page(call, &id, row, q).await,
             Target::List { list, from, top } => self.list(call, list, Some(&from), top).await,
+            Target::PowerBiList { list, page } => self.power_bi_list(call, list, page).await,
             Target::JobRun { id } => {
                 let run = self.0.neighbours.databricks.job_run(&id, call.deadline).await?;
                 match run.outcome().map_err(Failure::settled)? {

@@ -37,6 +37,11 @@ pub(super) enum Target {
         from: String,
         top: usize,
     },
+    /// A page of a list of Power BI.
+    PowerBiList {
+        list: super::power_bi_lists::Listing,
+        page: super::power_bi_lists::Page,
+    },
     JobRun {
         id: String,
     },

@@ -2,7 +2,11 @@
 
 mod bodies;
 mod calls;
+mod lists;
+mod push_datasets;
+mod queries;
 mod refusals;
+mod schemas;
 mod shapes;
 mod stand_in;
 

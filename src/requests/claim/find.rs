@@ -98,7 +98,7 @@ impl Requests {
             // It was looked for once; its neighbour may know it by now.
             Event::Unknown if recovery == Recovery::LookUp => {
                 let until = deadline.less(TO_ANSWER).within(ONE_LOOK);
-                self.adopt(log, seq, entry, until, deadline).await
+                self.adopt(claimant.route, log, seq, entry, until, deadline).await
             }
             Event::Unknown => Err(unknown_before()),
             // What the claim did not keep cannot be sent; nothing has happened yet.
@@ -113,7 +113,7 @@ impl Requests {
                         Ok(Stands::Free(Box::new(entry.work)))
                     }
                     Recovery::LookUp if settled => {
-                        self.adopt(log, seq, entry, search_until(claimant.call), deadline).await
+                        self.adopt(claimant.route, log, seq, entry, search_until(claimant.call), deadline).await
                     }
                     Recovery::Unknown if settled => Err(unknown_before()),
                     _ => Ok(Stands::Held),
@@ -125,6 +125,7 @@ impl Requests {
     /// Takes for ours what the neighbour's history shows under the claim's key. A miss proves nothing.
     async fn adopt(
         &self,
+        route: &str,
         log: &str,
         seq: u64,
         entry: Entry,
@@ -132,7 +133,10 @@ impl Requests {
         deadline: Deadline,
     ) -> Result<Stands, Failure> {
         let Work { inputs, started_at, .. } = &entry.work;
-        let found = self.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await;
+        let found = match route {
+            "datasets" => self.look_for_dataset(inputs, until).await,
+            _ => self.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await,
+        };
         let event = match found {
             Some(_) => Event::Submitted,
             None if entry.event == Event::Unknown => return Err(unknown_before()),

@@ -6,6 +6,7 @@ mod call;
 mod streamed;
 
 pub(super) mod catalog;
+pub(super) mod datasets;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod operations;
