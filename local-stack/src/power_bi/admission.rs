@@ -35,6 +35,9 @@ pub(super) struct At {
     pub(super) table: String,
     pub(super) refresh: String,
     pub(super) report: String,
+    pub(super) export: String,
+    pub(super) dataflow: String,
+    pub(super) transaction: String,
 }
 
 impl At {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::reply::{Reply, bad, ok, parsed};
-use super::{Callers, Clock, FailedRefresh, Limits, Overlap, RefreshState, Service, refreshing, steering};
+use super::{Callers, CannedQuery, Clock, FailedRefresh, Limits, Overlap, RefreshState, Service, refreshing, steering};
 
 pub(super) fn routes() -> Router<Arc<Service>> {
     let dataset = "/__stand-in/datasets/{dataset}";
@@ -20,6 +20,7 @@ pub(super) fn routes() -> Router<Arc<Service>> {
         .route("/__stand-in/settings", post(settings))
         .route("/__stand-in/clock", post(clock))
         .route("/__stand-in/clock/step", post(step))
+        .route("/__stand-in/queries", post(query))
         .route(&format!("{dataset}/fail"), post(fail))
         .route(&format!("{dataset}/tables/{{table}}/tally"), get(tally))
 }
@@ -106,6 +107,12 @@ async fn fail(State(service): State<Arc<Service>>, Path(dataset): Path<String>, 
     let mut model = service.model();
     let dataset = model.dataset_by_id(&dataset).ok_or_else(|| bad("There is no such dataset."))?;
     dataset.failures.push_back(failure);
+    Ok(ok(&json!({})))
+}
+
+async fn query(State(service): State<Arc<Service>>, body: Bytes) -> Reply {
+    let canned: CannedQuery = parsed(&body)?;
+    service.model().canned.push(canned);
     Ok(ok(&json!({})))
 }
 

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataType {
     Int64,
@@ -88,6 +90,19 @@ impl DataType {
             },
         }
     }
+
+    /// The value as queries answer it: numbers as numbers, dates without a zone.
+    pub(super) fn read(self, value: &Value) -> Value {
+        let Value::String(text) = value else { return value.clone() };
+        let text = text.trim();
+        let number = |text: &str| serde_json::from_str(text).ok().filter(Value::is_number);
+        match self {
+            Self::Int64 | Self::Double | Self::Decimal => number(text).unwrap_or_else(|| value.clone()),
+            Self::Boolean => Value::Bool(text.eq_ignore_ascii_case("true")),
+            Self::DateTime => moment(text).map_or_else(|| value.clone(), |moment| Value::String(moment.to_string())),
+            Self::String => value.clone(),
+        }
+    }
 }
 
 fn unquoted(json: &str) -> Cow<'_, str> {
@@ -110,7 +125,7 @@ fn year(text: &str) -> Option<i16> {
 }
 
 /// A moment in UTC: ISO 8601, or month, day and year as in the swagger's example of rows.
-fn moment(text: &str) -> Option<jiff::civil::DateTime> {
+pub(super) fn moment(text: &str) -> Option<jiff::civil::DateTime> {
     if text.contains('/') {
         let forms = ["%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p"];
         return forms.iter().find_map(|form| {
@@ -172,5 +187,13 @@ mod tests {
         takes(String, "5");
         takes(Boolean, "\"True\"");
         refuses(Boolean, "1");
+    }
+
+    #[test]
+    fn queries_answer_numbers_as_numbers_and_dates_without_a_zone() {
+        let read = |kind: DataType, text: &str| kind.read(&Value::String(text.into())).to_string();
+        assert_eq!(read(DataType::Int64, "7"), "7");
+        assert_eq!(read(DataType::DateTime, "2026-10-31T08:00:00Z"), "\"2026-10-31T08:00:00\"");
+        assert_eq!(read(DataType::String, "7"), "\"7\"");
     }
 }

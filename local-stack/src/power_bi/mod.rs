@@ -3,16 +3,24 @@
 //! `reply.rs`. Tests steer it through `steering.rs`, other processes through `control.rs`.
 
 mod admission;
+mod answered;
 mod asked;
 mod control;
 mod data_type;
+mod dataflows;
+mod dax;
 mod definition;
 mod exchange;
+mod export;
+mod exports;
 mod filter;
 mod limits;
 mod lists;
 mod model;
+mod parameters;
+mod progress;
 mod push_datasets;
+mod queries;
 mod refresh;
 mod refresh_view;
 mod refreshes;
@@ -21,6 +29,7 @@ mod reply;
 mod row;
 mod rows;
 pub mod sample;
+mod schedule;
 mod sequence_numbers;
 mod steering;
 mod time;
@@ -36,9 +45,11 @@ use crate::core::{History, Served};
 use crate::entra::Tokens;
 
 pub use data_type::DataType;
+pub use export::FailedExport;
 pub use limits::Limits;
 use model::Model;
-pub use model::{Column, Dashboard, Dataset, Report, Table, Workspace};
+pub use model::{Column, Dashboard, Dataflow, Dataset, Parameter, Report, Table, Workspace};
+pub use queries::CannedQuery;
 pub use refresh::{FailedRefresh, RefreshState};
 pub use steering::Tally;
 
@@ -111,9 +122,10 @@ impl PowerBiOptions {
     }
 }
 
-/// Power BI, being served over plain http. Effects in the history: `refresh` (accepted), `refreshDropped`,
-/// `refreshEnded`, `rows`, `rowsRepeated` (a sequence number again), `rowsDeleted`, `dataset`, `tableChanged`, `datasetDeleted`; and each
-/// `exchange` as it was.
+/// Power BI, being served over plain http. Effects in the history: `dataset`, `tableChanged`, `datasetDeleted`; `rows`,
+/// `rowsRepeated` (a sequence number again), `rowsDeleted`; `refresh` (accepted), `refreshDropped`, `refreshEnded`;
+/// `query`, `export`, `parametersUpdated`, `takenOver`, `scheduleUpdated`, `dataflowRefresh`, `dataflowCancelled`; and
+/// each `exchange` as it was.
 #[derive(Debug)]
 pub struct PowerBi {
     pub served: Served,
@@ -162,15 +174,28 @@ fn routes() -> Router<Arc<Service>> {
             .route(&format!("{place}/reports"), get(lists::reports))
             .route(&format!("{place}/reports/{{report}}"), get(lists::report))
             .route(&format!("{place}/dashboards"), get(lists::dashboards))
+            .route(&format!("{place}/reports/{{report}}/ExportTo"), post(exports::start))
+            .route(&format!("{place}/reports/{{report}}/exports/{{export}}"), get(exports::status))
+            .route(&format!("{place}/reports/{{report}}/exports/{{export}}/file"), get(exports::file))
             .route(&format!("{place}/datasets"), get(lists::datasets).post(push_datasets::create))
             .route(&dataset, get(lists::dataset).delete(push_datasets::delete))
             .route(&format!("{dataset}/tables"), get(lists::tables))
             .route(&table, put(push_datasets::put_table))
             .route(&format!("{table}/rows"), post(rows::push).delete(rows::clear))
             .route(&format!("{table}/sequenceNumbers"), get(sequence_numbers::list))
+            .route(&format!("{dataset}/executeQueries"), post(queries::execute))
+            .route(&format!("{dataset}/parameters"), get(parameters::list))
+            .route(&format!("{dataset}/Default.UpdateParameters"), post(parameters::update))
+            .route(&format!("{dataset}/refreshSchedule"), get(schedule::get).patch(schedule::update))
             .route(&format!("{dataset}/refreshes"), post(refreshes::start).get(refreshes::history))
             .route(&format!("{dataset}/refreshes/{{refresh}}"), get(refresh_view::details))
             .route(&format!("{dataset}/refreshes/{{refresh}}"), delete(refreshes::cancel));
     }
+    let place = "/v1.0/myorg/groups/{group}";
     router
+        .route(&format!("{place}/datasets/{{dataset}}/Default.TakeOver"), post(parameters::take_over))
+        .route(&format!("{place}/dataflows"), get(dataflows::list))
+        .route(&format!("{place}/dataflows/{{dataflow}}/refreshes"), post(dataflows::refresh))
+        .route(&format!("{place}/dataflows/{{dataflow}}/transactions"), get(dataflows::transactions))
+        .route(&format!("{place}/dataflows/transactions/{{transaction}}/cancel"), post(dataflows::cancel))
 }

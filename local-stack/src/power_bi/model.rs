@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::dataflows::Transaction;
+use super::export::Export;
 use super::limits::{Limits, Pushes};
 use super::refresh::{FailedRefresh, Refresh};
+use super::schedule::Schedule;
 use super::time::LimitClock;
-use super::{Callers, Clock, DataType, Overlap, PowerBiOptions};
+use super::{Callers, CannedQuery, Clock, DataType, FailedExport, Overlap, PowerBiOptions};
 
 /// A workspace (group).
 #[derive(Clone, Debug)]
@@ -25,6 +28,7 @@ pub struct Workspace {
     pub datasets: Vec<Dataset>,
     pub reports: Vec<Report>,
     pub dashboards: Vec<Dashboard>,
+    pub dataflows: Vec<Dataflow>,
 }
 
 /// A dataset (semantic model).
@@ -37,6 +41,12 @@ pub struct Dataset {
     /// Keeps only the newest 200,000 rows of a table (`basicFIFO`).
     pub first_in_first_out: bool,
     pub tables: Vec<Table>,
+    /// Whether our identity is its owner, who alone may change its parameters and schedule.
+    pub owned: bool,
+    /// Applications cannot query such a model.
+    pub row_level_security: bool,
+    pub parameters: Vec<Parameter>,
+    pub(super) schedule: Schedule,
     pub(super) refreshes: Vec<Refresh>,
     pub(super) failures: VecDeque<FailedRefresh>,
     pub(super) pushes: Pushes,
@@ -74,6 +84,24 @@ pub struct Dashboard {
     pub name: String,
 }
 
+/// A parameter of the queries behind a dataset.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    pub name: String,
+    /// `Text`, `Number`, `DateTime`, `Logical`, `Any`, …
+    pub kind: String,
+    pub value: String,
+    pub required: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Dataflow {
+    pub id: String,
+    pub name: String,
+    pub(super) transactions: Vec<Transaction>,
+    pub(super) fails_next: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Model {
     pub(super) workspaces: Vec<Workspace>,
@@ -85,6 +113,14 @@ pub(super) struct Model {
     pub(super) push_time: Duration,
     pub(super) sequence_numbers: bool,
     pub(super) tables_show_columns: bool,
+    /// Replies to queries; the last that fits counts.
+    pub(super) canned: Vec<CannedQuery>,
+    /// When each client asked queries, in the last minute.
+    pub(super) queries: BTreeMap<String, VecDeque<Instant>>,
+    pub(super) exports: Vec<Export>,
+    pub(super) failed_exports: VecDeque<FailedExport>,
+    /// What every export makes, instead of a sample of its format.
+    pub(super) export_file: Option<Bytes>,
     /// The number of the next refresh in the history.
     pub(super) next_id: u64,
 }
@@ -101,6 +137,11 @@ impl Model {
             push_time: Duration::ZERO,
             sequence_numbers: options.sequence_numbers,
             tables_show_columns: true,
+            canned: Vec::new(),
+            queries: BTreeMap::new(),
+            exports: Vec::new(),
+            failed_exports: VecDeque::new(),
+            export_file: None,
             next_id: 1_000,
         }
     }
@@ -127,7 +168,14 @@ impl Workspace {
             datasets,
             reports: Vec::new(),
             dashboards: Vec::new(),
+            dataflows: Vec::new(),
         }
+    }
+}
+
+impl Dataflow {
+    pub fn new(id: &str, name: &str) -> Self {
+        Self { id: id.into(), name: name.into(), transactions: Vec::new(), fails_next: false }
     }
 }
 
@@ -139,6 +187,10 @@ impl Dataset {
             push,
             first_in_first_out: false,
             tables,
+            owned: true,
+            row_level_security: false,
+            parameters: Vec::new(),
+            schedule: Schedule::default(),
             refreshes: Vec::new(),
             failures: VecDeque::new(),
             pushes: Pushes::default(),

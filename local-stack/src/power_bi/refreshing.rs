@@ -79,8 +79,13 @@ async fn run_on(service: Weak<Service>, request_id: String, time: Duration) {
     }
 }
 
+/// Refreshes, exports and refreshes of dataflows.
 pub(super) fn step_all(service: &Arc<Service>) {
     step(service, |_| true);
+    let mut model = service.model();
+    model.exports.iter_mut().for_each(|export| export.progress.step());
+    let dataflows = model.workspaces.iter_mut().flat_map(|workspace| &mut workspace.dataflows);
+    dataflows.flat_map(|dataflow| &mut dataflow.transactions).for_each(|transaction| transaction.progress.step());
 }
 
 /// Moves those refreshes; how many of them go on.

@@ -2,7 +2,7 @@
 //! our identity is no member of, and the My Workspace of a person.
 
 use super::DataType;
-use super::model::{Dashboard, Dataset, Report, Table, Workspace};
+use super::model::{Dashboard, Dataflow, Dataset, Parameter, Report, Table, Workspace};
 
 /// On a capacity: enhanced refreshes work.
 pub const WORKSPACE: &str = "0c3f7f6e-2f55-4f0b-9d3c-5a1d7c9b1a01";
@@ -28,6 +28,9 @@ pub const MONTHLY_STATEMENT: &str = "8a5c1f37-d9e2-4b60-8c4f-07e3b9d65c10";
 pub const SALES_TODAY: &str = "3d7e9b15-a04c-4e86-b2f8-61c5d7a90d11";
 /// The push dataset `Notes` in My Workspace, with the table [`DAILY_SALES`].
 pub const NOTES: &str = "b19f6c84-5e2d-4a73-8d06-f4e7a3c81e12";
+
+/// The dataflow `Customers` in [`WORKSPACE`].
+pub const CUSTOMERS_FLOW: &str = "f2c7a4e9-1b83-4d65-a0f7-9e3b6d58c214";
 
 const CAPACITY: &str = "D0A1B2C3-4E5F-4678-9ABC-DEF012345608";
 const MY_WORKSPACE: &str = "47a2e8d0-6b9c-4f15-93e4-c8d1b5f72f13";
@@ -57,20 +60,35 @@ pub fn workspaces() -> Vec<Workspace> {
         name: name.into(),
         dataset: dataset.map(Into::into),
     };
+    let parameter = |name: &str, kind: &str, value: &str| Parameter {
+        name: name.into(),
+        kind: kind.into(),
+        value: value.into(),
+        required: true,
+    };
+    let mut sales = Dataset::new(SALES, "Sales", false, vec![daily_sales(), orders(), customers()]);
+    sales.parameters = vec![
+        parameter("ServerName", "Text", "adb-1234567890123456.7.azuredatabricks.net"),
+        parameter("FromDate", "DateTime", "1/1/2025 12:00:00 AM"),
+        parameter("MaxId", "Number", "77"),
+        parameter("FilterBlanks", "Logical", "TRUE"),
+        parameter("AnyParam", "Any", "uu63"),
+    ];
+    let mut team_sales = Dataset::new(TEAM_SALES, "Team Sales", false, vec![daily_sales()]);
+    // A colleague's.
+    team_sales.owned = false;
     let mut retail = Workspace::new(
         WORKSPACE,
         "Retail Analytics",
         Some(CAPACITY),
-        vec![
-            Dataset::new(SALES_LIVE, "Sales Live", true, vec![daily_sales()]),
-            Dataset::new(SALES, "Sales", false, vec![daily_sales(), orders(), customers()]),
-        ],
+        vec![Dataset::new(SALES_LIVE, "Sales Live", true, vec![daily_sales()]), sales],
     );
     retail.reports = vec![
         report(SALES_OVERVIEW, "Sales Overview", Some(SALES)),
         report(MONTHLY_STATEMENT, "Monthly Statement", None),
     ];
     retail.dashboards = vec![Dashboard { id: SALES_TODAY.into(), name: "Sales Today".into() }];
+    retail.dataflows = vec![Dataflow::new(CUSTOMERS_FLOW, "Customers")];
     let mut foreign = Workspace::new(
         FOREIGN_WORKSPACE,
         "Finance",
@@ -85,15 +103,5 @@ pub fn workspaces() -> Vec<Workspace> {
         vec![Dataset::new(NOTES, "Notes", true, vec![daily_sales()])],
     );
     mine.personal = true;
-    vec![
-        retail,
-        Workspace::new(
-            SHARED_WORKSPACE,
-            "Retail Team",
-            None,
-            vec![Dataset::new(TEAM_SALES, "Team Sales", false, vec![daily_sales()])],
-        ),
-        foreign,
-        mine,
-    ]
+    vec![retail, Workspace::new(SHARED_WORKSPACE, "Retail Team", None, vec![team_sales]), foreign, mine]
 }

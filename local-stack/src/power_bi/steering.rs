@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{Callers, Clock, FailedRefresh, Limits, Overlap, PowerBi, Service, refreshing};
+use super::{Callers, CannedQuery, Clock, FailedExport, FailedRefresh, Limits, Overlap, PowerBi, Service, refreshing};
 
 /// How the rows of a table compare with those that should be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -32,7 +32,7 @@ impl Tally {
 }
 
 impl PowerBi {
-    /// Moves every refresh that has not ended one state on: not started, in progress, ended.
+    /// Moves every refresh and export that has not ended one state on: not started, in progress, ended.
     pub fn step(&self) {
         refreshing::step_all(&self.service);
     }
@@ -83,6 +83,44 @@ impl PowerBi {
         let mut model = self.service.model();
         if let Some(table) = model.dataset_by_id(dataset).and_then(|dataset| dataset.table(table)) {
             table.rows = rows.iter().map(|row| Bytes::from(row.to_string())).collect();
+        }
+    }
+
+    /// Answers queries of DAX that contain a text; the last that fits counts.
+    pub fn answer_query(&self, canned: CannedQuery) {
+        self.service.model().canned.push(canned);
+    }
+
+    /// The next export fails so; several wait in line.
+    pub fn fail_next_export(&self, failure: FailedExport) {
+        self.service.model().failed_exports.push_back(failure);
+    }
+
+    /// What every export makes from now on, whatever its format.
+    pub fn set_export_file(&self, file: impl Into<Bytes>) {
+        self.service.model().export_file = Some(file.into());
+    }
+
+    /// The next refresh of this dataflow fails.
+    pub fn fail_next_dataflow_refresh(&self, dataflow: &str) {
+        let mut model = self.service.model();
+        let mut all = model.workspaces.iter_mut().flat_map(|workspace| &mut workspace.dataflows);
+        if let Some(dataflow) = all.find(|known| known.id.eq_ignore_ascii_case(dataflow)) {
+            dataflow.fails_next = true;
+        }
+    }
+
+    /// Whether a dataset is ours, so that its parameters and schedule can be changed.
+    pub fn set_owned(&self, dataset: &str, owned: bool) {
+        if let Some(dataset) = self.service.model().dataset_by_id(dataset) {
+            dataset.owned = owned;
+        }
+    }
+
+    /// Whether a model has row-level security, which applications cannot query.
+    pub fn set_row_level_security(&self, dataset: &str, on: bool) {
+        if let Some(dataset) = self.service.model().dataset_by_id(dataset) {
+            dataset.row_level_security = on;
         }
     }
 

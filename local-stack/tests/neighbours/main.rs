@@ -9,10 +9,13 @@ mod identity;
 mod judges;
 mod key_vault;
 mod power_bi;
+mod power_bi_exports;
 mod power_bi_lists;
+mod power_bi_queries;
 mod power_bi_refreshes;
 #[path = "../../../tests/conformance/power_bi_swagger.rs"]
 mod power_bi_swagger;
+mod power_bi_upkeep;
 mod pushed_datasets;
 mod pushed_numbers;
 mod pushed_rows;

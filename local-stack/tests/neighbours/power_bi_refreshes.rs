@@ -144,6 +144,26 @@ async fn one_that_is_cancelled_lets_the_next_begin() {
     assert_eq!(room.send("DELETE", &format!("{}/{first}", sales()), None).await.status, 400, "it has ended");
 }
 
+#[tokio::test]
+async fn another_process_steps_refreshes_and_lets_them_fail() {
+    let room = Room::start(|options| options.clock = Clock::Auto(Duration::from_hours(1))).await;
+    let say = async |path: &str, wish: Value| {
+        let url = format!("{}/__stand-in/{path}", room.power_bi.url());
+        room.client.send("POST", &url, wish.to_string()).await.status
+    };
+    assert_eq!(say("clock", json!({})).await, 200);
+    assert_eq!(say("settings", json!({"overlap": "conflict"})).await, 200);
+    let failure = json!({"state": "timedOut", "code": "0xC112001E", "description": "too long"});
+    assert_eq!(say(&format!("datasets/{}/fail", sample::SALES), failure.clone()).await, 200);
+    assert_eq!(say("datasets/nowhere/fail", failure).await, 400);
+    room.send("POST", &sales(), Some(&json!({"type": "Full"}))).await;
+    assert_eq!(room.send("POST", &sales(), Some(&json!({"type": "Full"}))).await.status, 409);
+    for _ in 0..2 {
+        assert_eq!(say("clock/step", json!({})).await, 200);
+    }
+    assert_eq!(newest(&room).await["extendedStatus"], "TimedOut");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_takes_longer_than_its_timeout_is_timed_out() {
     let room = Room::start(|options| {

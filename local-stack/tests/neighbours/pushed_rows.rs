@@ -152,6 +152,18 @@ async fn on_a_faster_clock_an_hour_is_over_sooner_and_the_wait_is_told_in_real_s
 }
 
 #[tokio::test]
+async fn the_faster_clock_itself_ends_an_hour() {
+    let room = Room::start(|options| {
+        options.limits.rows_per_hour = 1;
+        options.time_scale = 86_400.0;
+    })
+    .await;
+    assert_eq!(push(&room, &rows(1)).await.status, 200);
+    let again = async { while push(&room, &rows(1)).await.status != 200 {} };
+    tokio::time::timeout(Duration::from_secs(30), again).await.expect("an hour of 42 milliseconds ends");
+}
+
+#[tokio::test]
 async fn another_process_sets_the_limits_and_counts_what_was_lost_and_doubled() {
     let room = Room::start(|_| {}).await;
     let control = |path: &str| format!("{}/__stand-in/{path}", room.power_bi.url());
