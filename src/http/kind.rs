@@ -57,6 +57,13 @@ pub enum RequestKind {
     TablePut,
     /// `executeQueries`.
     DaxQuery,
+    /// Parameters, schedule, take-over: the same however often it is sent.
+    DatasetUpdate,
+    DataflowRefresh,
+    /// Makes a file and changes nothing.
+    ExportStart,
+    /// A file, whose body is not held.
+    ExportFile,
     /// Sent again after an ambiguous failure: receivers drop doubles by the `causeway-key` property.
     MessageSend,
     TokenRequest,
@@ -104,6 +111,10 @@ impl RequestKind {
             Self::DatasetCreate => row(Execute, 4, 60, 90),
             Self::DatasetDelete | Self::TablePut => row(Repeatable, 4, 30, 90),
             Self::DaxQuery => row(Read, 4, 100, 110),
+            Self::DatasetUpdate => row(Repeatable, 4, 30, 90),
+            Self::DataflowRefresh => row(Execute, 4, 30, 90),
+            Self::ExportStart => row(Repeatable, 4, 30, 90),
+            Self::ExportFile => row(Read, 4, 30, 90),
             Self::MessageSend => row(Repeatable, 5, 15, 60),
             Self::TokenRequest => row(Read, 4, 10, 30),
             Self::Probe => row(Read, 1, 5, 5),

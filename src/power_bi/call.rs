@@ -80,10 +80,7 @@ impl PowerBi {
         deadline: Deadline,
     ) -> Result<Reply, PowerBiError> {
         let request = request.header("accept", "application/json");
-        // Not by the status: a bad token is a 403 here, and a missing right is a 401.
-        let token_was_refused =
-            |reply: &Reply| !reply.is_success() && refused(reply, kind, subject).is_about_the_token();
-        success(self.way.send(kind, request, deadline, token_was_refused).await?, kind, subject)
+        success(self.way.send(kind, request, deadline, token_was_refused(kind, subject)).await?, kind, subject)
     }
 
     /// The same, with the body read as JSON.
@@ -95,20 +92,34 @@ impl PowerBi {
         deadline: Deadline,
     ) -> Result<T, PowerBiError> {
         let reply = self.call(kind, request, subject, deadline).await?;
-        serde_json::from_slice(&reply.body).map_err(|error| {
-            match unexpected(&reply, kind, subject, "its body is not the JSON that was expected") {
-                PowerBiError::UnexpectedReply { subject, what, effect, .. } => PowerBiError::UnexpectedReply {
-                    subject,
-                    what,
-                    request_id: request_id(&reply),
-                    effect,
-                    // serde_json's words name places and types, never values of more than one token.
-                    source: Some(std::sync::Arc::new(error)),
-                },
-                other => other,
-            }
-        })
+        read(&reply, kind, subject)
     }
+}
+
+/// The body of a success, read as JSON.
+pub(super) fn read<T: DeserializeOwned>(
+    reply: &Reply,
+    kind: RequestKind,
+    subject: &Subject,
+) -> Result<T, PowerBiError> {
+    serde_json::from_slice(&reply.body).map_err(|error| {
+        match unexpected(reply, kind, subject, "its body is not the JSON that was expected") {
+            PowerBiError::UnexpectedReply { subject, what, effect, .. } => PowerBiError::UnexpectedReply {
+                subject,
+                what,
+                request_id: request_id(reply),
+                effect,
+                // serde_json's words name places and types, never values of more than one token.
+                source: Some(std::sync::Arc::new(error)),
+            },
+            other => other,
+        }
+    })
+}
+
+/// Not by the status: a bad token is a 403 here, and a missing right is a 401.
+pub(super) fn token_was_refused(kind: RequestKind, subject: &Subject) -> impl Fn(&Reply) -> bool {
+    move |reply| !reply.is_success() && refused(reply, kind, subject).is_about_the_token()
 }
 
 /// The body of a request.

@@ -201,6 +201,12 @@ impl Refused {
                     that it calls from."
                 .to_owned();
         }
+        if let Subject::Item(item) = &self.subject
+            && self.subject.workspace() != Some(MY_WORKSPACE)
+            && let Some(why) = item.denied(self.error_code.as_deref())
+        {
+            return why.to_owned();
+        }
         match self.subject.workspace() {
             Some(MY_WORKSPACE) => "My Workspace belongs to a person, and Causeway's identity is not one. Use a \
                                    workspace's id instead of `me`."

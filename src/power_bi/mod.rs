@@ -2,8 +2,10 @@
 //! push is no business of this room; how often a call is tried is `http`.
 
 mod call;
+mod dataflows;
 mod dax_rows;
 mod error;
+mod exports;
 mod item;
 mod listed;
 mod lists;
@@ -16,6 +18,7 @@ mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod wire;
 
 use std::sync::Arc;
@@ -26,8 +29,10 @@ use crate::entra::{Authorized, TokenSource};
 use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
+pub use dataflows::DataflowRefresh;
 pub use dax_rows::DaxRows;
 pub use error::{Place, PowerBiError, Refused, Subject};
+pub use exports::{Export, ExportRequest, ExportState};
 pub use item::Item;
 pub use listed::{Dataflow, Dataset, Report, Table, Workspace};
 pub use lists::Portion;
@@ -36,6 +41,7 @@ pub use queries::DaxQuery;
 pub use refreshes::{Refresh, RefreshObject, RefreshRequest, RefreshState, Started};
 pub use rows::{MAX_BYTES_PER_BATCH, MAX_ROWS_PER_BATCH, batches};
 pub use schema::{ColumnSchema, Measure, Relationship, TableSchema, check_dataset};
+pub use upkeep::{ModelParameter, NewValue, RefreshSchedule};
 
 /// Power BI; cheap to clone.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ mod claim;
 mod dax;
 mod derived;
 mod disposition;
+mod exports;
 mod filter;
 mod follow;
 mod guard;
@@ -27,6 +28,7 @@ mod statements;
 mod status;
 mod stream;
 mod token;
+mod upkeep;
 mod values;
 
 use std::fmt;

@@ -37,6 +37,17 @@ pub(super) enum Target {
         from: String,
         top: usize,
     },
+    /// A report on its way into a file, and the file.
+    Export {
+        w: String,
+        r: String,
+        e: String,
+    },
+    ExportFile {
+        w: String,
+        r: String,
+        e: String,
+    },
     /// A page of a list of Power BI.
     PowerBiList {
         list: super::power_bi_lists::Listing,

@@ -37,5 +37,6 @@ mod steps;
 mod stream_callers;
 mod streams;
 mod ticks;
+mod upkeep;
 mod values;
 mod waiting;

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod calls;
+mod examples;
 mod lists;
 mod push_datasets;
 mod queries;
