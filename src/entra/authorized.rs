@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::TokenSource;
 use crate::failure::Failure;
-use crate::http::{Deadline, Http, HttpError, Outbound, Reply, RequestKind};
+use crate::http::{Deadline, Http, HttpError, Opened, Outbound, Reply, RequestKind};
 
 /// The way to one neighbour: the transport, and the tokens that it takes. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -51,5 +51,27 @@ impl Authorized {
             return Ok(reply);
         }
         Ok(self.http.send(kind, with(renewed.expose_secret()), deadline).await?)
+    }
+
+    /// The same for an answer whose body is not held.
+    pub async fn open(
+        &self,
+        kind: RequestKind,
+        request: Outbound,
+        deadline: Deadline,
+        token_was_refused: impl Fn(&Reply) -> bool,
+    ) -> Result<Opened, CallError> {
+        let token = self.tokens.token(deadline).await?;
+        let with = |token: &str| request.clone().header("authorization", format!("Bearer {token}"));
+        let opened = self.http.open(kind, with(token.expose_secret()), deadline).await?;
+        match &opened {
+            Opened::Refused(reply) if token_was_refused(reply) => self.tokens.reject(&token),
+            _ => return Ok(opened),
+        }
+        let renewed = self.tokens.token(deadline).await?;
+        if renewed.expose_secret() == token.expose_secret() {
+            return Ok(opened);
+        }
+        Ok(self.http.open(kind, with(renewed.expose_secret()), deadline).await?)
     }
 }

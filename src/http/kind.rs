@@ -51,6 +51,21 @@ pub enum RequestKind {
     RefreshCancel,
     RowsPush,
     RowsDelete,
+    /// Workspaces, datasets, reports, tables, parameters: whatever only looks.
+    PowerBiGet,
+    DatasetCreate,
+    DatasetDelete,
+    /// A table's new columns.
+    TablePut,
+    /// `executeQueries`.
+    DaxQuery,
+    /// Parameters, schedule, take-over: the same however often it is sent.
+    DatasetUpdate,
+    DataflowRefresh,
+    /// Makes a file and changes nothing.
+    ExportStart,
+    /// A file, whose body is not held.
+    ExportFile,
     /// Sent again after an ambiguous failure: receivers drop doubles by the `causeway-key` property.
     MessageSend,
     TokenRequest,
@@ -95,6 +110,14 @@ impl RequestKind {
             Self::RefreshCancel => row(Repeatable, 4, 15, 60),
             Self::RowsPush => row(Execute, 4, 60, 110),
             Self::RowsDelete => row(Repeatable, 4, 30, 90),
+            Self::PowerBiGet => row(Read, 4, 30, 60),
+            Self::DatasetCreate => row(Execute, 4, 60, 90),
+            Self::DatasetDelete | Self::TablePut => row(Repeatable, 4, 30, 90),
+            Self::DaxQuery => row(Read, 4, 100, 110),
+            Self::DatasetUpdate => row(Repeatable, 4, 30, 90),
+            Self::DataflowRefresh => row(Execute, 4, 30, 90),
+            Self::ExportStart => row(Repeatable, 4, 30, 90),
+            Self::ExportFile => row(Read, 4, 30, 90),
             Self::MessageSend => row(Repeatable, 5, 15, 60),
             Self::TokenRequest => row(Read, 4, 10, 30),
             Self::Probe => row(Read, 1, 5, 5),

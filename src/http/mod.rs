@@ -5,6 +5,7 @@
 
 mod deadline;
 mod kind;
+mod opened;
 mod outbound;
 mod send;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod transport;
 
 pub use deadline::Deadline;
 pub use kind::{Category, RequestKind};
+pub use opened::{Incoming, Opened};
 pub use outbound::{HttpError, Outbound, Reply};
 pub use send::Http;
 pub use transport::{Known, MAX_REPLY_BYTES, USER_AGENT};

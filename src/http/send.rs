@@ -23,6 +23,10 @@ impl Http {
         Ok(Self { client: transport::client()? })
     }
 
+    pub(super) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
     /// The transport itself, for the SDKs that take one (`entra/`, `key_vault/`, `ledger/`), which hand it on unnamed.
     pub(crate) fn transport(&self) -> reqwest::Client {
         self.client.clone()
@@ -53,15 +57,7 @@ impl Http {
                 Next::Done => {
                     return match outcome {
                         Ok(Answer { status, headers, body }) => Ok(Reply { status, headers, body, tries }),
-                        Err(broken) => Err(HttpError {
-                            method: request.method,
-                            target: target(&request),
-                            tries,
-                            effect,
-                            timed_out: broken.timed_out || until.has_passed(),
-                            known: broken.known,
-                            source: Some(broken.source),
-                        }),
+                        Err(broken) => Err(no_answer(&request, broken, effect, tries, until.has_passed())),
                     };
                 }
             }
@@ -110,13 +106,13 @@ impl Http {
 
 /// What to do after a try.
 #[derive(Debug, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     Again { after: Duration },
     Done,
 }
 
 /// The whole rule. `left` is the time until the allowance or the deadline ends.
-fn next(allowance: &Allowance, outcome: &Result<Answer, Broken>, tries: u32, left: Duration) -> Next {
+pub(super) fn next(allowance: &Allowance, outcome: &Result<Answer, Broken>, tries: u32, left: Duration) -> Next {
     let repeatable = allowance.category != Category::Execute;
     let asked = match outcome {
         Ok(answer) => header(&answer.headers, "retry-after").and_then(retry_after),
@@ -169,6 +165,19 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
     let moment = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
     let wait = moment.duration_since(Timestamp::now());
     Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
+}
+
+/// What becomes of the last try.
+pub(super) fn no_answer(request: &Outbound, broken: Broken, effect: Effect, tries: u32, late: bool) -> HttpError {
+    HttpError {
+        method: request.method,
+        target: target(request),
+        tries,
+        effect,
+        timed_out: broken.timed_out || late,
+        known: broken.known,
+        source: Some(broken.source),
+    }
 }
 
 /// Host and path for errors and logs: never the query, and nothing of a URL that is itself a secret.

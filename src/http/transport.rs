@@ -127,14 +127,35 @@ pub(super) async fn exchange(
 ) -> Result<Answer, Broken> {
     match tokio::time::timeout(limit, read(client, request, most)).await {
         Ok(result) => result,
-        Err(_) => {
-            Err(Broken { known: Known::Ambiguous, transient: true, timed_out: true, source: Arc::new(TooSlow(limit)) })
-        }
+        Err(_) => Err(too_slow(limit)),
     }
 }
 
+/// One try, up to the head of its answer.
+pub(super) async fn head(
+    client: &reqwest::Client,
+    request: &Outbound,
+    limit: Duration,
+) -> Result<reqwest::Response, Broken> {
+    if limit.is_zero() {
+        return Err(Broken::before_sending());
+    }
+    match tokio::time::timeout(limit, client.execute(build(request)?)).await {
+        Ok(answered) => answered.map_err(broken),
+        Err(_) => Err(too_slow(limit)),
+    }
+}
+
+/// The rest of an answer that is to be held after all.
+pub(super) async fn rest(response: reqwest::Response, limit: Duration, most: usize) -> Result<Answer, Broken> {
+    tokio::time::timeout(limit, whole(response, most)).await.unwrap_or_else(|_| Err(too_slow(limit)))
+}
+
 async fn read(client: &reqwest::Client, request: reqwest::Request, most: usize) -> Result<Answer, Broken> {
-    let mut response = client.execute(request).await.map_err(broken)?;
+    whole(client.execute(request).await.map_err(broken)?, most).await
+}
+
+async fn whole(mut response: reqwest::Response, most: usize) -> Result<Answer, Broken> {
     let status = response.status().as_u16();
     let headers = response
         .headers()
@@ -154,6 +175,10 @@ async fn read(client: &reqwest::Client, request: reqwest::Request, most: usize) 
         body.extend_from_slice(&chunk);
     }
     Ok(Answer { status, headers, body: body.freeze() })
+}
+
+fn too_slow(limit: Duration) -> Broken {
+    Broken { known: Known::Ambiguous, transient: true, timed_out: true, source: Arc::new(TooSlow(limit)) }
 }
 
 fn too_large(most: usize) -> Broken {

@@ -14,13 +14,7 @@ use crate::http::{Deadline, Outbound, Reply, RequestKind};
 impl Place {
     /// Ids are checked before any call: Power BI answers a wrong one with words about something else.
     pub(super) fn of(workspace: &str, dataset: &str) -> Result<Self, Failure> {
-        if workspace != MY_WORKSPACE && !is_guid(workspace) {
-            let detail = format!(
-                "`{workspace}` is not a workspace's id, which looks like f089354e-8366-4e18-aea3-4cb4a3a50b48; it stands \
-                 in the workspace's address after `groups/`. A name will not do."
-            );
-            return Err(Failure::new(Code::WorkspaceNotFound, detail));
-        }
+        known_workspace(workspace)?;
         if !is_guid(dataset) {
             let detail = format!(
                 "`{dataset}` is not a dataset's id, which looks like cfafbeb1-8037-4d0c-896e-a46fb27ff229; it stands in \
@@ -30,6 +24,18 @@ impl Place {
         }
         Ok(Self { workspace: workspace.to_owned(), dataset: dataset.to_owned() })
     }
+}
+
+/// The id of a workspace, or `me`.
+pub(super) fn known_workspace(workspace: &str) -> Result<(), Failure> {
+    if workspace == MY_WORKSPACE || is_guid(workspace) {
+        return Ok(());
+    }
+    let detail = format!(
+        "`{workspace}` is not a workspace's id, which looks like f089354e-8366-4e18-aea3-4cb4a3a50b48; it stands in the \
+         workspace's address after `groups/`. A name will not do."
+    );
+    Err(Failure::new(Code::WorkspaceNotFound, detail))
 }
 
 /// As the service writes ids; other spellings of a GUID are not taken.
@@ -49,15 +55,20 @@ impl PowerBi {
         Ok(url)
     }
 
-    /// The address of something that belongs to a dataset.
-    pub(super) fn address_in(&self, place: &Place, segments: &[&str]) -> Result<Url, PowerBiError> {
-        let mut whole = Vec::with_capacity(segments.len() + 4);
-        if place.workspace != MY_WORKSPACE {
-            whole.extend(["groups", &place.workspace]);
+    /// The address of something that belongs to a workspace.
+    pub(super) fn address_within(&self, workspace: &str, segments: &[&str]) -> Result<Url, PowerBiError> {
+        let mut whole = Vec::with_capacity(segments.len() + 2);
+        if workspace != MY_WORKSPACE {
+            whole.extend(["groups", workspace]);
         }
-        whole.extend(["datasets", &place.dataset]);
         whole.extend(segments);
         self.address(&whole)
+    }
+
+    /// The address of something that belongs to a dataset.
+    pub(super) fn address_in(&self, place: &Place, segments: &[&str]) -> Result<Url, PowerBiError> {
+        let whole = [&["datasets", &place.dataset], segments].concat();
+        self.address_within(&place.workspace, &whole)
     }
 
     /// Sends, and gives back successes only.
@@ -69,10 +80,7 @@ impl PowerBi {
         deadline: Deadline,
     ) -> Result<Reply, PowerBiError> {
         let request = request.header("accept", "application/json");
-        // Not by the status: a bad token is a 403 here, and a missing right is a 401.
-        let token_was_refused =
-            |reply: &Reply| !reply.is_success() && refused(reply, kind, subject).is_about_the_token();
-        success(self.way.send(kind, request, deadline, token_was_refused).await?, kind, subject)
+        success(self.way.send(kind, request, deadline, token_was_refused(kind, subject)).await?, kind, subject)
     }
 
     /// The same, with the body read as JSON.
@@ -84,20 +92,34 @@ impl PowerBi {
         deadline: Deadline,
     ) -> Result<T, PowerBiError> {
         let reply = self.call(kind, request, subject, deadline).await?;
-        serde_json::from_slice(&reply.body).map_err(|error| {
-            match unexpected(&reply, kind, subject, "its body is not the JSON that was expected") {
-                PowerBiError::UnexpectedReply { subject, what, effect, .. } => PowerBiError::UnexpectedReply {
-                    subject,
-                    what,
-                    request_id: request_id(&reply),
-                    effect,
-                    // serde_json's words name places and types, never values of more than one token.
-                    source: Some(std::sync::Arc::new(error)),
-                },
-                other => other,
-            }
-        })
+        read(&reply, kind, subject)
     }
+}
+
+/// The body of a success, read as JSON.
+pub(super) fn read<T: DeserializeOwned>(
+    reply: &Reply,
+    kind: RequestKind,
+    subject: &Subject,
+) -> Result<T, PowerBiError> {
+    serde_json::from_slice(&reply.body).map_err(|error| {
+        match unexpected(reply, kind, subject, "its body is not the JSON that was expected") {
+            PowerBiError::UnexpectedReply { subject, what, effect, .. } => PowerBiError::UnexpectedReply {
+                subject,
+                what,
+                request_id: request_id(reply),
+                effect,
+                // serde_json's words name places and types, never values of more than one token.
+                source: Some(std::sync::Arc::new(error)),
+            },
+            other => other,
+        }
+    })
+}
+
+/// Not by the status: a bad token is a 403 here, and a missing right is a 401.
+pub(super) fn token_was_refused(kind: RequestKind, subject: &Subject) -> impl Fn(&Reply) -> bool {
+    move |reply| !reply.is_success() && refused(reply, kind, subject).is_about_the_token()
 }
 
 /// The body of a request.

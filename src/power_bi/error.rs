@@ -6,12 +6,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::item::Item;
+use super::refusal::names_the_token;
 use crate::entra::CallError;
 use crate::failure::{Code, Effect, Failure, Upstream};
 use crate::http::HttpError;
 
 /// The workspace id that means My Workspace.
 pub(super) const MY_WORKSPACE: &str = "me";
+/// Stands for a code where a Conditional Access policy wants more than a token (`WWW-Authenticate`).
+pub(super) const CLAIMS: &str = "insufficient_claims";
 
 /// A dataset, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub enum Subject {
         place: Place,
         table: String,
     },
+    /// Anything else.
+    Item(Item),
 }
 
 /// A call that did not succeed.
@@ -83,6 +89,8 @@ pub struct Refused {
     pub message: String,
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
+    /// How often the request was sent.
+    pub tries: u32,
     pub effect: Effect,
 }
 
@@ -120,6 +128,9 @@ impl Refused {
                 return Code::PremiumRequired;
             }
         }
+        if self.status < 500 && says(&["not push api dataset"]) {
+            return Code::NotPushDataset;
+        }
         match self.status {
             429 => Code::UpstreamThrottled,
             504 => Code::UpstreamTimeout,
@@ -132,7 +143,10 @@ impl Refused {
             }
             400 | 409 if matches!(self.subject, Subject::Cancel { .. }) => Code::NotCancellable,
             400 | 413 if matches!(self.subject, Subject::Rows { .. }) => Code::RowsInvalid,
-            _ => Code::PowerBiRefused,
+            status => match &self.subject {
+                Subject::Item(item) => item.refused(status).unwrap_or(Code::PowerBiRefused),
+                _ => Code::PowerBiRefused,
+            },
         }
     }
 
@@ -148,9 +162,17 @@ impl Refused {
                 format!("Power BI could not answer ({}); try again later.{said}", self.status)
             }
             Code::PowerBiAccessDenied => format!("{}{said}", self.denied()),
-            Code::WorkspaceNotFound | Code::DatasetNotFound | Code::RefreshNotFound => {
+            Code::PowerBiRefused => format!("Power BI refused the call about {}.{said}", self.subject),
+            code if code == self.subject.missing() || code == Code::WorkspaceNotFound => {
                 format!("Power BI does not know {}.{said}", self.subject)
             }
+            Code::NotPushDataset => {
+                format!(
+                    "Only push datasets have their tables in this API, and {} is of another kind.{said}",
+                    self.subject
+                )
+            }
+            Code::QueryFailed => format!("The DAX query failed.{said}"),
             Code::RefreshRunning => "The dataset is being refreshed already, and Power BI runs one refresh of a \
                                      dataset at a time. Try again when it has ended."
                 .to_owned(),
@@ -174,40 +196,50 @@ impl Refused {
                     the tenant lets service principals use Power BI APIs."
                 .to_owned();
         }
-        match self.subject.place() {
-            Some(place) if place.workspace == MY_WORKSPACE => {
-                "My Workspace belongs to a person, and Causeway's identity is not one. Use a workspace's id instead of \
-                 `me`."
-                    .to_owned()
-            }
-            Some(place) => format!(
-                "Causeway's identity has no access to workspace {}: add it there as Contributor. A new right takes \
-                 some minutes.",
-                place.workspace
+        if self.error_code.as_deref() == Some(CLAIMS) {
+            return "A Conditional Access policy of the tenant stops Causeway's identity: exempt it, or allow the network \
+                    that it calls from."
+                .to_owned();
+        }
+        if let Subject::Item(item) = &self.subject
+            && self.subject.workspace() != Some(MY_WORKSPACE)
+            && let Some(why) = item.denied(self.error_code.as_deref())
+        {
+            return why.to_owned();
+        }
+        match self.subject.workspace() {
+            Some(MY_WORKSPACE) => "My Workspace belongs to a person, and Causeway's identity is not one. Use a \
+                                   workspace's id instead of `me`."
+                .to_owned(),
+            Some(workspace) => format!(
+                "Causeway's identity has no access to workspace {workspace}: add it there as Contributor. A new right \
+                 takes some minutes."
             ),
             None => "Power BI denies access: the tenant must let service principals use Power BI APIs.".to_owned(),
         }
     }
 
-    /// Codes that only a bad token has; a missing right has others.
+    /// A new token may help.
     pub(super) fn is_about_the_token(&self) -> bool {
         matches!(self.status, 401 | 403)
             && match self.error_code.as_deref() {
-                Some(code) => ["InvalidToken", "TokenExpired"].iter().any(|known| code.contains(known)),
+                Some(code) => names_the_token(code),
                 None => self.status == 403 && self.message.is_empty(),
             }
     }
 }
 
 impl Subject {
-    pub(super) fn place(&self) -> Option<&Place> {
+    /// A workspace's id, or `me`.
+    fn workspace(&self) -> Option<&str> {
         match self {
             Self::Service => None,
             Self::History(place)
             | Self::Start { place, .. }
             | Self::Refresh { place, .. }
             | Self::Cancel { place, .. }
-            | Self::Rows { place, .. } => Some(place),
+            | Self::Rows { place, .. } => Some(&place.workspace),
+            Self::Item(item) => item.workspace(),
         }
     }
 
@@ -217,6 +249,7 @@ impl Subject {
             Self::Service => Code::PowerBiRefused,
             Self::Start { .. } | Self::History(_) | Self::Rows { .. } => Code::DatasetNotFound,
             Self::Refresh { .. } | Self::Cancel { .. } => Code::RefreshNotFound,
+            Self::Item(item) => item.missing(),
         }
     }
 }
@@ -238,6 +271,7 @@ impl fmt::Display for Subject {
             Self::Start { place, .. } | Self::History(place) => place.fmt(f),
             Self::Refresh { place, id } | Self::Cancel { place, id } => write!(f, "refresh {id} of {place}"),
             Self::Rows { place, table } => write!(f, "table `{table}` of {place}"),
+            Self::Item(item) => item.fmt(f),
         }
     }
 }

@@ -1,14 +1,24 @@
-//! The client of the Power BI REST API: refreshes, and rows of push datasets. When to refresh and what to push is no
-//! business of this room; how often a call is tried is `http`.
+//! The client of the Power BI REST API: lists, push datasets and their rows, refreshes, DAX. When to refresh and what to
+//! push is no business of this room; how often a call is tried is `http`.
 
 mod call;
+mod dataflows;
+mod dax_rows;
 mod error;
+mod exports;
+mod item;
+mod listed;
+mod lists;
+mod push_datasets;
+mod queries;
 mod refresh_body;
 mod refreshes;
 mod refusal;
 mod rows;
+mod schema;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod wire;
 
 use std::sync::Arc;
@@ -19,9 +29,19 @@ use crate::entra::{Authorized, TokenSource};
 use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
+pub use dataflows::DataflowRefresh;
+pub use dax_rows::DaxRows;
 pub use error::{Place, PowerBiError, Refused, Subject};
+pub use exports::{Export, ExportRequest, ExportState};
+pub use item::Item;
+pub use listed::{Dataflow, Dataset, Report, Table, Workspace};
+pub use lists::Portion;
+pub use push_datasets::{NewDataset, Retention};
+pub use queries::DaxQuery;
 pub use refreshes::{Refresh, RefreshObject, RefreshRequest, RefreshState, Started};
 pub use rows::{MAX_BYTES_PER_BATCH, MAX_ROWS_PER_BATCH, batches};
+pub use schema::{ColumnSchema, Measure, Relationship, TableSchema, check_dataset};
+pub use upkeep::{ModelParameter, NewValue, RefreshSchedule};
 
 /// Power BI; cheap to clone.
 #[derive(Clone, Debug)]

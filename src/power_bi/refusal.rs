@@ -1,12 +1,13 @@
 //! Reading a refusal, in every shape that Power BI has for one. What it then means is `error.rs`.
 //!
 //! Shapes: `{"error": {"code", "message"}}`; `{"error": {"code", "pbi.error": {"code", "details": [{"detail":
-//! {"value"}}]}}}` (examples of Microsoft's swagger); `{"message"}` (throttling); and an empty body, whose only reason
+//! {"value"}}]}}}` (examples of Microsoft's swagger); `{"message"}` (throttling; `Message` where the
+//! framework below answers); and an empty body, whose only reason
 //! is the header `x-powerbi-error-info`.
 
 use serde_json::Value;
 
-use super::error::{PowerBiError, Refused, Subject};
+use super::error::{CLAIMS, PowerBiError, Refused, Subject};
 use crate::failure::Effect;
 use crate::http::{Category, Reply, RequestKind};
 
@@ -33,6 +34,7 @@ pub(super) fn refused(reply: &Reply, kind: RequestKind, subject: &Subject) -> Re
         message,
         request_id: request_id(reply),
         retry_after: reply.retry_after(),
+        tries: reply.tries,
         effect: effect(reply, kind),
     }
 }
@@ -69,15 +71,37 @@ fn code_and_message(reply: &Reply) -> (Option<String>, String) {
         let found = body.pointer(pointer).and_then(Value::as_str);
         found.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
     };
-    let code = text("/error/code")
+    let info = reply.header("x-powerbi-error-info").filter(|info| !info.is_empty()).map(str::to_owned);
+    // About the token the header has the word, whatever the body repeats of it.
+    let code = info
+        .clone()
+        .filter(|info| names_the_token(info))
+        .or_else(|| text("/error/code"))
         .or_else(|| text("/error/pbi.error/code"))
         .or_else(|| text("/code"))
-        .or_else(|| reply.header("x-powerbi-error-info").filter(|info| !info.is_empty()).map(str::to_owned));
-    let message = text("/error/pbi.error/details/0/detail/value")
+        .or(info)
+        .or_else(|| reply.header("www-authenticate").filter(|wants| wants.contains(CLAIMS)).map(|_| CLAIMS.to_owned()));
+    let message = details(&body)
         .or_else(|| text("/error/message"))
         .or_else(|| text("/error"))
         .or_else(|| text("/message"))
+        .or_else(|| text("/Message"))
         .or_else(|| text(""))
         .unwrap_or_default();
     (code, message.chars().take(LONGEST_MESSAGE).collect())
+}
+
+/// The code is one that only a bad token has; a missing right has others.
+pub(super) fn names_the_token(code: &str) -> bool {
+    ["InvalidToken", "TokenExpired"].iter().any(|known| code.contains(known))
+}
+
+/// What a maker can use is hidden deep in the body, among numbers for support.
+fn details(body: &Value) -> Option<String> {
+    let all = body.pointer("/error/pbi.error/details")?.as_array()?;
+    let said = |entry: &Value| {
+        let text = entry.pointer("/detail/value")?.as_str()?.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    all.iter().filter(|entry| entry["code"] == "DetailsMessage").find_map(said).or_else(|| all.iter().find_map(said))
 }

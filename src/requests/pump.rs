@@ -17,7 +17,8 @@ const LONGEST_PART: usize = 128 * 1024;
 
 /// What goes on behind an answer that has begun.
 pub(super) struct Pump<S> {
-    pub statement_id: String,
+    /// Whose pieces they are, such as a statement's id.
+    pub of: String,
     pub source: S,
     pub parts: mpsc::Sender<Result<Part, Failure>>,
     /// Rows handed over so far.
@@ -52,13 +53,13 @@ impl<S: Pieces + Send> Pump<S> {
             }
             Err(Cut::Gone) => {
                 let rows = self.source.rows();
-                tracing::info!(statement_id = self.statement_id, rows, "the caller has gone; its result is let go");
+                tracing::info!(of = self.of, rows, "the caller has gone; its result is let go");
             }
             Err(Cut::Failed(failure)) => {
                 // The body ends without its last chunk. Here the reason; the line about the invocation comes as ever.
                 let (code, rows) = (failure.code.as_str(), self.source.rows());
                 let error = failure.chain();
-                tracing::error!(code, error, statement_id = self.statement_id, rows, "a stream was cut");
+                tracing::error!(code, error, of = self.of, rows, "a stream was cut");
                 // A caller that takes nothing will not take this either: dropping the channel says it, too.
                 let _ = self.parts.try_send(Err(failure));
             }

@@ -175,7 +175,7 @@ fn tags(tags: Map<String, Value>) -> Result<Vec<(String, String)>, Failure> {
         .collect()
 }
 
-fn no_warehouse() -> Failure {
+pub(super) fn no_warehouse() -> Failure {
     Failure::new(
         Code::WarehouseMissing,
         "No warehouse is named: send `warehouseId`, or have CAUSEWAY_DATABRICKS_WAREHOUSE_ID set.",

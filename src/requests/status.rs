@@ -34,6 +34,9 @@ impl Requests {
             }
             Target::Rows { id, row, q } => self.rows_page(call, &id, row, q).await,
             Target::List { list, from, top } => self.list(call, list, Some(&from), top).await,
+            Target::Export { w, r, e } => self.export_status(call, &w, &r, &e).await,
+            Target::ExportFile { w, r, e } => self.export_file(call, &w, &r, &e).await,
+            Target::PowerBiList { list, page } => self.power_bi_list(call, list, page).await,
             Target::Jobs { list, from, limit } => self.job_list(call, list, Some(&from), limit).await,
             Target::JobRun { id, repair } => {
                 let databricks = &self.0.neighbours.databricks;

@@ -42,7 +42,7 @@ impl Requests {
         let (sender, parts) = mpsc::channel(WAITING + 1);
         let rows = Arc::<AtomicU64>::default();
         let pump = Pump {
-            statement_id: statement.statement_id.clone(),
+            of: statement.statement_id.clone(),
             source,
             parts: sender,
             rows: Arc::clone(&rows),

@@ -43,6 +43,22 @@ pub(super) enum Target {
         from: String,
         limit: usize,
     },
+    /// A report on its way into a file, and the file.
+    Export {
+        w: String,
+        r: String,
+        e: String,
+    },
+    ExportFile {
+        w: String,
+        r: String,
+        e: String,
+    },
+    /// A page of a list of Power BI.
+    PowerBiList {
+        list: super::power_bi_lists::Listing,
+        page: super::power_bi_lists::Page,
+    },
     /// A job run to its end; with `repair` as of that repair of it.
     JobRun {
         id: String,

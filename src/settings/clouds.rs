@@ -9,11 +9,13 @@ pub(super) struct Cloud {
     pub(super) blob_suffix: &'static str,
 }
 
-pub(super) const NAMES: &[&str] = &["public", "usgov", "china"];
+pub(super) const NAMES: &[&str] = &["public", "usgov-gcc", "usgov", "usgov-dod", "china"];
 
 pub(super) fn cloud(name: &str) -> &'static Cloud {
     match name {
+        "usgov-gcc" => &US_GOVERNMENT_GCC,
         "usgov" => &US_GOVERNMENT,
+        "usgov-dod" => &US_GOVERNMENT_DOD,
         "china" => &CHINA,
         _ => &PUBLIC,
     }
@@ -26,7 +28,21 @@ const PUBLIC: Cloud = Cloud {
     blob_suffix: "blob.core.windows.net",
 };
 
-/// GCC High. GCC itself signs in to the public authority: set `public` and the two Power BI variables.
+/// GCC lives in the public Azure and has a Power BI of its own.
+const US_GOVERNMENT_GCC: Cloud = Cloud {
+    power_bi_url: "https://api.powerbigov.us",
+    power_bi_audience: "https://analysis.usgovcloudapi.net/powerbi/api",
+    ..PUBLIC
+};
+
+/// DoD, in the same Azure as GCC High.
+const US_GOVERNMENT_DOD: Cloud = Cloud {
+    power_bi_url: "https://api.mil.powerbigov.us",
+    power_bi_audience: "https://mil.analysis.usgovcloudapi.net/powerbi/api",
+    ..US_GOVERNMENT
+};
+
+/// GCC High, and DoDCON.
 const US_GOVERNMENT: Cloud = Cloud {
     authority: "https://login.microsoftonline.us",
     power_bi_url: "https://api.high.powerbigov.us",

@@ -106,7 +106,7 @@ pub struct KeyVault {
 /// Our identity in Entra.
 #[derive(Clone, Debug)]
 pub struct Entra {
-    /// `AZURE_AUTHORITY_HOST` (Azure); default by `CAUSEWAY_CLOUD` (`public`, `usgov`, `china`).
+    /// `AZURE_AUTHORITY_HOST` (Azure); default by `CAUSEWAY_CLOUD` (`public`, `usgov-gcc`, `usgov`, `usgov-dod`, `china`).
     pub authority: Url,
     /// `CAUSEWAY_ENTRA_TENANT_ID`; required for `client-secret`.
     pub tenant_id: Option<String>,

@@ -47,7 +47,7 @@ const fn theirs(name: &'static str, unit: &'static str, origin: Origin, doc: &'s
 /// Every variable, in the order of the documentation.
 #[rustfmt::skip] // one row a variable
 pub const KNOWN: &[Known] = &[
-    ours("CAUSEWAY_CLOUD", Some("public"), "`public`, `usgov`, `china`", "Azure cloud; sets the defaults of authority, Power BI and storage."),
+    ours("CAUSEWAY_CLOUD", Some("public"), "`public`, `usgov-gcc`, `usgov`, `usgov-dod`, `china`", "Azure cloud (`usgov` is GCC High); sets the defaults of authority, Power BI and storage."),
     required("CAUSEWAY_DATABRICKS_HOST", "url", "The workspace, such as https://adb-1234567890123456.7.azuredatabricks.net."),
     ours("CAUSEWAY_DATABRICKS_WAREHOUSE_ID", None, "16 hex digits", "Warehouse of statements that name none."),
     ours("CAUSEWAY_DATABRICKS_AUTH", Some("managed-identity"), "`managed-identity`, `client-secret`, `oauth-m2m`, `pat`", "How we sign in to Databricks."),

@@ -103,8 +103,25 @@ fn a_cloud_is_a_preset_and_each_part_of_it_can_be_set() {
     assert_eq!(china.power_bi.url.as_str(), "https://bi.example/");
     assert_eq!(china.power_bi.audience, "https://analysis.chinacloudapi.cn/powerbi/api");
     assert_eq!(blob(&china), "https://causeway1.blob.core.chinacloudapi.cn/causeway-ledger");
-    let government = with(&[("CAUSEWAY_CLOUD", "usgov")]).settings.unwrap();
-    assert_eq!(government.power_bi.url.as_str(), "https://api.high.powerbigov.us/");
+}
+
+// learn.microsoft.com, "Embed Power BI content in national clouds".
+#[rstest]
+#[case("public", "api.powerbi.com", "analysis.windows.net", "login.microsoftonline.com")]
+#[case("usgov-gcc", "api.powerbigov.us", "analysis.usgovcloudapi.net", "login.microsoftonline.com")]
+#[case("usgov", "api.high.powerbigov.us", "high.analysis.usgovcloudapi.net", "login.microsoftonline.us")]
+#[case("usgov-dod", "api.mil.powerbigov.us", "mil.analysis.usgovcloudapi.net", "login.microsoftonline.us")]
+#[case("china", "api.powerbi.cn", "analysis.chinacloudapi.cn", "login.chinacloudapi.cn")]
+fn every_cloud_has_its_own_power_bi(
+    #[case] cloud: &str,
+    #[case] host: &str,
+    #[case] audience: &str,
+    #[case] authority: &str,
+) {
+    let settings = with(&[("CAUSEWAY_CLOUD", cloud)]).settings.unwrap();
+    assert_eq!(settings.power_bi.url.host_str(), Some(host));
+    assert_eq!(settings.power_bi.audience, format!("https://{audience}/powerbi/api"));
+    assert_eq!(settings.entra.authority.host_str(), Some(authority));
 }
 
 fn blob(settings: &Settings) -> &str {

@@ -57,6 +57,12 @@ pub enum Verb {
     Start,
     /// POST that needs no body, such as `/cancel`.
     Act,
+    /// POST whose work is done when it is answered, such as making a dataset: needs a body.
+    Make,
+    /// POST that only asks, such as a query: no effect, always safe to send again.
+    Ask,
+    /// PUT: the same however often it is sent.
+    Put,
     /// DELETE.
     Delete,
 }
@@ -65,14 +71,15 @@ impl Verb {
     pub const fn method(self) -> &'static str {
         match self {
             Self::Get => "GET",
-            Self::Start | Self::Act => "POST",
+            Self::Start | Self::Act | Self::Make | Self::Ask => "POST",
+            Self::Put => "PUT",
             Self::Delete => "DELETE",
         }
     }
 
     /// Whether a side effect may have happened once its handler was started.
     pub const fn may_have_effect(self) -> bool {
-        !matches!(self, Self::Get)
+        !matches!(self, Self::Get | Self::Ask)
     }
 }
 
@@ -154,6 +161,18 @@ pub(super) const fn start_streamed<W>(
 
 pub(super) const fn act<W>(path: &'static str, handle: fn(Hit<W>) -> Answering<Answer>) -> Route<W> {
     Route { verb: Verb::Act, path, handle: Handle::Work(handle) }
+}
+
+pub(super) const fn make<W>(path: &'static str, handle: fn(Hit<W>) -> Answering<Answer>) -> Route<W> {
+    Route { verb: Verb::Make, path, handle: Handle::Work(handle) }
+}
+
+pub(super) const fn ask<W>(path: &'static str, handle: fn(Hit<W>) -> Answering<Answer>) -> Route<W> {
+    Route { verb: Verb::Ask, path, handle: Handle::Work(handle) }
+}
+
+pub(super) const fn put<W>(path: &'static str, handle: fn(Hit<W>) -> Answering<Answer>) -> Route<W> {
+    Route { verb: Verb::Put, path, handle: Handle::Work(handle) }
 }
 
 pub(super) const fn delete<W>(path: &'static str, handle: fn(Hit<W>) -> Answering<Answer>) -> Route<W> {

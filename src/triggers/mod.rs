@@ -28,8 +28,8 @@ pub(crate) use shell::{Shell, enter};
 pub(crate) use warm::WarmUp;
 
 use AuthLevel::{Anonymous, Function as Key};
-use function::{act, delete, get, get_alone, http as area, message, start, start_streamed, timer};
-use http::{catalog, health, jobs, operations, power_bi, runs, sql, status};
+use function::{act, ask, delete, get, get_alone, http as area, make, message, put, start, start_streamed, timer};
+use http::{catalog, datasets, exports, health, jobs, operations, power_bi, runs, sql, status, upkeep};
 
 /// Every function: its name, its trigger, its handler. The test `table` holds it equal to `function-definitions/`.
 pub static FUNCTIONS: &[Function<Work>] = &[
@@ -80,6 +80,35 @@ pub static FUNCTIONS: &[Function<Work>] = &[
             start("/api/power-bi/workspaces/{w}/datasets/{d}/tables/{t}/rows", |hit| {
                 Box::pin(power_bi::push_rows(hit))
             }),
+            get("/api/power-bi/workspaces", |hit| Box::pin(datasets::list_workspaces(hit))),
+            get("/api/power-bi/workspaces/{w}/datasets", |hit| Box::pin(datasets::list_datasets(hit))),
+            get("/api/power-bi/workspaces/{w}/reports", |hit| Box::pin(datasets::list_reports(hit))),
+            get("/api/power-bi/workspaces/{w}/dataflows", |hit| Box::pin(datasets::list_dataflows(hit))),
+            make("/api/power-bi/workspaces/{w}/datasets", |hit| Box::pin(datasets::create_dataset(hit))),
+            get("/api/power-bi/workspaces/{w}/datasets/{d}", |hit| Box::pin(datasets::get_dataset(hit))),
+            delete("/api/power-bi/workspaces/{w}/datasets/{d}", |hit| Box::pin(datasets::delete_dataset(hit))),
+            ask("/api/power-bi/workspaces/{w}/datasets/{d}/query", |hit| Box::pin(datasets::query_dataset(hit))),
+            get("/api/power-bi/workspaces/{w}/datasets/{d}/tables", |hit| Box::pin(datasets::list_tables(hit))),
+            put("/api/power-bi/workspaces/{w}/datasets/{d}/tables/{t}", |hit| Box::pin(datasets::put_table(hit))),
+            delete("/api/power-bi/workspaces/{w}/datasets/{d}/tables/{t}/rows", |hit| {
+                Box::pin(datasets::clear_rows(hit))
+            }),
+            get("/api/power-bi/workspaces/{w}/datasets/{d}/parameters", |hit| Box::pin(upkeep::list_parameters(hit))),
+            put("/api/power-bi/workspaces/{w}/datasets/{d}/parameters", |hit| Box::pin(upkeep::put_parameters(hit))),
+            act("/api/power-bi/workspaces/{w}/datasets/{d}/take-over", |hit| Box::pin(upkeep::take_over(hit))),
+            get("/api/power-bi/workspaces/{w}/datasets/{d}/refresh-schedule", |hit| {
+                Box::pin(upkeep::get_schedule(hit))
+            }),
+            put("/api/power-bi/workspaces/{w}/datasets/{d}/refresh-schedule", |hit| {
+                Box::pin(upkeep::put_schedule(hit))
+            }),
+            make("/api/power-bi/workspaces/{w}/dataflows/{f}/refreshes", |hit| Box::pin(upkeep::refresh_dataflow(hit))),
+            get("/api/power-bi/workspaces/{w}/dataflows/{f}/refreshes", |hit| {
+                Box::pin(upkeep::list_dataflow_refreshes(hit))
+            }),
+            start("/api/power-bi/workspaces/{w}/reports/{r}/exports", |hit| Box::pin(exports::start_export(hit))),
+            get("/api/power-bi/workspaces/{w}/reports/{r}/exports/{e}", |hit| Box::pin(exports::get_export(hit))),
+            get("/api/power-bi/workspaces/{w}/reports/{r}/exports/{e}/file", |hit| Box::pin(exports::export_file(hit))),
         ],
     ),
     // Declared operations and their runs.

@@ -17,12 +17,12 @@ fn tables() -> RefreshRequest {
     RefreshRequest { kind: Some("full".to_owned()), objects, ..RefreshRequest::default() }
 }
 
-async fn received(server: &MockServer) -> Vec<Request> {
+pub(super) async fn received(server: &MockServer) -> Vec<Request> {
     server.received_requests().await.expect("recorded")
 }
 
 /// Holds everything that was sent against Microsoft's contract.
-async fn keeps_the_contract(server: &MockServer) {
+pub(super) async fn keeps_the_contract(server: &MockServer) {
     for sent in received(server).await {
         let body: Option<Value> = (!sent.body.is_empty()).then(|| sent.body_json().expect("JSON"));
         let checked = power_bi_swagger::check_request(sent.method.as_str(), sent.url.path(), body.as_ref());

@@ -2,7 +2,12 @@
 
 mod bodies;
 mod calls;
+mod examples;
+mod lists;
+mod push_datasets;
+mod queries;
 mod refusals;
+mod schemas;
 mod shapes;
 mod stand_in;
 

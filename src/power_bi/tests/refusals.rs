@@ -6,7 +6,7 @@ use super::{DATASET, GROUP, REFRESH};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::{Reply, RequestKind};
 use crate::power_bi::refusal::success;
-use crate::power_bi::{Place, PowerBiError, Subject};
+use crate::power_bi::{Item, Place, PowerBiError, Subject};
 
 fn place() -> Place {
     Place { workspace: GROUP.to_owned(), dataset: DATASET.to_owned() }
@@ -136,4 +136,63 @@ fn a_web_page_is_not_shown_to_a_maker() {
     let (kind, subject) = push();
     let failure = Failure::from(success(reply, kind, &subject).expect_err("a refusal"));
     assert!(!failure.detail.contains("secret"), "{}", failure.detail);
+}
+
+#[test]
+fn about_the_token_the_header_has_the_word() {
+    let body = said("Forbidden", "");
+    for code in ["TokenExpired", "InvalidToken"] {
+        let failure = failure(push(), 403, &[("x-powerbi-error-info", code)], &body);
+        assert_eq!(failure.upstream.and_then(|upstream| upstream.code).as_deref(), Some(code));
+        assert!(failure.detail.contains("token"), "{}", failure.detail);
+    }
+    // A missing right is a 401, and the header repeats what the body says.
+    let denied = failure(push(), 401, &[("x-powerbi-error-info", "GroupNotAccessible")], &entity("GroupNotAccessible"));
+    assert!(denied.detail.contains("Contributor"), "{}", denied.detail);
+}
+
+#[test]
+fn a_policy_that_wants_more_than_a_token_is_named() {
+    let wants = "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"eyJ9\"";
+    let failure = failure(look(), 401, &[("www-authenticate", wants)], &Value::Null);
+    assert_eq!(failure.code, Code::PowerBiAccessDenied);
+    assert!(failure.detail.contains("Conditional Access"), "{}", failure.detail);
+    assert_eq!(failure.upstream.and_then(|upstream| upstream.code).as_deref(), Some("insufficient_claims"));
+}
+
+#[test]
+fn of_several_details_the_message_is_told() {
+    let body = json!({"error": {"code": "DatasetExecuteQueriesError", "pbi.error": {"details": [
+        {"code": "AnalysisServicesErrorCode", "detail": {"type": 1, "value": "3241803789"}},
+        {"code": "DetailsMessage", "detail": {"type": 1, "value": "Query (1, 10) Cannot find table 'Nowhere'."}},
+    ]}}});
+    let query = (RequestKind::DaxQuery, Subject::Item(Item::Query(place())));
+    let failure = failure(query, 400, &[], &body);
+    assert_eq!(failure.code, Code::QueryFailed);
+    assert!(
+        failure.detail.contains("Cannot find table") && !failure.detail.contains("3241803789"),
+        "{}",
+        failure.detail
+    );
+}
+
+#[test]
+fn without_the_right_to_build_a_dataset_seems_not_to_be_there() {
+    let query = (RequestKind::DaxQuery, Subject::Item(Item::Query(place())));
+    let failure = failure(query, 404, &[], &entity("PowerBIEntityNotFound"));
+    assert_eq!(failure.code, Code::DatasetNotFound);
+    assert!(failure.detail.contains("Build permission"), "{}", failure.detail);
+}
+
+#[test]
+fn a_message_with_a_capital_is_read_too() {
+    let failure = failure(push(), 400, &[], &json!({"Message": "The request is invalid."}));
+    assert!(failure.detail.contains("The request is invalid."), "{}", failure.detail);
+}
+
+#[test]
+fn a_dataset_of_another_kind_is_no_push_dataset() {
+    let tables = (RequestKind::PowerBiGet, Subject::Item(Item::Table { place: place(), table: None }));
+    let failure = failure(tables, 404, &[], &said("InvalidDataset", "Dataset x is not Push API dataset."));
+    assert_eq!(failure.code, Code::NotPushDataset);
 }

@@ -135,6 +135,7 @@ impl Requests {
         let Work { inputs, started_at, .. } = &entry.work;
         let found = match claimant.route {
             job_repairs::ROUTE => self.look_for_repair(claimant.target, inputs, until).await,
+            "datasets" => self.look_for_dataset(inputs, until).await,
             _ => self.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await,
         };
         let event = match found {

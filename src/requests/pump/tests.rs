@@ -24,7 +24,7 @@ type Parts = mpsc::Receiver<Result<Part, Failure>>;
 fn pump(pieces: u64, failure: Option<Code>) -> (Pump<Few>, Parts) {
     let (parts, taken) = mpsc::channel(2);
     let pump = Pump {
-        statement_id: "s".into(),
+        of: "s".into(),
         source: Few(0, pieces, failure),
         parts,
         rows: Arc::default(),

@@ -63,6 +63,7 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
         (Verb::Get, "/api/jobs") => &["name", "limit"],
         (Verb::Get, "/api/jobs/{job}/runs") => &["state", "from", "to", "limit"],
         (Verb::Get, list) if is_list(list) => &["top"],
+        (Verb::Get, list) if is_power_bi_list(list) => &["top", "skip", "filter"],
         _ => &[],
     }
 }
@@ -71,6 +72,12 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
 fn is_list(route: &str) -> bool {
     let last = route.rsplit('/').next().unwrap_or_default();
     route.starts_with("/api/sql/") && ["warehouses", "catalogs", "schemas", "tables"].contains(&last)
+}
+
+/// The same, of Power BI.
+fn is_power_bi_list(route: &str) -> bool {
+    let last = route.rsplit('/').next().unwrap_or_default();
+    route.starts_with("/api/power-bi/") && ["workspaces", "datasets", "reports", "dataflows", "tables"].contains(&last)
 }
 
 fn query(raw: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {

@@ -6,6 +6,8 @@ mod call;
 mod streamed;
 
 pub(super) mod catalog;
+pub(super) mod datasets;
+pub(super) mod exports;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod operations;
@@ -13,6 +15,7 @@ pub(super) mod power_bi;
 pub(super) mod runs;
 pub(super) mod sql;
 pub(super) mod status;
+pub(super) mod upkeep;
 
 use std::sync::Arc;
 
