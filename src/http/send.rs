@@ -129,7 +129,7 @@ fn next(allowance: &Allowance, outcome: &Result<Answer, Broken>, tries: u32, lef
             Known::TooLarge => false,
         },
         Ok(answer) => match answer.status {
-            429 => true,
+            429 => allowance.throttled_blindly || asked.is_some(),
             503 => repeatable || asked.is_some(),
             500 | 502 | 504 => repeatable,
             _ => false,

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
 pub use error::{Place, PowerBiError, Refused, Subject};
-pub use refreshes::{Refresh, RefreshObject, RefreshRequest, RefreshState, Started};
+pub use refreshes::{Refresh, RefreshAttempt, RefreshObject, RefreshRequest, RefreshState, RefreshedObject, Started};
 pub use rows::{MAX_BYTES_PER_BATCH, MAX_ROWS_PER_BATCH, batches};
 
 /// Power BI; cheap to clone.

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::http::Deadline;
 use crate::ledger::{Put, entry_path};
 use crate::requests::body::missing;
-use crate::requests::{Requests, TO_ANSWER};
+use crate::requests::{Requests, TO_ANSWER, refreshes};
 use crate::steps::Recovery;
 
 /// With no more time than this a sending that can be repeated is taken over from whoever may still be at it. A process
@@ -98,7 +98,7 @@ impl Requests {
             // It was looked for once; its neighbour may know it by now.
             Event::Unknown if recovery == Recovery::LookUp => {
                 let until = deadline.less(TO_ANSWER).within(ONE_LOOK);
-                self.adopt(log, seq, entry, until, deadline).await
+                self.adopt(claimant, log, seq, entry, until).await
             }
             Event::Unknown => Err(unknown_before()),
             // What the claim did not keep cannot be sent; nothing has happened yet.
@@ -113,7 +113,7 @@ impl Requests {
                         Ok(Stands::Free(Box::new(entry.work)))
                     }
                     Recovery::LookUp if settled => {
-                        self.adopt(log, seq, entry, search_until(claimant.call), deadline).await
+                        self.adopt(claimant, log, seq, entry, search_until(claimant.call)).await
                     }
                     Recovery::Unknown if settled => Err(unknown_before()),
                     _ => Ok(Stands::Held),
@@ -125,14 +125,18 @@ impl Requests {
     /// Takes for ours what the neighbour's history shows under the claim's key. A miss proves nothing.
     async fn adopt(
         &self,
+        claimant: &Claimant<'_>,
         log: &str,
         seq: u64,
         entry: Entry,
         until: Deadline,
-        deadline: Deadline,
     ) -> Result<Stands, Failure> {
+        let (call, deadline) = (claimant.call, claimant.call.deadline);
         let Work { inputs, started_at, .. } = &entry.work;
-        let found = self.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await;
+        let found = match claimant.route {
+            refreshes::ROUTE => self.look_for_refresh(call, inputs, *started_at, until).await?,
+            _ => self.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await,
+        };
         let event = match found {
             Some(_) => Event::Submitted,
             None if entry.event == Event::Unknown => return Err(unknown_before()),

@@ -57,7 +57,7 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
             &["waitSeconds", "format", "shape", "decimals", "bigints", "pageSize"]
         }
         (Verb::Get, "/api/sql/statements/{id}") => &["shape", "decimals", "bigints"],
-        (Verb::Get, list) if is_list(list) => &["top"],
+        (Verb::Get, list) if is_list(list) || list.ends_with("/refreshes") => &["top"],
         _ => &[],
     }
 }
