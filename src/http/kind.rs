@@ -85,6 +85,8 @@ pub struct Allowance {
     pub in_all: Duration,
     /// The largest answer that is held in memory.
     pub reply_bytes: usize,
+    /// Whether a 429 that names no time is tried again by our own pauses. Not where it may stand for a limit of the day.
+    pub throttled_blindly: bool,
 }
 
 impl RequestKind {
@@ -105,7 +107,7 @@ impl RequestKind {
             Self::JobGet | Self::JobRunGet | Self::JobRunOutput => row(Read, 5, 30, 90),
             Self::JobRunCancel => row(Repeatable, 4, 15, 60),
             Self::JobRunRepair => row(Execute, 4, 30, 90),
-            Self::RefreshStart => row(Execute, 4, 30, 90),
+            Self::RefreshStart => Allowance { throttled_blindly: false, ..row(Execute, 4, 30, 90) },
             Self::RefreshGet => row(Read, 5, 30, 90),
             Self::RefreshCancel => row(Repeatable, 4, 15, 60),
             Self::RowsPush => row(Execute, 4, 60, 110),
@@ -132,5 +134,6 @@ const fn row(category: Category, tries: u32, per_try: u64, in_all: u64) -> Allow
         per_try: Duration::from_secs(per_try),
         in_all: Duration::from_secs(in_all),
         reply_bytes: MAX_REPLY_BYTES,
+        throttled_blindly: true,
     }
 }

@@ -125,7 +125,7 @@ pub(super) fn next(allowance: &Allowance, outcome: &Result<Answer, Broken>, trie
             Known::TooLarge => false,
         },
         Ok(answer) => match answer.status {
-            429 => true,
+            429 => allowance.throttled_blindly || asked.is_some(),
             503 => repeatable || asked.is_some(),
             500 | 502 | 504 => repeatable,
             _ => false,

@@ -241,6 +241,8 @@ struct Refresh {
     #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$|^24:00:00$"))]
     timeout: Option<String>,
     apply_refresh_policy: Option<bool>,
+    /// What stands for today in the refresh policy: a date, or an expression for one.
+    effective_date: Option<String>,
 }
 
 #[derive(JsonSchema)]

@@ -6,6 +6,7 @@ mod definition;
 mod expression;
 mod format;
 mod parameters;
+pub mod queued_refresh;
 mod reading;
 mod schedule;
 mod schemas;

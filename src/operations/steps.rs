@@ -29,6 +29,8 @@ pub enum StepKind {
     Sql(SqlStep),
     Job(JobStep),
     Refresh(RefreshStep),
+    /// A refresh that waits for its dataset. No file declares it: see `queued_refresh`.
+    QueuedRefresh,
     PushRows(PushRowsStep),
     Assert(AssertStep),
     WriteRows(WriteRowsStep),
@@ -72,6 +74,7 @@ pub struct RefreshStep {
     pub dataset: Template,
     /// Names of tables, or objects `{table, partition}`.
     pub tables: Option<Template>,
+    pub effective_date: Option<Template>,
     /// `type`, `commit_mode`, … as the API names them, in camelCase.
     pub options: serde_json::Map<String, serde_json::Value>,
 }

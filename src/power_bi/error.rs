@@ -121,6 +121,9 @@ impl Refused {
             if says(&["24 hours"]) {
                 return Code::RefreshLimit;
             }
+            if self.status == 429 {
+                return Code::RefreshThrottled;
+            }
             if self.status == 409 || says(&["already executing", "already running", "already in progress"]) {
                 return Code::RefreshRunning;
             }
@@ -173,12 +176,16 @@ impl Refused {
                 )
             }
             Code::QueryFailed => format!("The DAX query failed.{said}"),
+            Code::RefreshThrottled => {
+                format!("Power BI starts no refresh for the moment; try again later.{said}")
+            }
             Code::RefreshRunning => "The dataset is being refreshed already, and Power BI runs one refresh of a \
                                      dataset at a time. Try again when it has ended."
                 .to_owned(),
             Code::RefreshLimit => format!(
                 "The dataset was refreshed as often as its capacity allows within 24 hours (8 times on shared \
-                 capacity).{said}"
+                 capacity, those of its schedule included). Wait until the oldest of them is a day old, or move the \
+                 workspace to a capacity.{said}"
             ),
             Code::PremiumRequired => format!(
                 "The workspace is on shared capacity, which refreshes whole datasets only. Leave out every option \

@@ -38,7 +38,7 @@ pub use listed::{Dataflow, Dataset, Report, Table, Workspace};
 pub use lists::Portion;
 pub use push_datasets::{NewDataset, Retention};
 pub use queries::DaxQuery;
-pub use refreshes::{Refresh, RefreshObject, RefreshRequest, RefreshState, Started};
+pub use refreshes::{Refresh, RefreshAttempt, RefreshObject, RefreshRequest, RefreshState, RefreshedObject, Started};
 pub use rows::{MAX_BYTES_PER_BATCH, MAX_ROWS_PER_BATCH, batches};
 pub use schema::{ColumnSchema, Measure, Relationship, TableSchema, check_dataset};
 pub use upkeep::{ModelParameter, NewValue, RefreshSchedule};

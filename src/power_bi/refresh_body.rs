@@ -1,6 +1,8 @@
 //! What a refresh is asked for, checked before it is sent: Power BI finds much of it out only while it works, hours
 //! later and in words of its own ("Enhanced refresh with the Power BI REST API").
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde::Serialize;
 
 use super::refreshes::{RefreshObject, RefreshRequest};
@@ -29,6 +31,8 @@ pub(super) struct RefreshBody<'a> {
     timeout: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     apply_refresh_policy: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective_date: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     objects: &'a [RefreshObject],
 }
@@ -47,13 +51,36 @@ impl<'a> RefreshBody<'a> {
         if request.max_parallelism == Some(0) {
             return Err(invalid("maxParallelism", "`maxParallelism` is at least 1."));
         }
-        if let Some(timeout) = &request.timeout
-            && !is_time_span(timeout)
-        {
-            let detail = format!(
-                "`timeout` is a time for one attempt such as 02:30:00 (hh:mm:ss), at most 24:00:00; `{timeout}` is not."
-            );
-            return Err(invalid("timeout", detail));
+        if let Some(timeout) = &request.timeout {
+            let Some(seconds) = time_span(timeout) else {
+                let detail = format!(
+                    "`timeout` is a time for one attempt such as 02:30:00 (hh:mm:ss), at most 24:00:00; `{timeout}` is \
+                     not."
+                );
+                return Err(invalid("timeout", detail));
+            };
+            // "The total refresh duration, including retries, can't exceed 24 hours."
+            let attempts = request.retry_count.unwrap_or(0).saturating_add(1);
+            if seconds.saturating_mul(attempts) > DAY_SECONDS {
+                let detail = format!(
+                    "{attempts} attempts of {timeout} are more than the 24 hours that a refresh has in all, retries \
+                     included: lower `retryCount` or `timeout`."
+                );
+                return Err(invalid("retryCount", detail));
+            }
+        }
+        if let Some(date) = &request.effective_date {
+            if request.apply_refresh_policy == Some(false) {
+                return Err(invalid(
+                    "effectiveDate",
+                    "`effectiveDate` stands for today in the refresh policy, so it needs `applyRefreshPolicy` true (as \
+                     it is unless it is set).",
+                ));
+            }
+            if !is_date(date) {
+                let detail = format!("`effectiveDate` is a date such as 2026-10-31, or a moment; `{date}` is neither.");
+                return Err(invalid("effectiveDate", detail));
+            }
         }
         let nameless = |object: &RefreshObject| {
             object.table.trim().is_empty()
@@ -69,6 +96,7 @@ impl<'a> RefreshBody<'a> {
             retry_count: request.retry_count,
             timeout: request.timeout.as_deref(),
             apply_refresh_policy: request.apply_refresh_policy,
+            effective_date: request.effective_date.as_deref(),
             objects: &request.objects,
         })
     }
@@ -87,8 +115,8 @@ fn one_of(
     }
 }
 
-/// `hh:mm:ss`, more than nothing and at most a day.
-fn is_time_span(text: &str) -> bool {
+/// `hh:mm:ss`, more than nothing and at most a day: its seconds.
+fn time_span(text: &str) -> Option<u32> {
     let two_digits = |part: &str| {
         let good = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
         good.then(|| part.parse::<u32>().ok()).flatten()
@@ -96,10 +124,14 @@ fn is_time_span(text: &str) -> bool {
     let parts: Option<Vec<u32>> = text.split(':').map(two_digits).collect();
     match parts.as_deref() {
         Some([hours, minutes, seconds]) if *minutes < 60 && *seconds < 60 => {
-            (1..=DAY_SECONDS).contains(&(hours * 3600 + minutes * 60 + seconds))
+            Some(hours * 3600 + minutes * 60 + seconds).filter(|seconds| (1..=DAY_SECONDS).contains(seconds))
         }
-        _ => false,
+        _ => None,
     }
+}
+
+fn is_date(text: &str) -> bool {
+    text.get(4..5) == Some("-") && (text.parse::<DateTime>().is_ok() || text.parse::<Timestamp>().is_ok())
 }
 
 fn invalid(place: &str, detail: impl Into<String>) -> Failure {

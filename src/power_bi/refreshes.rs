@@ -39,6 +39,9 @@ pub struct RefreshRequest {
     pub timeout: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apply_refresh_policy: Option<bool>,
+    /// What stands for today in an incremental refresh policy: a date, or a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_date: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<RefreshObject>,
 }
@@ -46,6 +49,11 @@ pub struct RefreshRequest {
 impl RefreshRequest {
     pub fn is_enhanced(&self) -> bool {
         *self != Self::default()
+    }
+
+    /// Refuses what cannot work, as `BodyInvalid` with its place.
+    pub fn check(&self) -> Result<(), Failure> {
+        RefreshBody::of(self).map(|_| ())
     }
 }
 
@@ -77,6 +85,36 @@ pub struct Refresh {
     pub end_time: Option<jiff::Timestamp>,
     /// The service's messages, from `serviceExceptionJson` or `messages`.
     pub messages: Vec<String>,
+    /// What an enhanced one was asked for, where the details say it.
+    pub kind: Option<String>,
+    pub commit_mode: Option<String>,
+    /// Tables and partitions and how far they are, where the service names them.
+    pub objects: Vec<RefreshedObject>,
+    pub attempts: Vec<RefreshAttempt>,
+}
+
+/// A table or partition of one refresh.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefreshedObject {
+    pub table: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition: Option<String>,
+    /// In the service's words, such as `Completed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+}
+
+/// One try of a refresh: Power BI tries again by itself, and loads caches as an attempt of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshAttempt {
+    pub attempt: Option<u32>,
+    /// `Data` or `Query`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub start_time: Option<jiff::Timestamp>,
+    pub end_time: Option<jiff::Timestamp>,
+    pub error: Option<String>,
 }
 
 impl PowerBi {

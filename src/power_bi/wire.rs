@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::refreshes::{Refresh, RefreshState};
+use super::refreshes::{Refresh, RefreshAttempt, RefreshState, RefreshedObject};
 
 #[derive(Deserialize)]
 pub(super) struct HistoryBody {
@@ -30,6 +30,11 @@ pub(super) struct RefreshBody {
     messages: Vec<MessageBody>,
     #[serde(default)]
     refresh_attempts: Vec<AttemptBody>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    commit_mode: Option<String>,
+    #[serde(default)]
+    objects: Vec<ObjectBody>,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +48,38 @@ struct MessageBody {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AttemptBody {
+    attempt_id: Option<u32>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    start_time: Option<String>,
+    end_time: Option<String>,
     service_exception_json: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ObjectBody {
+    #[serde(default)]
+    table: String,
+    partition: Option<String>,
+    status: Option<String>,
+}
+
+impl From<AttemptBody> for RefreshAttempt {
+    fn from(body: AttemptBody) -> Self {
+        Self {
+            attempt: body.attempt_id,
+            kind: body.kind,
+            start_time: body.start_time.as_deref().and_then(time),
+            end_time: body.end_time.as_deref().and_then(time),
+            error: body.service_exception_json.as_deref().and_then(exception),
+        }
+    }
+}
+
+impl From<ObjectBody> for RefreshedObject {
+    fn from(body: ObjectBody) -> Self {
+        Self { table: body.table, partition: body.partition, status: body.status }
+    }
 }
 
 impl From<RefreshBody> for Refresh {
@@ -64,6 +100,10 @@ impl From<RefreshBody> for Refresh {
             start_time: body.start_time.as_deref().and_then(time),
             end_time: body.end_time.as_deref().and_then(time),
             messages,
+            kind: body.kind,
+            commit_mode: body.commit_mode,
+            objects: body.objects.into_iter().map(RefreshedObject::from).collect(),
+            attempts: body.refresh_attempts.into_iter().map(RefreshAttempt::from).collect(),
         }
     }
 }

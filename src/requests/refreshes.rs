@@ -1,58 +1,32 @@
-//! Power BI refreshes: start and wait, look, cancel. Without an enhanced field it is a standard refresh.
+//! Power BI refreshes: start and wait, look, cancel. Without an enhanced field it is a standard refresh. While the dataset
+//! is busy a refresh is queued: a run, which all that want the same follow.
+
+mod body;
+mod had;
+mod queued;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answers::{Going, done};
-use super::claim::{Claimant, Claimed, Ours};
-use super::token::Target;
+use super::claim::{Claimant, Claimed, Ours, search_until};
+use super::token::{Signer, Target};
 use super::{Answer, Call, Mode, Requests};
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
-use crate::power_bi::{Refresh, RefreshObject, RefreshRequest};
-use crate::steps::{Recovery, RefreshId, refresh_json, refresh_outcome};
+use crate::power_bi::Refresh;
+use crate::steps::{Recovery, RefreshId, Turn, WantedRefresh, refresh_json, refresh_outcome, start_refresh};
+use body::Body;
+use had::Had;
 
-/// Entries of the history that are looked through for a standard refresh's id.
+/// The route's name in claims.
+pub(super) const ROUTE: &str = "refreshes";
+/// Entries of the history that are looked through for a standard refresh's id, and shown.
 const HISTORY: u32 = 60;
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Body {
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    tables: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    partitions: Vec<RefreshObject>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    commit_mode: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    max_parallelism: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    retry_count: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    timeout: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    apply_refresh_policy: Option<bool>,
-}
-
-impl Body {
-    fn request(self) -> RefreshRequest {
-        let tables = self.tables.into_iter().map(|table| RefreshObject { table, partition: None });
-        RefreshRequest {
-            kind: self.kind,
-            commit_mode: self.commit_mode,
-            max_parallelism: self.max_parallelism,
-            retry_count: self.retry_count,
-            timeout: self.timeout,
-            apply_refresh_policy: self.apply_refresh_policy,
-            objects: tables.chain(self.partitions).collect(),
-        }
-    }
-}
+/// More than Power BI keeps of a dataset.
+const MOST_HISTORY: u32 = 1_000;
 
 impl Requests {
     /// `POST /api/power-bi/workspaces/{w}/datasets/{d}/refreshes`.
@@ -60,22 +34,54 @@ impl Requests {
         let wait = super::wait_of(call)?;
         let signer = self.signer(call.deadline).await?;
         let target = format!("{w}/{d}");
-        let claimant =
-            Claimant { call, route: "refreshes", target: &target, body: &body, recovery: |_| Recovery::Unknown };
-        let inputs = super::body::inputs(&body, |body: Body| super::to_value(&body))?;
+        let claimant = Claimant { call, route: ROUTE, target: &target, body: &body, recovery: |_| Recovery::LookUp };
+        let inputs = super::body::inputs(&body, |body: Body| {
+            let request = body.request()?;
+            super::to_value(&WantedRefresh { workspace: w.to_owned(), dataset: d.to_owned(), request })
+        })?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,
             Claimed::Ours(ours) => {
-                let sent = self.send_refresh(w, d, &ours).await;
+                let sent = self.send_refresh(call, &ours).await;
                 self.had(ours, call, sent).await?
             }
         };
-        let text = effected.upstream.as_str().unwrap_or_default();
-        let seen = if call.mode == Mode::Start { None } else { self.wait_for_refresh(w, d, text, wait).await };
+        let answer = match Had::read(&effected.upstream) {
+            Had::Started(id) => self.follow_refresh(call, (w, d), &id, wait, &signer).await?,
+            Had::Queued(place) => self.follow_queued(call, &place, wait, &signer).await?,
+        };
+        Ok(Answer { replayed: effected.replayed, ..answer })
+    }
+
+    async fn send_refresh(&self, call: &Call, ours: &Ours) -> Result<Value, Failure> {
+        let wanted: WantedRefresh = super::from_value(&ours.inputs)?;
+        match start_refresh(&self.0.neighbours, &wanted, &ours.key, ours.window).await {
+            Ok(Turn::Started(id)) => Ok(Had::Started(id.to_text()).write()),
+            Ok(Turn::Busy(_)) => {
+                Ok(Had::Queued(self.0.runs.queue_refresh(&wanted, &call.caller, call.deadline).await?).write())
+            }
+            Err(failure) if failure.effect == Effect::Possible => {
+                tracing::warn!(error = failure.chain(), "the answer to a refresh was lost; looking for it");
+                let until = search_until(call);
+                self.look_for_refresh(call, &ours.inputs, ours.started_at(), until).await?.ok_or(failure)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn follow_refresh(
+        &self,
+        call: &Call,
+        (w, d): (&str, &str),
+        text: &str,
+        wait: Deadline,
+        signer: &Signer,
+    ) -> Result<Answer, Failure> {
+        let seen = if call.mode == Mode::Start { None } else { self.wait_for_refresh(w, d, text, wait).await? };
         if let Some(refresh) = &seen
             && refresh_outcome(refresh).map_err(Failure::settled)?.is_some()
         {
-            return Ok(Answer { replayed: effected.replayed, ..done(&refresh_json(Some(refresh), false)) });
+            return Ok(done(&refresh_json(Some(refresh), false)));
         }
         let id = match RefreshId::from_text(text) {
             RefreshId::Enhanced(id) => Some(id),
@@ -87,20 +93,22 @@ impl Requests {
             resource: id.as_ref().map_or_else(|| path.clone(), |id| format!("{path}/{id}")),
             id: json!(id),
             target: Target::Refresh { w: w.to_owned(), d: d.to_owned(), id: text.to_owned() },
-            replayed: effected.replayed,
+            replayed: false,
         };
-        self.going(call, &signer, going, call.mode == Mode::Start)
+        self.going(call, signer, going, call.mode == Mode::Start)
     }
 
-    async fn send_refresh(&self, w: &str, d: &str, ours: &Ours) -> Result<Value, Failure> {
-        let request = super::from_value::<Body>(&ours.inputs)?.request();
-        let id = RefreshId::start(&self.0.neighbours.power_bi, w, d, &request, ours.window).await?;
-        Ok(json!(id.to_text()))
-    }
-
-    /// `GET …/refreshes`: the history, newest first.
+    /// `GET …/refreshes?top=`: the history, newest first.
     pub async fn list_refreshes(&self, call: &Call, w: &str, d: &str) -> Result<Answer, Failure> {
-        let history = self.0.neighbours.power_bi.refreshes(w, d, HISTORY, call.deadline).await?;
+        let top = match call.query("top").map(str::parse) {
+            None => HISTORY,
+            Some(Ok(top @ 1..=MOST_HISTORY)) => top,
+            Some(_) => {
+                let detail = format!("`top` is a number from 1 to {MOST_HISTORY}.");
+                return Err(Failure::new(Code::QueryInvalid, detail).at("query.top"));
+            }
+        };
+        let history = self.0.neighbours.power_bi.refreshes(w, d, top, call.deadline).await?;
         let value: Vec<Value> = history.iter().map(view).collect();
         Ok(done(&json!({"value": value})))
     }
@@ -133,7 +141,7 @@ impl Requests {
     }
 
     /// What the refresh stands at when it has ended or the wait is over; `None` when it could not be seen.
-    async fn wait_for_refresh(&self, w: &str, d: &str, text: &str, wait: Deadline) -> Option<Refresh> {
+    async fn wait_for_refresh(&self, w: &str, d: &str, text: &str, wait: Deadline) -> Result<Option<Refresh>, Failure> {
         let id = RefreshId::from_text(text);
         let mut pause = Duration::from_millis(250);
         let mut seen = None;
@@ -142,12 +150,13 @@ impl Requests {
                 Ok(Some(refresh)) if refresh_outcome(&refresh).is_ok_and(|ended| ended.is_none()) => {
                     seen = Some(refresh);
                 }
-                Ok(Some(ended)) => return Some(ended),
+                Ok(Some(ended)) => return Ok(Some(ended)),
                 Ok(None) => {}
+                Err(failure) if failure.code == Code::RefreshDropped => return Err(failure.settled()),
                 Err(failure) => tracing::warn!(error = failure.chain(), "could not look at the refresh"),
             }
             if wait.remaining() <= pause {
-                return seen;
+                return Ok(seen);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(Duration::from_secs(10));
@@ -165,6 +174,18 @@ pub(super) fn status_value(refresh: Option<&Refresh>) -> Result<Option<Value>, F
 fn view(refresh: &Refresh) -> Value {
     let mut value = refresh_json(Some(refresh), false);
     value["type"] = json!(refresh.refresh_type);
+    let known = [
+        ("processing", json!(refresh.kind)),
+        ("commitMode", json!(refresh.commit_mode)),
+        ("objects", json!(refresh.objects)),
+        ("attempts", json!(refresh.attempts)),
+        ("messages", json!(refresh.messages)),
+    ];
+    for (name, member) in known {
+        if !member.is_null() && member != json!([]) {
+            value[name] = member;
+        }
+    }
     if let Err(failure) = refresh_outcome(refresh) {
         value["error"] = json!({"code": failure.code, "message": failure.detail});
     }

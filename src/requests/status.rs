@@ -8,7 +8,7 @@ use super::statements::{going as statement_going, state_name};
 use super::token::Target;
 use super::{Answer, Call, Requests};
 use crate::failure::{Code, Failure};
-use crate::steps::RefreshId;
+use crate::steps::{InQueue, RefreshId};
 
 impl Requests {
     /// Looks once at what the token stands for.
@@ -53,6 +53,11 @@ impl Requests {
                 }
                 let id = json!(found.and_then(|refresh| refresh.refresh_id));
                 self.still(call, Going { id, ..plain("", "inProgress", target) }).await
+            }
+            Target::QueuedRefresh { run, joined } => {
+                let end = self.0.runs.look(&run, call.deadline).await?.seen_by(joined);
+                let signer = self.signer(call.deadline).await?;
+                self.queued_answer(call, &InQueue { run, joined }, end, false, &signer)
             }
             Target::Run { id } => {
                 let outcome = self.0.runs.look(&id, call.deadline).await?;

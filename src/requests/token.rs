@@ -70,6 +70,11 @@ pub(super) enum Target {
         d: String,
         id: String,
     },
+    /// A refresh that waits for its dataset; `joined` when another had asked for it before.
+    QueuedRefresh {
+        run: String,
+        joined: bool,
+    },
     Run {
         id: String,
     },

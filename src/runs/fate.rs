@@ -13,6 +13,9 @@ use crate::steps::{MOST_TRIES, kind_of, pause_before};
 
 /// A neighbour that takes nothing is tried for this long, unless the step has a `timeout`.
 const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
+/// One that works for others the same way may do so for as long ("The total refresh duration, including retries, can't
+/// exceed 24 hours", Enhanced refresh with the Power BI REST API).
+const BUSY: SignedDuration = SignedDuration::from_hours(25);
 /// No pause is longer, whatever the neighbour asks for: its number may lie beyond the calendar.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
@@ -81,18 +84,30 @@ impl Worker<'_> {
     ) -> Result<Flow, Failure> {
         let now = Timestamp::now();
         let record = &mut self.record.steps[index];
-        let since = *record.held_off_since.get_or_insert(now);
-        let limit = step.timeout.map_or(OUTAGE, |timeout| SignedDuration::try_from(timeout).unwrap_or(OUTAGE));
+        // Busy is not away: an outage begins after it.
+        let busy = because.code == Code::RefreshRunning;
+        let since = if busy {
+            record.held_off_since = None;
+            record.started_at.unwrap_or(now)
+        } else {
+            *record.held_off_since.get_or_insert(now)
+        };
+        let limit = step.timeout.and_then(|timeout| SignedDuration::try_from(timeout).ok());
+        let limit = limit.unwrap_or(if busy { BUSY } else { OUTAGE });
         if since.duration_until(now) > limit {
             if perhaps_sent {
                 return self.unknown(index, because).await;
             }
             return self.ended_badly(index, StepState::Failed, because).await;
         }
-        let after = pause(after, record.polls);
+        // Who is busy says how soon to come back.
+        let after = if busy { after } else { pause(after, record.polls) };
         record.polls += 1;
         // What may have been sent stays `started`, so that the next worker treats it so.
         record.state = if perhaps_sent { StepState::Started } else { StepState::Pending };
+        if !perhaps_sent {
+            record.perhaps_since = None;
+        }
         tracing::info!(run = self.record.run, step = step.id, error = because.chain(), "step will be sent later");
         self.sleep(index, after).await
     }
@@ -107,7 +122,9 @@ fn pause(asked: Duration, polls: u32) -> Duration {
 /// the maker names its code.
 fn allows(retry: &Retry, attempt: u32, effect: bool, failure: &Failure) -> bool {
     let named = retry.on.iter().any(|code| code == failure.code.as_str());
-    let any = retry.on.is_empty() && !(effect && may_have_happened(failure.code));
+    // The day's refreshes come back tomorrow, not after a pause.
+    let hopeless = failure.code == Code::RefreshLimit;
+    let any = retry.on.is_empty() && !hopeless && !(effect && may_have_happened(failure.code));
     attempt < retry.attempts && (named || any)
 }
 

@@ -2,13 +2,14 @@
 //!
 //! A run is a log of records; who appends the next number moves it on. Messages wake it, the tick finds what fell asleep
 //! for good. The rooms: `record` is the state, `log` reads and appends it, `create` begins a run, `advance` and `step`
-//! move it, `wake` and `tick` and `nudge` come back to it, `end` tells its end.
+//! move it, `follow` waits for another run, `wake` and `tick` and `nudge` come back to it, `end` tells its end.
 
 mod accept;
 mod advance;
 mod create;
 mod end;
 mod fate;
+mod follow;
 pub mod identity;
 mod log;
 mod nudge;
@@ -38,7 +39,7 @@ use crate::ledger::Ledger;
 use crate::operations::{Catalog, Entry, FieldProblem};
 use crate::service_bus::Messages;
 use crate::settings;
-use crate::steps::Neighbours;
+use crate::steps::{InQueue, Neighbours, WantedRefresh};
 
 use advance::Advance;
 use create::NewRun;
@@ -221,6 +222,16 @@ impl Runs {
         Ok(outcome(&newest))
     }
 
+    /// Joins the refresh of this kind that waits for its dataset, or queues one: a run, which [`Runs::follow`] watches.
+    pub async fn queue_refresh(
+        &self,
+        wanted: &WantedRefresh,
+        caller: &str,
+        deadline: Deadline,
+    ) -> Result<InQueue, Failure> {
+        self.0.queue_refresh(wanted, caller, deadline).await
+    }
+
     /// The run with its steps, as JSON.
     pub async fn view(&self, run: &str, deadline: Deadline) -> Result<Value, Failure> {
         let first = self.0.first(run, deadline).await?.ok_or_else(|| not_found(run))?;
@@ -294,6 +305,7 @@ fn is_outage(failure: &Failure) -> bool {
         Code::LedgerUnavailable
             | Code::UpstreamUnavailable
             | Code::UpstreamThrottled
+            | Code::RefreshThrottled
             | Code::UpstreamTimeout
             | Code::IdentityUnavailable
             | Code::SecretUnavailable

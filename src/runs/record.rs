@@ -89,6 +89,9 @@ pub(super) struct StepRecord {
     /// How often this attempt was looked for in its neighbour's history.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub looks: u32,
+    /// Since when this attempt has perhaps been with its neighbour; absent while it surely is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perhaps_since: Option<Timestamp>,
     /// Whether sending it may change anything.
     #[serde(default)]
     pub effect: bool,

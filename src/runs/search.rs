@@ -27,8 +27,9 @@ impl Worker<'_> {
         why: Failure,
     ) -> Result<Flow, Failure> {
         let key = self.key(index);
-        let StepRecord { rendered_inputs, started_at, .. } = self.record.steps[index].clone();
-        let (inputs, since) = (rendered_inputs.unwrap_or(Value::Null), started_at.unwrap_or(self.record.at));
+        let StepRecord { rendered_inputs, perhaps_since, started_at, .. } = self.record.steps[index].clone();
+        let since = perhaps_since.or(started_at).unwrap_or(self.record.at);
+        let inputs = rendered_inputs.unwrap_or(Value::Null);
         loop {
             match kind.look_up(&self.engine.neighbours, &inputs, &key, since, self.deadline).await {
                 Ok(Some(upstream_id)) => {
@@ -41,6 +42,8 @@ impl Worker<'_> {
                     return self.look(index, step, kind).await;
                 }
                 Ok(None) => {}
+                // Looking again makes it no clearer.
+                Err(failure) if failure.code == Code::OutcomeUnknown => return self.unknown(index, failure).await,
                 Err(failure) => {
                     tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
                 }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::advance::{Flow, Worker};
+use super::follow::followed;
 use super::identity::hash;
 use super::log::fits;
 use super::record::{Record, RunState, StepRecord, StepState, Transition};
@@ -98,6 +99,7 @@ impl Worker<'_> {
             let mut started = self.next(index, Transition::Started, StepState::Started);
             started.send_before = Some(started.at + window);
             started.key = Some(key.clone());
+            started.steps[index].perhaps_since.get_or_insert(started.at);
             if !self.commit(started).await? {
                 return Ok(Flow::Overtaken);
             }
@@ -122,6 +124,11 @@ impl Worker<'_> {
                 self.done(index, step, output).await
             }
             Ok(Sent::NotYet { after, because }) => self.not_yet(index, step, after, *because, perhaps_before).await,
+            // What keeps it from being sent may be what an earlier worker sent.
+            Ok(Sent::Queues { after, because, .. }) if perhaps_before => {
+                self.not_yet(index, step, after, *because, true).await
+            }
+            Ok(Sent::Queues { wanted, .. }) => self.queue_up(index, step, kind, &wanted).await,
             Err(failure) if failure.effect == Effect::Possible && prepared.effect => {
                 // The same key finds what this sending did, if it did.
                 match kind.recovery(&prepared.inputs) {
@@ -159,20 +166,15 @@ impl Worker<'_> {
     pub(super) async fn look(&mut self, index: usize, step: &Step, kind: &dyn Kind) -> Result<Flow, Failure> {
         let StepRecord { rendered_inputs, upstream_id, .. } = self.record.steps[index].clone();
         let (inputs, id) = (rendered_inputs.unwrap_or(Value::Null), upstream_id.unwrap_or_default());
+        let followed = followed(&id);
         let mut pause = FIRST_LOOK;
         loop {
-            match kind.poll(&self.engine.neighbours, &inputs, &id, self.deadline).await {
-                Ok(Polled::Done { output }) => return self.done(index, step, output).await,
-                Ok(Polled::Running) => self.record.steps[index].held_off_since = None,
-                Err(failure) if is_end_of_work(&failure) => return self.failed(index, step, failure).await,
-                // We could not look; the work goes on without us.
-                Err(failure) => {
-                    tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
-                    let since = *self.record.steps[index].held_off_since.get_or_insert_with(Timestamp::now);
-                    if since.duration_until(Timestamp::now()) > LOST_SIGHT {
-                        return self.unknown(index, failure).await;
-                    }
-                }
+            let ended = match &followed {
+                Some(run) => self.look_at_run(index, step, run).await?,
+                None => self.look_once(index, step, kind, &inputs, &id).await?,
+            };
+            if let Some(flow) = ended {
+                return Ok(flow);
             }
             if self.timed_out(index, step) {
                 return self.give_up(index, step, kind, &inputs, &id).await;
@@ -185,6 +187,31 @@ impl Worker<'_> {
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(LONGEST_LOOK);
         }
+    }
+
+    /// Looks at the neighbour; `None` while its work goes on.
+    async fn look_once(
+        &mut self,
+        index: usize,
+        step: &Step,
+        kind: &dyn Kind,
+        inputs: &Value,
+        id: &str,
+    ) -> Result<Option<Flow>, Failure> {
+        match kind.poll(&self.engine.neighbours, inputs, id, self.deadline).await {
+            Ok(Polled::Done { output }) => return self.done(index, step, output).await.map(Some),
+            Ok(Polled::Running) => self.record.steps[index].held_off_since = None,
+            Err(failure) if is_end_of_work(&failure) => return self.failed(index, step, failure).await.map(Some),
+            // We could not look; the work goes on without us.
+            Err(failure) => {
+                tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
+                let since = *self.record.steps[index].held_off_since.get_or_insert_with(Timestamp::now);
+                if since.duration_until(Timestamp::now()) > LOST_SIGHT {
+                    return self.unknown(index, failure).await.map(Some);
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn timed_out(&self, index: usize, step: &Step) -> bool {
@@ -209,7 +236,7 @@ impl Worker<'_> {
         self.failed(index, step, failure).await
     }
 
-    async fn done(&mut self, index: usize, step: &Step, output: Value) -> Result<Flow, Failure> {
+    pub(super) async fn done(&mut self, index: usize, step: &Step, output: Value) -> Result<Flow, Failure> {
         let attempt = self.record.steps[index].attempt;
         let (engine, run, deadline) = (self.engine, self.record.run.clone(), self.deadline);
         let kept = insist(deadline, || engine.keep_output(&run, &step.id, attempt, output.clone(), deadline)).await;

@@ -33,7 +33,10 @@ pub use binding::{JsonParameters, bind_parameters};
 pub use job::parameter_texts;
 pub use job_view::{dependencies_json, job_run_head, job_run_json, job_run_with_tasks};
 pub use push_rows::push as push_rows;
-pub use refresh::{RefreshId, outcome as refresh_outcome, refresh_json};
+pub use refresh::{
+    InQueue, RefreshId, RefreshQueue, Turn, WantedRefresh, find_lost as find_lost_refresh, outcome as refresh_outcome,
+    refresh_json, start_refresh,
+};
 
 /// Whom steps act upon; cheap to clone.
 #[derive(Clone, Debug)]
@@ -63,6 +66,8 @@ pub enum Sent {
     Done { upstream_id: Option<String>, output: Value },
     /// Refused for now, without effect: worth trying again after a while.
     NotYet { after: Duration, because: Box<Failure> },
+    /// Nothing was sent: a run will do it, once its turn comes, for all that want the same.
+    Queues { wanted: Box<WantedRefresh>, after: Duration, because: Box<Failure> },
 }
 
 /// What came of looking.
@@ -141,6 +146,7 @@ pub fn kind_of(step: &StepKind) -> &'static dyn Kind {
         StepKind::Sql(_) => &sql::Sql,
         StepKind::Job(_) => &job::Job,
         StepKind::Refresh(_) => &refresh::Refresh,
+        StepKind::QueuedRefresh => &refresh::QueuedRefresh,
         StepKind::PushRows(_) => &push_rows::PushRows,
         StepKind::Assert(_) => &assert::Assert,
         StepKind::WriteRows(_) => &write_rows::WriteRows,

@@ -83,16 +83,6 @@ async fn an_enhanced_field_on_shared_capacity_needs_premium() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_refresh_runs_another_is_a_409() {
-    let road = Road::with(|options| options.power_bi_clock = Clock::Stepped).await;
-    road.stack.power_bi.start_foreign_refresh(sample::SALES, "Scheduled").expect("a refresh");
-    for body in [json!({}), json!({"type": "full"})] {
-        let reply = road.post(&refreshes(sample::WORKSPACE, sample::SALES), &body).await;
-        reply.problem(409, "refresh-running").saying(&["already"]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_dataset_workspace_or_refresh_that_is_not_there_is_named() {
     let road = Road::start().await;
     let nowhere = "00000000-0000-4000-8000-000000000000";

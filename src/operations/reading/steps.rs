@@ -216,7 +216,15 @@ impl Reader<'_> {
             // learn.microsoft.com, Enhanced refresh with the Power BI REST API: applyRefreshPolicy.
             self.problem(node.place, "`commit_mode: partialBatch` needs `apply_refresh_policy: false`");
         }
-        Some(RefreshStep { workspace: workspace?, dataset: dataset?, tables, options: refresh_options(node) })
+        let effective_date = self.optional(step, node, "effective_date");
+        if effective_date.is_some() && node.boolean_of("apply_refresh_policy") == Some(false) {
+            self.problem(
+                node.place,
+                "`effective_date` stands for today in the refresh policy, which is not applied here",
+            );
+        }
+        let options = refresh_options(node);
+        Some(RefreshStep { workspace: workspace?, dataset: dataset?, tables, effective_date, options })
     }
 
     fn push_rows(&mut self, step: &Arc<str>, node: &Node) -> Option<PushRowsStep> {

@@ -54,11 +54,27 @@ fn what_cannot_work_is_refused_with_its_place() {
         (json!({"commitMode": "partialBatch", "applyRefreshPolicy": true}), "applyRefreshPolicy"),
         (json!({"commitMode": "partialBatch"}), "applyRefreshPolicy"),
         (json!({"maxParallelism": 0}), "maxParallelism"),
+        (json!({"effectiveDate": "31.10.2026"}), "effectiveDate"),
+        (json!({"effectiveDate": "2026-10-31", "applyRefreshPolicy": false}), "effectiveDate"),
+        (json!({"timeout": "12:00:00", "retryCount": 2}), "retryCount"),
+        (json!({"timeout": "00:00:01", "retryCount": 4_294_967_295_u32}), "retryCount"),
         (json!({"objects": [{"table": " "}]}), "objects"),
         (json!({"objects": [{"table": "Sales", "partition": ""}]}), "objects"),
     ] {
         let failure = body(asked.clone()).expect_err("it cannot work");
         assert_eq!((failure.code, failure.place.as_deref()), (Code::BodyInvalid, Some(place)), "{asked}");
+    }
+}
+
+#[test]
+fn what_just_fits_is_sent() {
+    for good in [
+        json!({"timeout": "08:00:00", "retryCount": 2}),
+        json!({"retryCount": 30}),
+        json!({"effectiveDate": "2026-10-31"}),
+        json!({"effectiveDate": "2026-10-31T00:00:00Z", "applyRefreshPolicy": true}),
+    ] {
+        assert_eq!(body(good.clone()).expect("it may be sent"), good);
     }
 }
 

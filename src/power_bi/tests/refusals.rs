@@ -53,7 +53,7 @@ fn each_refusal_of_a_start_has_its_code() {
         (false, 429, &day, Code::RefreshLimit),
         (false, 400, &day, Code::RefreshLimit),
         (true, 400, &shared, Code::PremiumRequired),
-        (true, 429, &Value::Null, Code::UpstreamThrottled),
+        (true, 429, &Value::Null, Code::RefreshThrottled),
         (false, 404, &entity("PowerBIEntityNotFound"), Code::DatasetNotFound),
         (false, 404, &entity("PowerBIGroupNotFound"), Code::WorkspaceNotFound),
         (false, 415, &said("InvalidRequest", "Invalid dataset."), Code::PowerBiRefused),

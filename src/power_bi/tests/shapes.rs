@@ -84,3 +84,21 @@ fn the_last_attempt_speaks_when_nothing_else_does() {
     let completed = read(json!({"status": "Completed", "refreshAttempts": attempts}));
     assert_eq!(completed.messages, Vec::<String>::new());
 }
+
+#[test]
+fn attempts_and_objects_are_passed_on() {
+    let refresh = read(json!({
+        "status": "Failed", "type": "Full", "commitMode": "PartialBatch",
+        "objects": [{"table": "Days", "partition": "D-1", "status": "Completed"}, {"table": "Sales", "status": "Failed"}],
+        "refreshAttempts": [{
+            "attemptId": 1, "type": "Data", "startTime": "2021-12-10T08:39:28.517",
+            "serviceExceptionJson": "{\"errorCode\":\"First\"}",
+        }],
+    }));
+    assert_eq!((refresh.kind.as_deref(), refresh.commit_mode.as_deref()), (Some("Full"), Some("PartialBatch")));
+    let [days, sales] = refresh.objects.as_slice() else { panic!("{:?}", refresh.objects) };
+    assert_eq!((days.partition.as_deref(), sales.status.as_deref()), (Some("D-1"), Some("Failed")));
+    let [attempt] = refresh.attempts.as_slice() else { panic!("{:?}", refresh.attempts) };
+    assert_eq!((attempt.attempt, attempt.error.as_deref()), (Some(1), Some("First")));
+    assert_eq!(attempt.start_time, Some("2021-12-10T08:39:28.517Z".parse().unwrap()));
+}

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::http::Deadline;
 use crate::ledger::{Put, entry_path};
 use crate::requests::body::missing;
-use crate::requests::{Requests, TO_ANSWER, job_repairs};
+use crate::requests::{Requests, TO_ANSWER, job_repairs, refreshes};
 use crate::steps::Recovery;
 
 /// With no more time than this a sending that can be repeated is taken over from whoever may still be at it. A process
@@ -131,11 +131,12 @@ impl Requests {
         entry: Entry,
         until: Deadline,
     ) -> Result<Stands, Failure> {
-        let deadline = claimant.call.deadline;
+        let (call, deadline) = (claimant.call, claimant.call.deadline);
         let Work { inputs, started_at, .. } = &entry.work;
         let found = match claimant.route {
             job_repairs::ROUTE => self.look_for_repair(claimant.target, inputs, until).await,
             "datasets" => self.look_for_dataset(inputs, until).await,
+            refreshes::ROUTE => self.look_for_refresh(call, inputs, *started_at, until).await?,
             _ => self.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await,
         };
         let event = match found {

@@ -1,0 +1,171 @@
+//! One refresh of a dataset at a time: who starts one holds the dataset's slot while it looks whether any runs, ours or
+//! another's, and until its own can be seen. Power BI refuses a second one at best; of a burst it drops some in silence.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::found::{HISTORY, RefreshId, running};
+use super::queue::RefreshQueue;
+use super::wanted::WantedRefresh;
+use crate::failure::{Code, Effect, Failure};
+use crate::http::Deadline;
+use crate::ledger::{Held, Slot, segment};
+use crate::steps::Neighbours;
+
+/// The slot outlasts the sending by this much, for a refresh to show in the history that could not be seen at once.
+const UNTIL_SEEN: Duration = Duration::from_secs(10);
+/// Looks for a refresh that was just accepted, and the pause between them.
+const LOOKS: u32 = 4;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
+/// How soon a dataset that is being refreshed is tried again: a tenth of the time that its refresh has taken so far,
+/// within these.
+const SOONEST: Duration = Duration::from_secs(2);
+const LATEST: Duration = Duration::from_mins(1);
+
+/// What came of asking for the dataset.
+#[derive(Debug)]
+pub enum Turn {
+    Started(RefreshId),
+    /// It is another's turn; nothing was sent.
+    Busy(Busy),
+}
+
+/// When to ask again, and why.
+#[derive(Debug)]
+pub struct Busy {
+    pub(super) after: Duration,
+    pub(super) because: Box<Failure>,
+}
+
+/// Starts a refresh unless one runs or waits. A refresh that began before has not seen the caller's data, so it is never
+/// joined: who finds the dataset busy goes into the queue.
+pub async fn start_refresh(
+    to: &Neighbours,
+    wanted: &WantedRefresh,
+    by: &str,
+    deadline: Deadline,
+) -> Result<Turn, Failure> {
+    wanted.request.check()?;
+    if !RefreshQueue::of(&to.ledger, wanted).is_empty(deadline).await? {
+        return Ok(Turn::Busy(busy(None)));
+    }
+    take(to, wanted, by, None, deadline).await
+}
+
+/// Starts one that waits in the queue as this run. It has left the queue when it is sent.
+pub(super) async fn start_waiting(
+    to: &Neighbours,
+    wanted: &WantedRefresh,
+    by: &str,
+    run: &str,
+    deadline: Deadline,
+) -> Result<Turn, Failure> {
+    wanted.request.check()?;
+    take(to, wanted, by, Some(run), deadline).await
+}
+
+async fn take(
+    to: &Neighbours,
+    wanted: &WantedRefresh,
+    by: &str,
+    run: Option<&str>,
+    deadline: Deadline,
+) -> Result<Turn, Failure> {
+    let name = format!("refresh-{}", segment(&wanted.dataset.to_ascii_lowercase()));
+    let hold = deadline.remaining() + UNTIL_SEEN;
+    let Some(held) = Slot::take(&to.ledger, &name, by, hold, deadline).await? else {
+        return Ok(Turn::Busy(busy(None)));
+    };
+    let turn = start(to, wanted, &held, run, deadline).await;
+    let seen = match &turn {
+        Ok((_, seen)) => *seen,
+        Err(failure) => failure.effect == Effect::None,
+    };
+    // What may have begun and cannot be seen yet keeps the dataset a little longer.
+    let freed = if seen { held.release(deadline).await } else { held.renew(UNTIL_SEEN, deadline).await.map(|_| ()) };
+    if let Err(error) = freed {
+        tracing::warn!(name, %error, "a dataset's slot is free when its hold ends");
+    }
+    turn.map(|(turn, _)| turn)
+}
+
+/// The turn, and whether the history shows how things stand.
+async fn start(
+    to: &Neighbours,
+    wanted: &WantedRefresh,
+    held: &Held,
+    run: Option<&str>,
+    deadline: Deadline,
+) -> Result<(Turn, bool), Failure> {
+    let WantedRefresh { workspace, dataset, request } = wanted;
+    let power_bi = &to.power_bi;
+    let history = power_bi.refreshes(workspace, dataset, HISTORY, deadline).await?;
+    if let Some(running) = running(&history, Timestamp::now()) {
+        return Ok((Turn::Busy(busy(running.start_time)), true));
+    }
+    let queue = RefreshQueue::of(&to.ledger, wanted);
+    if let Some(run) = run {
+        queue.leave(run, deadline).await?;
+    }
+    if !held.still_held(deadline).await? {
+        return Ok((Turn::Busy(busy(None)), true));
+    }
+    let since = Timestamp::now();
+    let started = power_bi.start_refresh(workspace, dataset, request, deadline).await.map_err(Failure::from);
+    let id = match started {
+        Ok(started) => {
+            // Clocks differ: without the one before, a short refresh that ended just now would be taken for ours.
+            let newest_before = history.into_iter().next().and_then(|refresh| refresh.refresh_id);
+            let standard = RefreshId::StandardSince { since, newest_before };
+            started.refresh_id.map_or(standard, RefreshId::Enhanced)
+        }
+        Err(failure) => {
+            if failure.effect == Effect::None
+                && let Some(run) = run
+            {
+                queue.back(run, deadline).await?;
+            }
+            // Somebody else's began since we looked.
+            return if failure.code == Code::RefreshRunning {
+                Ok((Turn::Busy(busy(None)), true))
+            } else {
+                Err(failure)
+            };
+        }
+    };
+    let seen = seen(to, wanted, &id, deadline).await;
+    Ok((Turn::Started(id), seen))
+}
+
+/// Whether the refresh shows in the history, for whoever looks there next.
+async fn seen(to: &Neighbours, wanted: &WantedRefresh, id: &RefreshId, deadline: Deadline) -> bool {
+    for look in 0..LOOKS {
+        if look > 0 {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        match to.power_bi.refreshes(&wanted.workspace, &wanted.dataset, HISTORY, deadline).await {
+            Ok(history) => {
+                if id.among(history).is_some() {
+                    return true;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(error = Failure::from(error).chain(), "could not look for the refresh");
+                return false;
+            }
+        }
+    }
+    false
+}
+
+/// How soon to come back to a dataset that is busy, since then if that is known.
+pub(super) fn busy(since: Option<Timestamp>) -> Busy {
+    let taken = since.map(|since| since.duration_until(Timestamp::now()));
+    let taken = taken.and_then(|taken: SignedDuration| Duration::try_from(taken).ok()).unwrap_or_default();
+    let because = Failure::new(
+        Code::RefreshRunning,
+        "The dataset is being refreshed already, and Power BI runs one refresh of a dataset at a time.",
+    );
+    Busy { after: (taken / 10).clamp(SOONEST, LATEST), because: Box::new(because) }
+}
