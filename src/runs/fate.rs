@@ -65,6 +65,12 @@ impl Worker<'_> {
     ) -> Result<Flow, Failure> {
         let failure = failure.in_step(&self.record.steps[index].id).in_run(&self.record.run);
         tracing::warn!(run = self.record.run, step = failure.step, error = failure.chain(), "step failed");
+        if let Some(inputs) = self.record.steps[index].rendered_inputs.clone() {
+            let kind = kind_of(&self.declared(index).kind);
+            if let Err(failure) = kind.give_way(&self.engine.neighbours, &inputs, self.deadline).await {
+                tracing::warn!(run = self.record.run, error = failure.chain(), "a step still stands in the way");
+            }
+        }
         let mut record = self.next(index, Transition::StepEnded, state);
         record.steps[index].ended_at = Some(record.at);
         record.steps[index].error = Some(failure.clone());

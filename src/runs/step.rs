@@ -39,7 +39,7 @@ impl Worker<'_> {
         }
     }
 
-    fn declared(&self, index: usize) -> Step {
+    pub(super) fn declared(&self, index: usize) -> Step {
         let main = &self.operation.steps;
         main.get(index).cloned().unwrap_or_else(|| self.operation.on_failure[index - main.len()].clone())
     }

@@ -115,6 +115,11 @@ pub trait Kind: Send + Sync {
         Ok(None)
     }
 
+    /// The step has ended badly and is not sent again: lets go of what it holds at its neighbour's door.
+    async fn give_way(&self, _at: &Neighbours, _inputs: &Value, _deadline: Deadline) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Whether this failure left nothing behind and the same work may succeed when it is begun again, whatever the maker
     /// says of retries: another write came first.
     fn may_run_again(&self, _inputs: &Value, _failure: &Failure) -> bool {

@@ -115,3 +115,16 @@ async fn what_cannot_work_is_refused_before_anything_is_sent_or_queued() {
         })
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queued_refresh_that_cannot_work_leaves_the_queue() {
+    let road = Declared::canned(&[], &[]).await;
+    road.stack.power_bi.set_clock(Clock::Stepped);
+    road.stack.power_bi.start_foreign_refresh(sample::TEAM_SALES, "Scheduled").expect("a dataset");
+    let reply = road.post(&format!("{}?waitSeconds=0", team_sales()), &json!({"tables": ["DailySales"]})).await;
+    let_go(&road);
+    road.follow(&reply.accepted()).await.problem(422, "premium-required");
+    // Nothing waits any more: the next one is sent by its own call.
+    let next = road.post(&format!("{}?waitSeconds=60", team_sales()), &json!({})).await.expect(200);
+    assert_eq!(next.header("x-causeway-run-id"), None);
+}

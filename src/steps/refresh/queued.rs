@@ -61,6 +61,11 @@ impl Kind for QueuedRefresh {
         look_up(at, &from_inputs::<Inputs>(inputs)?.wanted, since, deadline).await
     }
 
+    async fn give_way(&self, at: &Neighbours, inputs: &Value, deadline: Deadline) -> Result<(), Failure> {
+        let Inputs { run, wanted } = from_inputs(inputs)?;
+        RefreshQueue::of(&at.ledger, &wanted).leave(&run, deadline).await.map(|_| ())
+    }
+
     fn may_run_again(&self, _inputs: &Value, failure: &Failure) -> bool {
         may_begin_again(failure)
     }
