@@ -49,6 +49,8 @@ pub enum RequestKind {
     RefreshCancel,
     RowsPush,
     RowsDelete,
+    /// A push table's columns, and its sequence numbers.
+    PushTableGet,
     /// Sent again after an ambiguous failure: receivers drop doubles by the `causeway-key` property.
     MessageSend,
     TokenRequest,
@@ -92,6 +94,7 @@ impl RequestKind {
             Self::RefreshCancel => row(Repeatable, 4, 15, 60),
             Self::RowsPush => row(Execute, 4, 60, 110),
             Self::RowsDelete => row(Repeatable, 4, 30, 90),
+            Self::PushTableGet => row(Read, 4, 15, 30),
             Self::MessageSend => row(Repeatable, 5, 15, 60),
             Self::TokenRequest => row(Read, 4, 10, 30),
             Self::Probe => row(Read, 1, 5, 5),

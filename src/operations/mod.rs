@@ -6,6 +6,7 @@ mod definition;
 mod expression;
 mod format;
 mod parameters;
+pub mod push_rows;
 mod reading;
 mod schedule;
 mod schemas;

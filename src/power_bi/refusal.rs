@@ -77,6 +77,7 @@ fn code_and_message(reply: &Reply) -> (Option<String>, String) {
         .or_else(|| text("/error/message"))
         .or_else(|| text("/error"))
         .or_else(|| text("/message"))
+        .or_else(|| text("/Message"))
         .or_else(|| text(""))
         .unwrap_or_default();
     (code, message.chars().take(LONGEST_MESSAGE).collect())

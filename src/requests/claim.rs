@@ -82,6 +82,11 @@ impl Ours {
         self.work.started_at
     }
 
+    /// Nobody has had this claim before.
+    pub(super) fn is_first(&self) -> bool {
+        self.seq == 0
+    }
+
     pub(super) fn recovery(&self) -> Recovery {
         self.recovery
     }

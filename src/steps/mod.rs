@@ -7,7 +7,7 @@ mod assert;
 mod binding;
 mod job;
 mod number;
-mod push_rows;
+pub mod push_rows;
 mod refresh;
 mod sql;
 pub mod write_rows;
@@ -30,7 +30,6 @@ use crate::power_bi::PowerBi;
 pub use crate::databricks::{MOST_TRIES, pause_before};
 pub use binding::{JsonParameters, bind_parameters};
 pub use job::{job_run_json, parameter_text};
-pub use push_rows::push as push_rows;
 pub use refresh::{RefreshId, outcome as refresh_outcome, refresh_json};
 
 /// Whom steps act upon; cheap to clone.
@@ -61,6 +60,31 @@ pub enum Sent {
     Done { upstream_id: Option<String>, output: Value },
     /// Refused for now, without effect: worth trying again after a while.
     NotYet { after: Duration, because: Box<Failure> },
+    /// A part of it is done. `inputs` is what is left, on record before anything of it is sent; `progress` is told.
+    Part { inputs: Value, progress: Value },
+}
+
+/// Whether a part may be sent ([`Kind::in_parts`]). Inputs that have changed meanwhile go on record.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    Now(Option<Value>),
+    /// Not before so long.
+    After(Duration, Option<Value>),
+    /// It is being made ready elsewhere: to be asked again, and again less and less often.
+    Look,
+}
+
+/// What became of a part that was perhaps sent ([`Recovery::Settle`]).
+#[derive(Clone, Debug)]
+pub enum Settled {
+    /// It happened, as if this had been the answer.
+    Happened(Sent),
+    /// It surely did not.
+    NotSent,
+    /// It cannot be told yet; and this, if it can never be.
+    NotYet(Box<Failure>),
+    /// Nobody can tell.
+    Unknown(Box<Failure>),
 }
 
 /// What came of looking.
@@ -80,6 +104,8 @@ pub enum Recovery {
     /// The same; and when it cannot be found, sending again cannot double the effect. Not before: what is still under way
     /// could come after later work and undo it.
     LookUpFirst,
+    /// Its neighbour can tell, now or later ([`Kind::settle`]).
+    Settle,
     /// Only a human can tell.
     Unknown,
 }
@@ -106,6 +132,32 @@ pub trait Kind: Send + Sync {
         _deadline: Deadline,
     ) -> Result<Option<String>, Failure> {
         Ok(None)
+    }
+
+    /// Whether it is sent in parts, over several invocations: each on record before it is sent, and asked for its turn.
+    fn in_parts(&self) -> bool {
+        false
+    }
+
+    /// Whether sending the part that is next may change anything.
+    fn acts(&self, _inputs: &Value) -> bool {
+        true
+    }
+
+    /// Whether the part that is next may be sent. Nothing of it is under way.
+    async fn turn(&self, _to: &Neighbours, _inputs: &Value, _deadline: Deadline) -> Result<Turn, Failure> {
+        Ok(Turn::Now(None))
+    }
+
+    /// What became of the part that was perhaps sent. `certain`: what has not come by now will not come any more.
+    async fn settle(
+        &self,
+        _at: &Neighbours,
+        _inputs: &Value,
+        _certain: bool,
+        _deadline: Deadline,
+    ) -> Result<Settled, Failure> {
+        Err(mismatched())
     }
 
     /// Whether this failure left nothing behind and the same work may succeed when it is begun again, whatever the maker
@@ -139,7 +191,7 @@ pub fn kind_of(step: &StepKind) -> &'static dyn Kind {
         StepKind::Sql(_) => &sql::Sql,
         StepKind::Job(_) => &job::Job,
         StepKind::Refresh(_) => &refresh::Refresh,
-        StepKind::PushRows(_) => &push_rows::PushRows,
+        StepKind::PushRows(_) | StepKind::Push => &push_rows::PushRows,
         StepKind::Assert(_) => &assert::Assert,
         StepKind::WriteRows(_) => &write_rows::WriteRows,
     }
