@@ -54,7 +54,8 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     let neighbours = Neighbours {
         databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens)
             .with_default_warehouse(settings.databricks.warehouse_id.clone()),
-        power_bi: PowerBi::new(http.clone(), settings.power_bi.url.clone(), power_bi_tokens),
+        power_bi: PowerBi::new(http.clone(), settings.power_bi.url.clone(), power_bi_tokens)
+            .with_time_scale(settings.power_bi.time_scale),
         warehouse_id: settings.databricks.warehouse_id.clone(),
         ledger: ledger.clone(),
     };

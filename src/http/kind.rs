@@ -66,6 +66,8 @@ pub enum RequestKind {
     ExportStart,
     /// A file, whose body is not held.
     ExportFile,
+    /// A push table's columns, and its sequence numbers.
+    PushTableGet,
     /// Sent again after an ambiguous failure: receivers drop doubles by the `causeway-key` property.
     MessageSend,
     TokenRequest,
@@ -120,6 +122,7 @@ impl RequestKind {
             Self::DataflowRefresh => row(Execute, 4, 30, 90),
             Self::ExportStart => row(Repeatable, 4, 30, 90),
             Self::ExportFile => row(Read, 4, 30, 90),
+            Self::PushTableGet => row(Read, 4, 15, 30),
             Self::MessageSend => row(Repeatable, 5, 15, 60),
             Self::TokenRequest => row(Read, 4, 10, 30),
             Self::Probe => row(Read, 1, 5, 5),

@@ -1,8 +1,9 @@
 //! What must survive: append-only logs, one object an entry, written create-if-absent. The only user of object_store.
 //!
 //! Nothing shared is overwritten, or deleted to release it. A put is known only by reading: see [`Ledger::put`].
-//! What an entry means is no business of this room, slots aside.
+//! What an entry means is no business of this room, slots aside; that budgets are shared is.
 
+mod budget;
 mod error;
 mod open;
 mod paths;
@@ -23,6 +24,7 @@ use object_store::{Error, ObjectStore, ObjectStoreExt};
 use crate::http::Deadline;
 use open::Tokens;
 
+pub use budget::{Budget, Decided};
 pub use error::LedgerError;
 pub use open::STORAGE_AUDIENCE;
 pub use paths::{entry_path, segment};

@@ -45,6 +45,17 @@ impl Slot {
         Self::take_at(ledger, name, by, hold, Timestamp::now(), deadline).await
     }
 
+    /// Lets go of what `by` holds, for who has kept nothing of it. That somebody else has it is no failure.
+    pub async fn release(ledger: &Ledger, name: &str, by: &str, deadline: Deadline) -> Result<(), LedgerError> {
+        let log = format!("slots/{}", segment(name));
+        let Some((seq, bytes)) = ledger.newest(&log, deadline).await? else { return Ok(()) };
+        if matches!(read::<Entry>(&log, &bytes)?, Entry::Held { by: holder, .. } if holder == by) {
+            let entry = Entry::Released { writer: draw_writer(), by: by.to_owned() };
+            append(ledger, &log, seq + 1, &entry, deadline).await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn take_at(
         ledger: &Ledger,
         name: &str,

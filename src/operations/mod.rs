@@ -6,6 +6,7 @@ mod definition;
 mod expression;
 mod format;
 mod parameters;
+pub mod push_rows;
 pub mod queued_refresh;
 mod reading;
 mod schedule;

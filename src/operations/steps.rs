@@ -34,6 +34,8 @@ pub enum StepKind {
     PushRows(PushRowsStep),
     Assert(AssertStep),
     WriteRows(WriteRowsStep),
+    /// What a caller handed over for a push table; the run's parameters say what. No file declares it: see `push_rows`.
+    Push,
 }
 
 /// `sql`: one statement. Its text is fixed; only parameters vary.

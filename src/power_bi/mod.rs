@@ -2,20 +2,25 @@
 //! push is no business of this room; how often a call is tried is `http`.
 
 mod call;
+mod data_type;
 mod dataflows;
 mod dax_rows;
 mod error;
 mod exports;
 mod item;
+mod limits;
 mod listed;
 mod lists;
+mod pace;
 mod push_datasets;
+mod push_tables;
 mod queries;
 mod refresh_body;
 mod refreshes;
 mod refusal;
 mod rows;
 mod schema;
+mod sequence_numbers;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -29,17 +34,20 @@ use crate::entra::{Authorized, TokenSource};
 use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
+pub use data_type::DataType;
 pub use dataflows::DataflowRefresh;
 pub use dax_rows::DaxRows;
 pub use error::{Place, PowerBiError, Refused, Subject};
 pub use exports::{Export, ExportRequest, ExportState};
 pub use item::Item;
+pub use limits::{MAX_BYTES_PER_BATCH, MAX_ROWS_PER_BATCH};
 pub use listed::{Dataflow, Dataset, Report, Table, Workspace};
 pub use lists::Portion;
+pub use pace::NextBatch;
 pub use push_datasets::{NewDataset, Retention};
+pub use push_tables::{PushColumn, PushTable};
 pub use queries::DaxQuery;
 pub use refreshes::{Refresh, RefreshAttempt, RefreshObject, RefreshRequest, RefreshState, RefreshedObject, Started};
-pub use rows::{MAX_BYTES_PER_BATCH, MAX_ROWS_PER_BATCH, batches};
 pub use schema::{ColumnSchema, Measure, Relationship, TableSchema, check_dataset};
 pub use upkeep::{ModelParameter, NewValue, RefreshSchedule};
 
@@ -48,12 +56,21 @@ pub use upkeep::{ModelParameter, NewValue, RefreshSchedule};
 pub struct PowerBi {
     url: Url,
     way: Authorized,
+    pace: Arc<pace::Pace>,
+    tables: Arc<push_tables::Tables>,
 }
 
 impl PowerBi {
     /// `url` is the service's origin, such as `https://api.powerbi.com`.
     pub fn new(http: Http, url: Url, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { url, way: Authorized::new(http, tokens) }
+        Self { url, way: Authorized::new(http, tokens), pace: Arc::new(pace::Pace::new(1)), tables: Arc::default() }
+    }
+
+    /// Beside a stand-in whose time runs so many times faster.
+    #[must_use]
+    pub fn with_time_scale(mut self, scale: u32) -> Self {
+        self.pace = Arc::new(pace::Pace::new(scale));
+        self
     }
 
     /// Whether Power BI answers and takes our token. That we may see a workspace is not asked.

@@ -1,79 +1,34 @@
-//! Rows of push datasets, in batches that the service takes.
+//! Rows of push datasets: one batch, and all of a table's rows away. Which rows, and when, is told by others.
 
-use std::io::{self, Write};
+use bytes::Bytes;
 
-use serde::Serialize;
-use serde_json::{Map, Value};
-
-use super::call::body;
 use super::{Place, PowerBi, PowerBiError, Subject};
 use crate::failure::{Code, Failure};
 use crate::http::{Deadline, Outbound, RequestKind};
 
-/// The service takes no more in one request ("Push semantic model limitations", Power BI docs).
-pub const MAX_ROWS_PER_BATCH: usize = 10_000;
-/// A little below the 16 MB that the service takes in one request, in bytes of JSON.
-pub const MAX_BYTES_PER_BATCH: usize = 15 * 1024 * 1024;
-
-#[derive(Serialize)]
-struct RowsBody<'a> {
-    rows: &'a [Map<String, Value>],
-}
-
-/// Splits rows into batches of at most 10,000 rows and 15 MiB of JSON each. A row above that is a batch of its own,
-/// which the service may still take.
-pub fn batches(rows: &[Map<String, Value>]) -> Vec<&[Map<String, Value>]> {
-    let around = br#"{"rows":[]}"#.len();
-    let mut all = Vec::new();
-    let (mut start, mut bytes) = (0, around);
-    for (at, row) in rows.iter().enumerate() {
-        let more = json_length(row) + 1; // and a comma
-        let full = at - start == MAX_ROWS_PER_BATCH || bytes + more > MAX_BYTES_PER_BATCH;
-        if full && at > start {
-            all.push(&rows[start..at]);
-            (start, bytes) = (at, around);
-        }
-        bytes += more;
-    }
-    if start < rows.len() {
-        all.push(&rows[start..]);
-    }
-    all
-}
-
-/// How long the JSON of a row is, without writing it anywhere.
-fn json_length(row: &Map<String, Value>) -> usize {
-    struct Counter(usize);
-    impl Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    // A counter cannot fail, and a map of JSON values is always JSON.
-    if serde_json::to_writer(&mut counter, row).is_err() {
-        return MAX_BYTES_PER_BATCH;
-    }
-    counter.0
-}
+/// Tells pushes apart ("New features for the Power BI Dataset API", Power BI blog).
+const SEQUENCE_NUMBER: &str = "x-powerbi-pushdata-sequencenumber";
 
 impl PowerBi {
-    /// One batch. Power BI answers when the rows are in; a lost answer leaves open whether they are.
+    /// One batch: `rows` is a JSON array. Power BI answers when the rows are in; a lost answer leaves open whether they are.
     pub async fn push_rows(
         &self,
         workspace: &str,
         dataset: &str,
         table: &str,
-        rows: &[Map<String, Value>],
+        rows: &str,
+        sequence_number: Option<i64>,
         deadline: Deadline,
     ) -> Result<(), PowerBiError> {
         let (url, subject) = self.rows_of(workspace, dataset, table)?;
-        let request = Outbound::post(url).json(body(&RowsBody { rows })?);
+        let mut body = Vec::with_capacity(rows.len() + 16);
+        body.extend_from_slice(br#"{"rows":"#);
+        body.extend_from_slice(rows.as_bytes());
+        body.push(b'}');
+        let mut request = Outbound::post(url).json(Bytes::from(body));
+        if let Some(number) = sequence_number {
+            request = request.header(SEQUENCE_NUMBER, number.to_string());
+        }
         self.call(RequestKind::RowsPush, request, &subject, deadline).await?;
         Ok(())
     }
@@ -91,7 +46,12 @@ impl PowerBi {
         Ok(())
     }
 
-    fn rows_of(&self, workspace: &str, dataset: &str, table: &str) -> Result<(url::Url, Subject), PowerBiError> {
+    pub(super) fn rows_of(
+        &self,
+        workspace: &str,
+        dataset: &str,
+        table: &str,
+    ) -> Result<(url::Url, Subject), PowerBiError> {
         let place = Place::of(workspace, dataset)?;
         // URLs drop such segments, however they are encoded: the rest would be another address.
         if matches!(table, "" | "." | "..") {

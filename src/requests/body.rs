@@ -43,3 +43,12 @@ pub(super) fn inputs<T: DeserializeOwned>(
 pub(super) fn missing() -> Failure {
     Failure::new(Code::BodyMissing, "The body is empty. Send a JSON object; `{}` if there is nothing to say.")
 }
+
+/// NDJSON under its names.
+pub(super) fn is_lines(content_type: Option<&str>) -> bool {
+    let media = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(
+        media.as_str(),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines"
+    )
+}

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
@@ -157,6 +158,18 @@ impl Answer {
                 AnswerBody::Json(_) => {}
                 AnswerBody::Stream(stream) => stream.headers.push(("x-causeway-tries", tries.to_string())),
             }
+        }
+        self
+    }
+
+    /// Says how far the work has come, in a JSON object.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Option<Value>) -> Self {
+        if let (AnswerBody::Json(body), Some(progress)) = (&mut self.body, progress)
+            && body.ends_with(b"}")
+        {
+            body.pop();
+            body.extend_from_slice(format!(",\"progress\":{progress}}}").as_bytes());
         }
         self
     }

@@ -87,6 +87,11 @@ impl Ours {
         self.work.perhaps_sent
     }
 
+    /// Nobody has had this claim before.
+    pub(super) fn is_first(&self) -> bool {
+        self.seq == 0
+    }
+
     pub(super) fn recovery(&self) -> Recovery {
         self.recovery
     }

@@ -174,7 +174,6 @@ fn _futures_can_move_between_threads(requests: &Requests, call: &Call) {
     is_send(requests.cancel_job_run(call, "1"));
     is_send(requests.list_job_runs(call, "1"));
     is_send(requests.start_refresh(call, "w", "d", bytes::Bytes::new()));
-    is_send(requests.push_rows(call, "w", "d", "t", bytes::Bytes::new()));
     is_send(requests.run_operation(call, "o", bytes::Bytes::new()));
     is_send(requests.status(call, "t"));
 }

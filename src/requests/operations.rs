@@ -70,7 +70,7 @@ impl Requests {
             // The run stands in the ledger and goes on without us: not being able to look is no failure of it.
             Err(failure) if super::is_transient(&failure) => {
                 tracing::warn!(run = id, error = failure.chain(), "could not follow the run");
-                RunOutcome { run: id, state: RunEnd::Going { state: "running".into() } }
+                RunOutcome { run: id, state: RunEnd::Going { state: "running".into(), progress: None } }
             }
             Err(failure) => return Err(failure.effect_possible().in_run(id)),
         };
@@ -98,7 +98,9 @@ impl Requests {
         let answer = match outcome.state {
             RunEnd::Failed { failure } if !started => return Err(failure.settled()),
             RunEnd::Succeeded { output } if !started => done(&output),
-            RunEnd::Going { state } => self.going(call, signer, going(&run, &state), started)?,
+            RunEnd::Going { state, progress } => {
+                self.going(call, signer, going(&run, &state), started)?.with_progress(progress)
+            }
             RunEnd::Failed { .. } => self.going(call, signer, going(&run, "failed"), true)?,
             RunEnd::Succeeded { .. } => self.going(call, signer, going(&run, "succeeded"), true)?,
         };

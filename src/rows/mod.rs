@@ -12,6 +12,7 @@ mod chunk;
 mod column;
 mod csv;
 mod fixed;
+pub(crate) mod given;
 mod interval;
 mod json_out;
 mod json_rows;

@@ -42,6 +42,10 @@ pub(super) struct Worker<'a> {
     pub(super) outputs: Outputs,
     /// Until then a step is waited for in this invocation.
     pub(super) patience: Deadline,
+    /// Until then parts of a step are sent one after the other; what is left is another invocation's.
+    pub(super) stint: Deadline,
+    /// The record has changed in memory since it was appended.
+    pub(super) unsaved: bool,
     pub(super) deadline: Deadline,
 }
 
@@ -84,7 +88,19 @@ impl Engine {
         if !held && !self.append(&record, deadline).await? {
             return Ok(Advance::Overtaken);
         }
-        let worker = Worker { engine: self, record, pinned, operation, outputs: Outputs::new(), patience, deadline };
+        // A part that is begun has its whole window.
+        let stint = deadline.less(self.settings.send_window);
+        let worker = Worker {
+            engine: self,
+            record,
+            pinned,
+            operation,
+            outputs: Outputs::new(),
+            patience,
+            stint: if held { stint.min(patience) } else { stint },
+            unsaved: false,
+            deadline,
+        };
         worker.work().await
     }
 
@@ -159,7 +175,10 @@ impl Worker<'_> {
         let main = self.operation.steps.len();
         let range = if self.record.error.is_none() { 0..main } else { main..self.record.steps.len() };
         range.into_iter().find(|index| {
-            matches!(self.record.steps[*index].state, StepState::Pending | StepState::Started | StepState::Submitted)
+            matches!(
+                self.record.steps[*index].state,
+                StepState::Pending | StepState::Started | StepState::Ready | StepState::Submitted
+            )
         })
     }
 

@@ -38,9 +38,14 @@ impl Worker<'_> {
             return self.ended_badly(index, StepState::Failed, failure).await;
         };
         tracing::info!(run = self.record.run, step = step.id, attempt, error = failure.chain(), "step will be retried");
-        // A new attempt is a new piece of work: its own key, pauses, and time.
-        let id = std::mem::take(&mut self.record.steps[index].id);
+        // A new attempt is a new piece of work: its own key, pauses, and time. What is done in parts stays done.
+        let StepRecord { id, rendered_inputs, progress, effect, .. } = std::mem::take(&mut self.record.steps[index]);
         self.record.steps[index] = StepRecord { id, attempt: attempt + 1, ..StepRecord::default() };
+        if progress.is_some() && rendered_inputs.is_some() {
+            let step = &mut self.record.steps[index];
+            (step.state, step.effect, step.started_at) = (StepState::Ready, effect, Some(Timestamp::now()));
+            (step.rendered_inputs, step.progress) = (rendered_inputs, progress);
+        }
         self.sleep(index, doubled(retry.backoff, attempt - 1, LONGEST_SLEEP)).await
     }
 
@@ -110,10 +115,14 @@ impl Worker<'_> {
         let after = if busy { after } else { pause(after, record.polls) };
         record.polls += 1;
         // What may have been sent stays `started`, so that the next worker treats it so.
-        record.state = if perhaps_sent { StepState::Started } else { StepState::Pending };
         if !perhaps_sent {
             record.perhaps_since = None;
         }
+        record.state = match (perhaps_sent, kind_of(&step.kind).in_parts()) {
+            (true, _) => StepState::Started,
+            (false, true) => StepState::Ready,
+            (false, false) => StepState::Pending,
+        };
         tracing::info!(run = self.record.run, step = step.id, error = because.chain(), "step will be sent later");
         self.sleep(index, after).await
     }

@@ -14,6 +14,7 @@ pub mod identity;
 mod log;
 mod nudge;
 mod park;
+mod parts;
 mod received;
 mod record;
 mod scope;
@@ -102,6 +103,8 @@ pub enum RunEnd {
     /// Not yet; `state` for the caller.
     Going {
         state: String,
+        /// How far its step has come, when that can be told.
+        progress: Option<Value>,
     },
     Succeeded {
         output: Value,
@@ -191,7 +194,7 @@ impl Runs {
                 if let Err(failure) = self.0.wake_anew(&begun.run, lease_until, deadline).await {
                     tracing::error!(run = begun.run, error = failure.chain(), "left to be nudged");
                 }
-                Ok(RunOutcome { run: begun.run, state: RunEnd::Going { state: "running".into() } })
+                Ok(RunOutcome { run: begun.run, state: RunEnd::Going { state: "running".into(), progress: None } })
             }
         }
     }
@@ -257,10 +260,15 @@ fn outcome(record: &Record) -> RunOutcome {
         (RunState::Failed, None) => RunEnd::Failed {
             failure: Box::new(Failure::new(Code::Internal, "The run failed and did not say why.").in_run(&record.run)),
         },
-        (RunState::Waiting, _) => RunEnd::Going { state: "waiting".into() },
-        (RunState::Running, _) => RunEnd::Going { state: "running".into() },
+        (RunState::Waiting, _) => RunEnd::Going { state: "waiting".into(), progress: progress(record) },
+        (RunState::Running, _) => RunEnd::Going { state: "running".into(), progress: progress(record) },
     };
     RunOutcome { run: record.run.clone(), state }
+}
+
+/// Of the step that the run is at.
+fn progress(record: &Record) -> Option<Value> {
+    record.steps.iter().rev().find(|step| step.started_at.is_some()).and_then(|step| step.progress.clone())
 }
 
 /// All problems of the parameters in one failure; `within` is where they stand in what was sent, such as `parameters.`.

@@ -25,6 +25,8 @@ pub(super) enum Transition {
     Started,
     /// The neighbour has it, under `upstreamId`.
     Submitted,
+    /// A part of a step is done, and the next waits for its turn in the same invocation.
+    Progressed,
     /// The run sleeps until `wakeAt`.
     Waiting,
     /// A step ended, well or badly.
@@ -62,6 +64,8 @@ pub(super) enum StepState {
     Pending,
     /// Perhaps sent.
     Started,
+    /// What is to be sent next is on record, and nothing of it is under way.
+    Ready,
     /// Surely sent.
     Submitted,
     Succeeded,
@@ -100,6 +104,9 @@ pub(super) struct StepRecord {
     pub held_off_since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered_inputs: Option<Value>,
+    /// How far it has come, of a step that is sent in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_id: Option<String>,
     /// The blob that holds its output.

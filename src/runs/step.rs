@@ -35,6 +35,7 @@ impl Worker<'_> {
         match self.record.steps[index].state {
             StepState::Submitted => self.look(index, &step, kind).await,
             StepState::Started => self.recover(index, &step, kind).await,
+            StepState::Ready => self.go_on(index, &step, kind).await,
             _ => self.begin(index, &step, kind).await,
         }
     }
@@ -78,6 +79,7 @@ impl Worker<'_> {
         match kind.recovery(&inputs) {
             Recovery::SendAgain => self.send(index, step, kind, Prepared { inputs, effect: true }, true).await,
             Recovery::LookUp | Recovery::LookUpFirst => self.search(index, step, kind, died(step)).await,
+            Recovery::Settle => self.settle(index, step, kind, None).await,
             Recovery::Unknown => self.unknown(index, died(step)).await,
         }
     }
@@ -88,9 +90,15 @@ impl Worker<'_> {
         index: usize,
         step: &Step,
         kind: &dyn Kind,
-        prepared: Prepared,
+        mut prepared: Prepared,
         perhaps_before: bool,
     ) -> Result<Flow, Failure> {
+        if kind.in_parts()
+            && let Some(flow) = self.await_turn(index, step, kind, &mut prepared.inputs).await?
+        {
+            return Ok(flow);
+        }
+        prepared.effect &= kind.acts(&prepared.inputs);
         let key = self.key(index);
         let mut until = self.deadline;
         if prepared.effect {
@@ -123,6 +131,7 @@ impl Worker<'_> {
                 }
                 self.done(index, step, output).await
             }
+            Ok(Sent::Part { inputs, progress }) => self.part_done(index, step, inputs, progress).await,
             Ok(Sent::NotYet { after, because }) => self.not_yet(index, step, after, *because, perhaps_before).await,
             // What keeps it from being sent may be what an earlier worker sent.
             Ok(Sent::Queues { after, because, .. }) if perhaps_before => {
@@ -136,6 +145,15 @@ impl Worker<'_> {
                         self.not_yet(index, step, pause_of(&failure), failure, true).await
                     }
                     Recovery::LookUp | Recovery::LookUpFirst => self.search(index, step, kind, failure).await,
+                    Recovery::Settle => {
+                        tracing::warn!(
+                            run = self.record.run,
+                            step = step.id,
+                            error = failure.chain(),
+                            "a part was perhaps sent"
+                        );
+                        self.settle(index, step, kind, Some(failure)).await
+                    }
                     _ => self.unknown(index, failure).await,
                 }
             }
@@ -214,7 +232,7 @@ impl Worker<'_> {
         Ok(None)
     }
 
-    fn timed_out(&self, index: usize, step: &Step) -> bool {
+    pub(super) fn timed_out(&self, index: usize, step: &Step) -> bool {
         let since = self.record.steps[index].started_at;
         let (Some(since), Some(timeout)) = (since, step.timeout) else { return false };
         Timestamp::now() > since + timeout
@@ -282,6 +300,7 @@ impl Worker<'_> {
         let ours = insist(deadline, || engine.append(&record, deadline)).await?;
         if ours {
             self.record = record;
+            self.unsaved = false;
         } else if record.transition == Transition::Submitted || record.transition == Transition::StepEnded {
             let ids: Vec<_> = record.steps.iter().filter_map(|step| step.upstream_id.as_deref()).collect();
             tracing::error!(run = record.run, seq = record.seq, upstream_ids = ?ids, "overtaken after an effect");
@@ -298,11 +317,11 @@ impl Worker<'_> {
     }
 }
 
-fn pause_of(failure: &Failure) -> Duration {
+pub(super) fn pause_of(failure: &Failure) -> Duration {
     failure.retry_after_seconds.map_or(FIRST_SLEEP, Duration::from_secs)
 }
 
-fn state_too_large() -> Failure {
+pub(super) fn state_too_large() -> Failure {
     Failure::new(
         Code::OutputTooLarge,
         "With this step's parameters the run's state would grow beyond 1 MiB. Pass less from step to step.",

@@ -46,6 +46,7 @@ fn step(step: &StepRecord) -> Value {
         "endTime": step.ended_at,
         "durationMs": ended.map(|(end, start)| start.duration_until(end).as_millis()),
         "upstreamId": step.upstream_id,
+        "progress": step.progress,
         "error": step.error.as_ref().map(error_json),
     })
 }

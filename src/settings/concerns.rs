@@ -90,6 +90,8 @@ pub struct PowerBi {
     pub audience: String,
     /// `CAUSEWAY_POWER_BI_AUTH`: `managed-identity` (default) or `client-secret`.
     pub client_secret: bool,
+    /// `CAUSEWAY_POWER_BI_TIME_SCALE`: how many times faster the time of a stand-in runs; default 1.
+    pub time_scale: u32,
 }
 
 /// Key Vault.

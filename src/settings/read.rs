@@ -80,6 +80,8 @@ impl Reading {
                     .text("CAUSEWAY_POWER_BI_AUDIENCE")
                     .unwrap_or_else(|| cloud.power_bi_audience.to_owned()),
                 client_secret: power_bi_client_secret,
+                time_scale: u32::try_from(reader.whole("CAUSEWAY_POWER_BI_TIME_SCALE", 1..=3600, "a factor"))
+                    .unwrap_or(1),
             },
             key_vault: KeyVault {
                 url: required_origin(&mut reader, "CAUSEWAY_KEY_VAULT_URL", "https://my-vault.vault.azure.net"),

@@ -8,7 +8,7 @@ mod binding;
 mod job;
 mod job_view;
 mod number;
-mod push_rows;
+pub mod push_rows;
 mod refresh;
 mod sql;
 pub mod write_rows;
@@ -32,7 +32,6 @@ pub use crate::databricks::{MOST_TRIES, pause_before};
 pub use binding::{JsonParameters, bind_parameters};
 pub use job::parameter_texts;
 pub use job_view::{dependencies_json, job_run_head, job_run_json, job_run_with_tasks};
-pub use push_rows::push as push_rows;
 pub use refresh::{
     InQueue, RefreshId, RefreshQueue, Turn, WantedRefresh, find_lost as find_lost_refresh, outcome as refresh_outcome,
     refresh_json, start_refresh,
@@ -68,6 +67,31 @@ pub enum Sent {
     NotYet { after: Duration, because: Box<Failure> },
     /// Nothing was sent: a run will do it, once its turn comes, for all that want the same.
     Queues { wanted: Box<WantedRefresh>, after: Duration, because: Box<Failure> },
+    /// A part of it is done. `inputs` is what is left, on record before anything of it is sent; `progress` is told.
+    Part { inputs: Value, progress: Value },
+}
+
+/// Whether a part may be sent ([`Kind::in_parts`]). Inputs that have changed meanwhile go on record.
+#[derive(Clone, Debug)]
+pub enum PartTurn {
+    Now(Option<Value>),
+    /// Not before so long.
+    After(Duration, Option<Value>),
+    /// It is being made ready elsewhere: to be asked again, and again less and less often.
+    Look,
+}
+
+/// What became of a part that was perhaps sent ([`Recovery::Settle`]).
+#[derive(Clone, Debug)]
+pub enum Settled {
+    /// It happened, as if this had been the answer.
+    Happened(Sent),
+    /// It surely did not.
+    NotSent,
+    /// It cannot be told yet; and this, if it can never be.
+    NotYet(Box<Failure>),
+    /// Nobody can tell.
+    Unknown(Box<Failure>),
 }
 
 /// What came of looking.
@@ -87,6 +111,8 @@ pub enum Recovery {
     /// The same; and when it cannot be found, sending again cannot double the effect. Not before: what is still under way
     /// could come after later work and undo it.
     LookUpFirst,
+    /// Its neighbour can tell, now or later ([`Kind::settle`]).
+    Settle,
     /// Only a human can tell.
     Unknown,
 }
@@ -118,6 +144,32 @@ pub trait Kind: Send + Sync {
     /// The step has ended badly and is not sent again: lets go of what it holds at its neighbour's door.
     async fn give_way(&self, _at: &Neighbours, _inputs: &Value, _deadline: Deadline) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// Whether it is sent in parts, over several invocations: each on record before it is sent, and asked for its turn.
+    fn in_parts(&self) -> bool {
+        false
+    }
+
+    /// Whether sending the part that is next may change anything.
+    fn acts(&self, _inputs: &Value) -> bool {
+        true
+    }
+
+    /// Whether the part that is next may be sent. Nothing of it is under way.
+    async fn turn(&self, _to: &Neighbours, _inputs: &Value, _deadline: Deadline) -> Result<PartTurn, Failure> {
+        Ok(PartTurn::Now(None))
+    }
+
+    /// What became of the part that was perhaps sent. `certain`: what has not come by now will not come any more.
+    async fn settle(
+        &self,
+        _at: &Neighbours,
+        _inputs: &Value,
+        _certain: bool,
+        _deadline: Deadline,
+    ) -> Result<Settled, Failure> {
+        Err(mismatched())
     }
 
     /// Whether this failure left nothing behind and the same work may succeed when it is begun again, whatever the maker
@@ -152,7 +204,7 @@ pub fn kind_of(step: &StepKind) -> &'static dyn Kind {
         StepKind::Job(_) => &job::Job,
         StepKind::Refresh(_) => &refresh::Refresh,
         StepKind::QueuedRefresh => &refresh::QueuedRefresh,
-        StepKind::PushRows(_) => &push_rows::PushRows,
+        StepKind::PushRows(_) | StepKind::Push => &push_rows::PushRows,
         StepKind::Assert(_) => &assert::Assert,
         StepKind::WriteRows(_) => &write_rows::WriteRows,
     }

@@ -77,8 +77,8 @@ pub static FUNCTIONS: &[Function<Work>] = &[
             delete("/api/power-bi/workspaces/{w}/datasets/{d}/refreshes/{id}", |hit| {
                 Box::pin(power_bi::cancel_refresh(hit))
             }),
-            start("/api/power-bi/workspaces/{w}/datasets/{d}/tables/{t}/rows", |hit| {
-                Box::pin(power_bi::push_rows(hit))
+            start_streamed("/api/power-bi/workspaces/{w}/datasets/{d}/tables/{t}/rows", |hit, body| {
+                Box::pin(power_bi::push_rows(hit, body))
             }),
             get("/api/power-bi/workspaces", |hit| Box::pin(datasets::list_workspaces(hit))),
             get("/api/power-bi/workspaces/{w}/datasets", |hit| Box::pin(datasets::list_datasets(hit))),

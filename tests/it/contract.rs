@@ -53,14 +53,24 @@ async fn every_request_to_power_bi_and_every_reply_of_the_stand_in_keep_the_cont
     road.post(&rows, &json!({"rows": [{"no such column": 1}]})).await;
 
     let seen = held(&road);
-    let every =
-        ["DELETE refreshes/{id}", "GET groups", "GET refreshes", "GET refreshes/{id}", "POST refreshes", "POST rows"];
+    let every = [
+        "DELETE refreshes/{id}",
+        "GET groups",
+        "GET refreshes",
+        "GET refreshes/{id}",
+        "GET tables",
+        "POST refreshes",
+        "POST rows",
+    ];
     assert_eq!(seen, every.iter().map(ToString::to_string).collect(), "the calls that were made");
 }
 
 /// Holds everything that went over the wire against the contract; the calls that were made.
 fn held(road: &Road) -> BTreeSet<String> {
-    let exchanges = road.effects("powerBi", "exchange");
+    // Not in the contract: known from a blog and from public clients.
+    let numbers = |exchange: &Value| exchange["path"].as_str().is_some_and(|path| path.ends_with("/sequenceNumbers"));
+    let exchanges = road.effects("powerBi", "exchange").into_iter().filter(|exchange| !numbers(exchange));
+    let exchanges: Vec<Value> = exchanges.collect();
     let mut seen = BTreeSet::new();
     for exchange in &exchanges {
         let [method, path, request, reply] =

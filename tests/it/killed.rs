@@ -104,6 +104,8 @@ async fn rows_are_pushed_once() {
     let path = format!("/api/power-bi/workspaces/{workspace}/datasets/{dataset}/tables/DailySales/rows");
     let body = json!({"rows": [{"orders": 1}]});
     let road = Road::with(hurried).await;
+    // With them it could be told; see `power_bi_rows`.
+    road.stack.power_bi.set_sequence_numbers(false);
     let slow = Action::DelayAfterCommit { milliseconds: 600_000 };
     road.stack.power_bi.served.faults.add(Fault::once("POST", "/datasets/", slow));
     let reply = killed_when(&road, &path, &body, Some("k"), |road| road.effects("powerBi", "rows").len() == 1).await;

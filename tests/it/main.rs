@@ -29,6 +29,7 @@ mod messages;
 mod operations;
 mod parking;
 mod power_bi;
+mod power_bi_rows;
 mod power_bi_steps;
 mod problem;
 mod recovered;

@@ -1,5 +1,6 @@
 //! The tests of the ledger; what they need is here.
 
+mod budget;
 mod conformance;
 mod faults;
 mod slots;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Code, Failure};
 use crate::power_bi::refresh_body::RefreshBody;
-use crate::power_bi::{RefreshObject, RefreshRequest, batches};
+use crate::power_bi::{RefreshObject, RefreshRequest};
 
 fn request(value: Value) -> RefreshRequest {
     serde_json::from_value(value).expect("a request")
@@ -87,37 +87,4 @@ fn a_timeout_is_a_time_of_at_most_a_day() {
         let failure = body(json!({"timeout": bad})).expect_err(bad);
         assert_eq!(failure.place.as_deref(), Some("timeout"));
     }
-}
-
-fn rows(count: usize, text: &str) -> Vec<serde_json::Map<String, Value>> {
-    let row = json!({"text": text});
-    (0..count).map(|_| row.as_object().expect("an object").clone()).collect()
-}
-
-#[test]
-fn a_batch_has_at_most_ten_thousand_rows() {
-    let sizes = |count| batches(&rows(count, "a")).iter().map(|batch| batch.len()).collect::<Vec<_>>();
-    assert_eq!(sizes(0), Vec::<usize>::new());
-    assert_eq!(sizes(10_000), [10_000]);
-    assert_eq!(sizes(20_001), [10_000, 10_000, 1]);
-}
-
-#[test]
-fn a_batch_has_at_most_fifteen_mebibytes_with_all_that_is_around_it() {
-    // A megabyte on the wire each, since every character is escaped.
-    let rows = rows(40, &"\u{1}".repeat(1_000_000 / 6));
-    let split = batches(&rows);
-    assert_eq!(split.iter().map(|batch| batch.len()).sum::<usize>(), 40);
-    for (at, batch) in split.iter().enumerate() {
-        let written = serde_json::to_vec(&json!({"rows": batch})).expect("JSON").len();
-        assert!(written <= 15 * 1024 * 1024, "{written}");
-        assert!(batch.len() == 15 || at == split.len() - 1, "{}", batch.len());
-    }
-}
-
-#[test]
-fn a_row_above_the_limit_is_a_batch_of_its_own() {
-    let mut all = rows(3, "a");
-    all[1] = rows(1, &"a".repeat(16 * 1024 * 1024)).remove(0);
-    assert_eq!(batches(&all).iter().map(|batch| batch.len()).collect::<Vec<_>>(), [1, 1, 1]);
 }

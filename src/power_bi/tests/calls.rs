@@ -172,13 +172,13 @@ async fn the_name_of_a_table_is_one_segment_whatever_is_in_it() {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
     Mock::given(method("DELETE")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
-    let rows = [json!({"a": 1}).as_object().expect("an object").clone()];
     let table = "Sales/2026 ü?#%2F";
-    client(&server).push_rows(GROUP, DATASET, table, &rows, soon()).await.expect("pushed");
+    client(&server).push_rows(GROUP, DATASET, table, r#"[{"a":1}]"#, Some(7), soon()).await.expect("pushed");
     client(&server).delete_rows(GROUP, DATASET, table, soon()).await.expect("deleted");
     let sent = received(&server).await;
     assert_eq!(sent[0].url.path(), at("/tables/Sales%2F2026%20%C3%BC%3F%23%252F/rows"));
-    assert_eq!(sent[0].body_json::<Value>().unwrap(), json!({"rows": [{"a": 1}]}));
+    assert_eq!(sent[0].body, br#"{"rows":[{"a":1}]}"#);
+    assert_eq!(sent[0].headers["x-powerbi-pushdata-sequencenumber"], "7");
     assert_eq!(sent[1].url.path(), sent[0].url.path());
     keeps_the_contract(&server).await;
 }
@@ -187,7 +187,7 @@ async fn the_name_of_a_table_is_one_segment_whatever_is_in_it() {
 async fn a_push_that_may_have_happened_is_not_sent_again() {
     let server = MockServer::start().await;
     answers(&server, "POST", &at("/tables/Sales/rows"), ResponseTemplate::new(500)).await;
-    let error = client(&server).push_rows(GROUP, DATASET, "Sales", &[], soon()).await.expect_err("a fault");
+    let error = client(&server).push_rows(GROUP, DATASET, "Sales", "[]", None, soon()).await.expect_err("a fault");
     assert_eq!(error.effect(), Effect::Possible);
     assert_eq!(received(&server).await.len(), 1);
 }
@@ -199,4 +199,44 @@ async fn the_probe_asks_for_one_workspace() {
     client(&server).probe(soon()).await.expect("it answers");
     assert_eq!(received(&server).await[0].url.query(), Some("%24top=1"));
     keeps_the_contract(&server).await;
+}
+
+#[tokio::test]
+async fn sequence_numbers_are_read_in_both_forms_and_may_be_absent() {
+    for (reply, expected) in [
+        (
+            json_reply(
+                200,
+                &json!({"value": [{"clientId": "a", "sequenceNumber": 7}, {"clientId": "b", "sequenceNumber": 3}]}),
+            ),
+            Some(vec![7, 3]),
+        ),
+        (json_reply(200, &json!({"value": [12]})), Some(vec![12])),
+        (json_reply(200, &json!({"value": []})), Some(vec![])),
+        (json_reply(200, &json!({"value": [{"other": 1}]})), None),
+        (json_reply(200, &json!({})), None),
+        (json_reply(404, &json!({"error": {"code": "NotFound"}})), None),
+        (ResponseTemplate::new(405), None),
+    ] {
+        let server = MockServer::start().await;
+        answers(&server, "GET", &at("/tables/Sales/sequenceNumbers"), reply).await;
+        assert_eq!(client(&server).sequence_numbers(GROUP, DATASET, "Sales", soon()).await.expect("told"), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_push_table_without_columns_is_told_and_remembered_for_a_while() {
+    let server = MockServer::start().await;
+    answers(&server, "GET", &at("/tables"), json_reply(200, &json!({"value": [{"name": "Sales"}]}))).await;
+    let client = client(&server);
+    let told = client.push_table(GROUP, DATASET, "Sales", false, soon()).await.expect("it is there");
+    assert!(told.columns.is_empty() && told.fresh && !told.has_sequence_numbers);
+    let known = client.push_table(GROUP, DATASET, "Sales", false, soon()).await.expect("known");
+    assert!(!known.fresh);
+    assert_eq!(received(&server).await.len(), 2, "the table and its numbers, once");
+    client.push_table(GROUP, DATASET, "Sales", true, soon()).await.expect("asked anew");
+    assert_eq!(received(&server).await.len(), 4);
+    let missing =
+        client.push_table(GROUP, DATASET, "Nope", false, soon()).await.map_err(Failure::from).expect_err("none");
+    assert_eq!(missing.code, Code::DatasetNotFound);
 }

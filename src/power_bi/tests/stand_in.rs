@@ -156,14 +156,16 @@ async fn rows_are_pushed_and_deleted() {
     let room = Room::start().await;
     let (w, d, t) = (sample::WORKSPACE, sample::SALES_LIVE, sample::DAILY_SALES);
     let row = json!({"day": "2026-01-02T00:00:00Z", "category": "Toys", "orders": 3});
-    let rows = vec![row.as_object().expect("an object").clone(); 3];
-    room.client.push_rows(w, d, t, &rows, soon()).await.expect("pushed");
+    let rows = json!([row, row, row]).to_string();
+    room.client.push_rows(w, d, t, &rows, None, soon()).await.expect("pushed");
     assert_eq!(room.stand_in.rows(d, t).len(), 3);
-    let wrong = [json!({"nope": 1}).as_object().expect("an object").clone()];
-    let refused = room.client.push_rows(w, d, t, &wrong, soon()).await.map_err(Failure::from).expect_err("no column");
+    let wrong = r#"[{"nope":1}]"#;
+    let refused =
+        room.client.push_rows(w, d, t, wrong, None, soon()).await.map_err(Failure::from).expect_err("no column");
     assert_eq!(refused.code, Code::RowsInvalid);
     assert!(refused.detail.contains("nope"), "{}", refused.detail);
-    let nowhere = room.client.push_rows(w, d, "No such", &rows, soon()).await.map_err(Failure::from).expect_err("none");
+    let nowhere =
+        room.client.push_rows(w, d, "No such", &rows, None, soon()).await.map_err(Failure::from).expect_err("none");
     assert_eq!(nowhere.code, Code::DatasetNotFound);
     room.client.delete_rows(w, d, t, soon()).await.expect("deleted");
     assert_eq!(room.stand_in.rows(d, t).len(), 0);

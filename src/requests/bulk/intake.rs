@@ -6,14 +6,13 @@ use uuid::Uuid;
 
 use super::asked::Asked;
 use super::batch::{Batch, Batches, MOST_BYTES};
-use super::faults::Faults;
 use super::row::Rules;
-use super::split::{Part, Splitter};
 use super::statement::statement;
 use crate::databricks::TableInfo;
 use crate::failure::{Code, FailedRow, Failure};
 use crate::http::Deadline;
 use crate::ledger::Ledger;
+use crate::rows::given::{Faults, Part, Splitter};
 use crate::steps::write_rows::{Upload, forget, spool};
 
 /// Steps of one run; its record, written anew at each, must stay small.
@@ -92,7 +91,7 @@ impl<'a> Intake<'a> {
             self.row(&row).await?;
         }
         if !self.faults.is_empty() {
-            return Err(std::mem::take(&mut self.faults).failure(self.rows));
+            return Err(std::mem::take(&mut self.faults).failure(self.rows, "written"));
         }
         for batch in self.batches.end() {
             self.keep(&batch).await?;

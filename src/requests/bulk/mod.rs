@@ -4,12 +4,8 @@
 mod asked;
 mod batch;
 mod column;
-mod faults;
 mod intake;
-mod members;
-mod number;
 mod row;
-mod split;
 mod statement;
 mod value;
 
@@ -98,7 +94,7 @@ impl Requests {
         body: &mut BodyStream,
         digest: &mut Digest,
     ) -> Result<Option<TakenIn>, Failure> {
-        let lines = is_lines(body.content_type.as_deref());
+        let lines = super::body::is_lines(body.content_type.as_deref());
         let mut first = Bytes::new();
         while first.trim_ascii().is_empty() {
             let Some(piece) = body.next().await? else { return Ok(None) };
@@ -124,15 +120,6 @@ impl Requests {
             }
         }
     }
-}
-
-/// NDJSON under its names.
-fn is_lines(content_type: Option<&str>) -> bool {
-    let media = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase();
-    matches!(
-        media.as_str(),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines"
-    )
 }
 
 /// No rows, and so no run.

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 
 use super::column::{Column, Type};
-use super::members::Members;
 use super::value;
 use crate::databricks::TableInfo;
 use crate::failure::{Code, FailedRow, Failure};
+use crate::rows::given::Members;
 use crate::steps::write_rows::WriteMode;
 
 /// The table as rows are checked against it, and what becomes of them.

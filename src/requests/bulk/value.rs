@@ -1,9 +1,6 @@
 //! One value against its column's type: what is wrong with it, or how it is written for the warehouse. Digits are never
 //! turned into floating point on the way, and nothing is guessed.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -11,8 +8,7 @@ use jiff::civil::{Date, DateTime};
 use serde_json::value::RawValue;
 
 use super::column::Type;
-use super::members::Members;
-use super::number::Plain;
+use crate::rows::given::{Members, not, number, quote, text};
 
 /// Microseconds of 0001-01-01T00:00:00Z, the first moment that a TIMESTAMP has.
 const YEAR_1: i128 = -62_135_596_800_000_000;
@@ -169,56 +165,6 @@ fn timestamp_ntz(raw: &RawValue) -> Result<String, String> {
         }
         _ => Err(not(wanted, raw)),
     }
-}
-
-/// A JSON number, or a text that is one: digits that a sender's own numbers would lose come as text.
-fn number(raw: &RawValue) -> Result<Option<Plain>, String> {
-    match text(raw)? {
-        Some(text) => Ok(Plain::read(&text)),
-        None => Ok(Plain::read(raw.get())),
-    }
-}
-
-/// The text, when it is one.
-fn text(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
-    let Some(inside) = raw.get().strip_prefix('"') else { return Ok(None) };
-    if !inside.contains('\\') {
-        return Ok(Some(Cow::Borrowed(inside.strip_suffix('"').unwrap_or(inside))));
-    }
-    // Half a surrogate pair is JSON and no text.
-    serde_json::from_str(raw.get()).map(|text| Some(Cow::Owned(text))).map_err(|_| "is no Unicode text".to_owned())
-}
-
-pub(super) fn quote(text: &str, out: &mut String) {
-    out.push('"');
-    let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.push_str(&text[from..at]);
-        match byte {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            _ => _ = write!(out, "\\u{byte:04x}"),
-        }
-        from = at + 1;
-    }
-    out.push_str(&text[from..]);
-    out.push('"');
-}
-
-/// What it is and what it should be. Never the value itself, which may be personal and would stand in the log.
-fn not(wanted: &str, raw: &RawValue) -> String {
-    let is = match raw.get().as_bytes().first() {
-        Some(b'"') => "a text",
-        Some(b'{') => "an object",
-        Some(b'[') => "a list",
-        Some(b't' | b'f') => "a boolean",
-        Some(b'n') => "null",
-        _ => "a number",
-    };
-    format!("is {is} and not {wanted}")
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl Requests {
             // It stands in the ledger and goes on without us.
             Err(failure) if is_transient(&failure) => {
                 tracing::warn!(run = place.run, error = failure.chain(), "could not follow the run");
-                RunEnd::Going { state: "waiting".into() }
+                RunEnd::Going { state: "waiting".into(), progress: None }
             }
             Err(failure) => return Err(failure.effect_possible().in_run(&place.run)),
         };
@@ -45,7 +45,7 @@ impl Requests {
             RunEnd::Succeeded { output } if !started => done(&output),
             end => {
                 let state = match &end {
-                    RunEnd::Going { state } => state,
+                    RunEnd::Going { state, .. } => state,
                     RunEnd::Succeeded { .. } => "succeeded",
                     RunEnd::Failed { .. } => "failed",
                 };

@@ -2,7 +2,7 @@
 
 use super::super::{Hit, Work};
 use crate::failure::Failure;
-use crate::requests::Answer;
+use crate::requests::{Answer, BodyStream};
 
 pub(crate) async fn start_refresh(hit: Hit<Work>) -> Result<Answer, Failure> {
     hit.work.requests.start_refresh(&hit.call, hit.part(0), hit.part(1), hit.body.clone()).await
@@ -20,6 +20,8 @@ pub(crate) async fn cancel_refresh(hit: Hit<Work>) -> Result<Answer, Failure> {
     hit.work.requests.cancel_refresh(&hit.call, hit.part(0), hit.part(1), hit.part(2)).await
 }
 
-pub(crate) async fn push_rows(hit: Hit<Work>) -> Result<Answer, Failure> {
-    hit.work.requests.push_rows(&hit.call, hit.part(0), hit.part(1), hit.part(2), hit.body.clone()).await
+pub(crate) async fn push_rows(hit: Hit<Work>, body: BodyStream) -> Result<Answer, Failure> {
+    let place = [hit.part(0), hit.part(1), hit.part(2)];
+    // Large: it holds all that reading a body needs.
+    Box::pin(hit.work.requests.push_rows(&hit.call, place, body)).await
 }

@@ -10,25 +10,25 @@ const MOST_TOLD: usize = 100;
 const IN_MESSAGE: usize = 3;
 
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     count: u64,
     told: Vec<FailedRow>,
 }
 
 impl Faults {
-    pub(super) fn add(&mut self, faults: Vec<FailedRow>) {
+    pub(crate) fn add(&mut self, faults: Vec<FailedRow>) {
         self.count += 1;
         let room = MOST_TOLD - self.told.len();
         self.told.extend(faults.into_iter().take(room));
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Nothing has been written when there is one.
-    pub(super) fn failure(self, rows: u64) -> Failure {
-        let mut detail = format!("{} of {rows} rows cannot be written, so nothing was written.", self.count);
+    /// Nothing has been `done`, such as written, when there is one.
+    pub(crate) fn failure(self, rows: u64, done: &str) -> Failure {
+        let mut detail = format!("{} of {rows} rows cannot be {done}, so nothing was {done}.", self.count);
         for FailedRow { row, column, message } in self.told.iter().take(IN_MESSAGE) {
             let column = column.as_ref().map(|name| format!("column {name:?} ")).unwrap_or_default();
             let _ = write!(detail, " Row {row}: {column}{message}.");

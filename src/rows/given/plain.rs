@@ -2,7 +2,7 @@
 
 /// A number without zeros at either end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Plain {
+pub(crate) struct Plain {
     negative: bool,
     /// Empty is zero.
     digits: String,
@@ -15,7 +15,7 @@ const MOST_EXPONENT: i64 = 1_000;
 
 impl Plain {
     /// `-12.50e3` and its like; `None` for anything else.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (mantissa, exponent) = match rest.find(['e', 'E']) {
             Some(at) => (&rest[..at], exponent(&rest[at + 1..])?),
@@ -39,21 +39,21 @@ impl Plain {
         })
     }
 
-    pub(super) fn fraction_digits(&self) -> i64 {
+    pub(crate) fn fraction_digits(&self) -> i64 {
         self.scale.max(0)
     }
 
-    pub(super) fn whole_digits(&self) -> i64 {
+    pub(crate) fn whole_digits(&self) -> i64 {
         (i64::try_from(self.digits.len()).unwrap_or(i64::MAX) - self.scale).max(0)
     }
 
     /// Without a point, when it has no fraction and at most so many digits.
-    pub(super) fn whole(&self, most: i64) -> Option<String> {
+    pub(crate) fn whole(&self, most: i64) -> Option<String> {
         (self.fraction_digits() == 0 && self.whole_digits() <= most).then(|| self.plain())
     }
 
     /// The digits with a point, and no exponent. Ask for its length first: an exponent may stand for many zeros.
-    pub(super) fn plain(&self) -> String {
+    pub(crate) fn plain(&self) -> String {
         let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or_default());
         let length = i64::try_from(self.digits.len()).unwrap_or(i64::MAX);
         let unsigned = if self.digits.is_empty() {

@@ -10,7 +10,7 @@ const LONGEST: usize = 8 << 20;
 
 /// A piece of the body that is whole.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// A member beside `rows`: its name, and its value as JSON.
     Member(String, Bytes),
     Row(Bytes),
@@ -51,7 +51,7 @@ struct Scan {
 
 /// Cuts a body. [`Splitter::push`] what has arrived, then take parts until there is none.
 #[derive(Debug)]
-pub(super) struct Splitter {
+pub(crate) struct Splitter {
     state: State,
     buffer: BytesMut,
     scan: Scan,
@@ -65,7 +65,7 @@ pub(super) struct Splitter {
 
 impl Splitter {
     /// `lines`: one row a line (NDJSON).
-    pub(super) fn new(lines: bool) -> Self {
+    pub(crate) fn new(lines: bool) -> Self {
         let state = if lines { State::Line } else { State::Start };
         Self {
             state,
@@ -78,17 +78,17 @@ impl Splitter {
         }
     }
 
-    pub(super) fn push(&mut self, piece: &[u8]) {
+    pub(crate) fn push(&mut self, piece: &[u8]) {
         self.buffer.extend_from_slice(piece);
     }
 
     /// Nothing more comes.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.ended = true;
     }
 
     /// The next whole part; `None` when more must arrive, and after the end when the body was whole.
-    pub(super) fn next(&mut self) -> Result<Option<Part>, Failure> {
+    pub(crate) fn next(&mut self) -> Result<Option<Part>, Failure> {
         if !self.begun {
             if !self.ended && self.buffer.len() < BOM.len() && BOM.starts_with(&self.buffer) {
                 return Ok(None);
@@ -156,7 +156,7 @@ impl Splitter {
     }
 
     /// Whether there were rows at all, be it none of them.
-    pub(super) fn has_rows(&self) -> bool {
+    pub(crate) fn has_rows(&self) -> bool {
         self.has_rows
     }
 

@@ -1,0 +1,99 @@
+//! The next batch of a push: its turn, its sending, and what is left after it.
+
+use std::time::Duration;
+
+use super::super::{Neighbours, PartTurn, Sent, to_inputs};
+use super::inputs::{Inputs, Phase, Push, Source};
+use super::spool::{forget, unspool};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::power_bi::{NextBatch, PowerBiError};
+
+/// When a 429 does not say for how long.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
+
+impl Inputs {
+    /// The turn of the next batch.
+    pub(super) async fn turn(mut self, to: &Neighbours, deadline: Deadline) -> Result<PartTurn, Failure> {
+        let changed = self.number(to, deadline).await?;
+        let Push { dataset, .. } = &self.push;
+        let batch = NextBatch {
+            dataset,
+            rows: self.of_next(),
+            alone: false,
+            batches_left: (self.batches.len() - self.next) as u64,
+            rows_left: self.rows() - self.pushed(),
+            rows_there: self.pushed(),
+        };
+        let wait = to.power_bi.may_push(&to.ledger, batch, deadline).await?;
+        let changed = if changed { Some(to_inputs(&self)?) } else { None };
+        Ok(wait.map_or_else(|| PartTurn::Now(changed.clone()), |after| PartTurn::After(after, changed.clone())))
+    }
+
+    pub(super) async fn push(&mut self, to: &Neighbours, deadline: Deadline) -> Result<(), Failure> {
+        let unspooled;
+        let text = if let Source::Rows { text, .. } = &self.push.source {
+            text
+        } else {
+            // The batch before the last is on record as pushed; with `clear` all may be needed again.
+            if let Some(old) = self.next.checked_sub(1).filter(|_| !self.push.clear) {
+                forget(&to.ledger, &self.spool, old..self.next, deadline).await;
+            }
+            unspooled = unspool(&to.ledger, &self.spool, self.next, deadline).await?.ok_or_else(|| self.gone())?;
+            &unspooled
+        };
+        let Push { workspace, dataset, table, .. } = &self.push;
+        let number = self.numbers.map(|numbers| numbers.next);
+        let _place = to.power_bi.place_to_push(dataset, deadline).await?;
+        match to.power_bi.push_rows(workspace, dataset, table, text, number, deadline).await {
+            Ok(()) => {
+                self.has_come();
+                Ok(())
+            }
+            Err(error) => {
+                if let PowerBiError::Refused(refused) = &error
+                    && refused.status == 429
+                {
+                    let after = refused.retry_after.unwrap_or(REFUSED_FOR);
+                    to.power_bi.push_refused(&to.ledger, dataset, after, deadline).await;
+                }
+                Err(self.cut_short(error.into()))
+            }
+        }
+    }
+
+    pub(super) fn has_come(&mut self) {
+        self.next += 1;
+        if let Some(numbers) = &mut self.numbers {
+            numbers.next += 1;
+        }
+    }
+
+    /// Starts again from the delete.
+    pub(super) fn begin_again(&mut self) {
+        self.next = 0;
+        self.phase = Phase::Clear;
+        self.restarts += 1;
+        self.numbers = None;
+        self.numbers_asked = false;
+    }
+
+    /// What is left, or the end of it.
+    pub(super) async fn done(&self, to: &Neighbours, deadline: Deadline) -> Result<Sent, Failure> {
+        if !self.is_over() {
+            return Ok(Sent::Part { inputs: to_inputs(self)?, progress: self.progress() });
+        }
+        if !matches!(self.push.source, Source::Rows { .. }) {
+            let from = if self.push.clear { 0 } else { self.batches.len().saturating_sub(1) };
+            forget(&to.ledger, &self.spool, from..self.batches.len(), deadline).await;
+        }
+        self.let_go(to, deadline).await;
+        Ok(Sent::Done { upstream_id: self.statement_id.clone(), output: self.output() })
+    }
+
+    fn gone(&self) -> Failure {
+        let first = self.pushed() + 1;
+        let detail = format!("Rows {first} and after are no longer kept in the ledger. Push them again.");
+        self.cut_short(Failure::new(Code::Internal, detail))
+    }
+}
