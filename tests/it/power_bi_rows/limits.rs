@@ -93,13 +93,6 @@ async fn more_rows_than_an_hour_takes_go_on_in_the_next() {
     assert!(times[1..].iter().all(|time| *time >= hour_ends), "{times:?}");
 }
 
-/// Pushes that came to Power BI, also those that were refused.
-fn asked(road: &Road) -> usize {
-    let requests = road.effects("powerBi", "request");
-    let posts = requests.iter().filter(|request| request["method"] == "POST");
-    posts.filter(|request| request["target"].as_str().is_some_and(|target| target.ends_with("/rows"))).count()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_heeded_and_the_rows_go_on_behind_a_202() {
     for numbers in [true, false] {

@@ -32,6 +32,13 @@ fn pushes(road: &Road) -> Vec<u64> {
     road.effects("powerBi", "rows").iter().filter_map(|push| push["count"].as_u64()).collect()
 }
 
+/// Pushes that came to Power BI, also those that were refused.
+fn asked(road: &Road) -> usize {
+    let requests = road.effects("powerBi", "request");
+    let posts = requests.iter().filter(|request| request["method"] == "POST");
+    posts.filter(|request| request["target"].as_str().is_some_and(|target| target.ends_with("/rows"))).count()
+}
+
 /// Every row is there once, in the order in which they were given.
 #[track_caller]
 fn assert_whole(road: &Road, count: i64) {
