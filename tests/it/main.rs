@@ -26,6 +26,7 @@ mod parking;
 mod power_bi;
 mod power_bi_steps;
 mod problem;
+mod raw;
 mod recovered;
 mod refusals;
 mod road;
