@@ -79,6 +79,7 @@ codes! {
     ReportNotFound = "report-not-found",
     ExportNotFound = "export-not-found",
     ExportFailed = "export-failed",
+    RawNotAllowed = "raw-not-allowed",
     PowerBiAccessDenied = "power-bi-access-denied",
     PowerBiRefused = "power-bi-refused",
     OperationNotFound = "operation-not-found",

@@ -62,6 +62,9 @@ pub enum RequestKind {
     /// Parameters, schedule, take-over: the same however often it is sent.
     DatasetUpdate,
     DataflowRefresh,
+    /// What a caller describes: how often it is sent is the caller's word.
+    RawRead,
+    RawWrite,
     /// Makes a file and changes nothing.
     ExportStart,
     /// A file, whose body is not held.
@@ -120,6 +123,8 @@ impl RequestKind {
             Self::DaxQuery => row(Read, 4, 100, 110),
             Self::DatasetUpdate => row(Repeatable, 4, 30, 90),
             Self::DataflowRefresh => row(Execute, 4, 30, 90),
+            Self::RawRead => row(Read, 1, 110, 110),
+            Self::RawWrite => row(Execute, 1, 110, 110),
             Self::ExportStart => row(Repeatable, 4, 30, 90),
             Self::ExportFile => row(Read, 4, 30, 90),
             Self::PushTableGet => row(Read, 4, 15, 30),

@@ -25,6 +25,8 @@ mod pages;
 mod power_bi_lists;
 mod pump;
 mod push_datasets;
+mod raw;
+mod raw_body;
 mod reads;
 mod ready;
 mod refreshes;

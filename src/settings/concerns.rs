@@ -166,6 +166,8 @@ pub struct Requests {
     pub status_key_secret_name: String,
     /// `CAUSEWAY_CLAIM_HOURS`: how long an idempotency key is remembered; default 24.
     pub claim_life: Duration,
+    /// `CAUSEWAY_POWER_BI_RAW`: whether the function `power-bi-raw` takes calls; default `false`.
+    pub power_bi_raw: bool,
 }
 
 /// The engine.

@@ -65,6 +65,7 @@ pub const KNOWN: &[Known] = &[
     ours("CAUSEWAY_POWER_BI_URL", None, "url", "Power BI REST API; default by cloud, https://api.powerbi.com in public."),
     ours("CAUSEWAY_POWER_BI_AUDIENCE", None, "Entra resource", "Default by cloud, https://analysis.windows.net/powerbi/api in public."),
     ours("CAUSEWAY_POWER_BI_AUTH", Some("managed-identity"), "`managed-identity`, `client-secret`", "How we sign in to Power BI."),
+    ours("CAUSEWAY_POWER_BI_RAW", Some("false"), "`true`, `false`", "Whether the function `power-bi-raw` takes calls: anything that our identity may do in Power BI."),
     ours("CAUSEWAY_POWER_BI_TIME_SCALE", Some("1"), "factor", "How many times faster a stand-in's limits of push datasets run, for tests and benchmarks; never beside the service."),
     required("CAUSEWAY_KEY_VAULT_URL", "url", "The vault, such as https://my-vault.vault.azure.net."),
     ours("CAUSEWAY_KEY_VAULT_VERIFY_CHALLENGE", Some("true"), "`true`, `false`", "Whether the vault's challenge must name the vault's own domain."),

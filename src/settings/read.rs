@@ -95,6 +95,7 @@ impl Reading {
                 public_base_url: reader.url("CAUSEWAY_PUBLIC_BASE_URL"),
                 status_key_secret_name: reader.secret_name("CAUSEWAY_STATUS_KEY_SECRET_NAME"),
                 claim_life: Duration::from_secs(3600 * reader.whole("CAUSEWAY_CLAIM_HOURS", 1..=720, "hours")),
+                power_bi_raw: reader.flag("CAUSEWAY_POWER_BI_RAW"),
             },
             runs: runs(&mut reader),
             operations: operations(&mut reader, variables, &host.app_root),

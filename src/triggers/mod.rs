@@ -29,7 +29,7 @@ pub(crate) use warm::WarmUp;
 
 use AuthLevel::{Anonymous, Function as Key};
 use function::{act, ask, delete, get, get_alone, http as area, make, message, put, start, start_streamed, timer};
-use http::{catalog, datasets, exports, health, jobs, operations, power_bi, runs, sql, status, upkeep};
+use http::{catalog, datasets, exports, health, jobs, operations, power_bi, raw, runs, sql, status, upkeep};
 
 /// Every function: its name, its trigger, its handler. The test `table` holds it equal to `function-definitions/`.
 pub static FUNCTIONS: &[Function<Work>] = &[
@@ -111,6 +111,8 @@ pub static FUNCTIONS: &[Function<Work>] = &[
             get("/api/power-bi/workspaces/{w}/reports/{r}/exports/{e}/file", |hit| Box::pin(exports::export_file(hit))),
         ],
     ),
+    // By itself, so that its key is given to few.
+    area("power-bi-raw", Key, &[make("/api/power-bi-raw", |hit| Box::pin(raw::raw_power_bi(hit)))]),
     // Declared operations and their runs.
     area(
         "operations",

@@ -32,6 +32,7 @@ mod power_bi;
 mod power_bi_rows;
 mod power_bi_steps;
 mod problem;
+mod raw;
 mod recovered;
 mod refreshes;
 mod refreshes_lost;

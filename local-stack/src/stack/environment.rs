@@ -37,6 +37,7 @@ impl Stack {
             ("CAUSEWAY_SERVICE_BUS_URL", service_bus),
             // The sample lakehouse is there to be written to.
             ("CAUSEWAY_SQL_MODE", "read_write".into()),
+            ("CAUSEWAY_POWER_BI_RAW", "true".into()),
             ("CAUSEWAY_WORK_QUEUE", "causeway-work".into()),
             // What the example operations see as `variables.*`.
             ("CAUSEWAY_VAR_WORKSPACE", sample::WORKSPACE.into()),

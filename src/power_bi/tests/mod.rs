@@ -6,6 +6,7 @@ mod examples;
 mod lists;
 mod push_datasets;
 mod queries;
+mod raw;
 mod refusals;
 mod schemas;
 mod shapes;

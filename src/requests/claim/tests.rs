@@ -79,7 +79,12 @@ fn requests(claim_life: Duration) -> Requests {
             reply_queues: Vec::new(),
         },
     });
-    let settings = settings::Requests { public_base_url: None, status_key_secret_name: "key".into(), claim_life };
+    let settings = settings::Requests {
+        public_base_url: None,
+        status_key_secret_name: "key".into(),
+        claim_life,
+        power_bi_raw: false,
+    };
     let sql = settings::Sql {
         mode: settings::SqlMode::ReadWrite,
         disposition: settings::ResultDisposition::Auto,

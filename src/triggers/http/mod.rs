@@ -12,6 +12,7 @@ pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod operations;
 pub(super) mod power_bi;
+pub(super) mod raw;
 pub(super) mod runs;
 pub(super) mod sql;
 pub(super) mod status;
