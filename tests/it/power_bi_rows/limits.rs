@@ -47,21 +47,22 @@ async fn two_processes_share_the_requests_of_a_minute_and_none_is_refused() {
     .await;
     road.stack.power_bi.set_sequence_numbers(false);
     road.stack.power_bi.set_time_scale(30.0);
-    // The functions `power-bi` and `operations` are processes of their own. Together they push 200 times.
-    let direct = (0..100).map(|at| {
+    // The functions `power-bi` and `operations` are processes of their own. Together they push 140 times,
+    // more than a minute takes.
+    let direct = (0..70).map(|at| {
         let road = &road;
         async move { road.post(&rows(TABLE), &json!({"rows": [day(at)]})).await }
     });
-    let declared = (0..100).map(|at| {
+    let declared = (0..70).map(|at| {
         let road = &road;
-        async move { road.post("/api/operations/pushing", &json!({"from": 100 + 2 * at})).await }
+        async move { road.post("/api/operations/pushing", &json!({"from": 70 + 2 * at})).await }
     });
     let (direct, declared) = tokio::join!(join_all(direct), join_all(declared));
     for reply in direct.into_iter().chain(declared) {
         let reply = if reply.status == 202 { road.follow(&reply.accepted()).await } else { reply };
         reply.expect(200);
     }
-    let tally = road.stack.power_bi.tally(sample::SALES_LIVE, TABLE, "orders", 0..300);
+    let tally = road.stack.power_bi.tally(sample::SALES_LIVE, TABLE, "orders", 0..210);
     assert!(tally.is_exact(), "{tally:?}");
     let exchanges = road.effects("powerBi", "exchange");
     let refused: Vec<&Value> =
