@@ -12,25 +12,23 @@ pub enum DataType {
 }
 
 impl DataType {
-    /// Names are compared without case; `bool` is an older one.
+    pub const ALL: [Self; 6] = [Self::Int64, Self::Double, Self::Boolean, Self::Datetime, Self::String, Self::Decimal];
+    /// Digits that a Decimal keeps after the point: "precision 28, scale 4".
+    pub const DECIMAL_SCALE: u32 = 4;
+
+    /// The docs write Datetime, the swagger bool and string: letter case does not count.
     pub fn named(name: &str) -> Option<Self> {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "int64" => Self::Int64,
-            "double" => Self::Double,
-            "boolean" | "bool" => Self::Boolean,
-            "datetime" => Self::Datetime,
-            "string" => Self::String,
-            "decimal" => Self::Decimal,
-            _ => return None,
-        })
+        let name = if name.eq_ignore_ascii_case("bool") { "Boolean" } else { name };
+        Self::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(name))
     }
 
+    /// In the spelling that goes out.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Int64 => "Int64",
             Self::Double => "Double",
             Self::Boolean => "Boolean",
-            Self::Datetime => "Datetime",
+            Self::Datetime => "DateTime",
             Self::String => "String",
             Self::Decimal => "Decimal",
         }

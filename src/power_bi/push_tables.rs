@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use super::listed::{Column, Table};
 use super::{DataType, Place, PowerBi, PowerBiError};
 use crate::failure::{Code, Failure};
 use crate::http::{Deadline, Outbound, RequestKind};
@@ -44,21 +45,7 @@ type Known = (Instant, Arc<PushTable>);
 #[derive(Deserialize)]
 struct TablesBody {
     #[serde(default)]
-    value: Vec<TableBody>,
-}
-
-#[derive(Deserialize)]
-struct TableBody {
-    name: String,
-    #[serde(default)]
-    columns: Vec<ColumnBody>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ColumnBody {
-    name: String,
-    data_type: Option<String>,
+    value: Vec<Table>,
 }
 
 impl PowerBi {
@@ -83,7 +70,7 @@ impl PowerBi {
             Failure::new(Code::DatasetNotFound, format!("Power BI does not know {subject}: check the table's name."))
         })?;
         let has_sequence_numbers = self.sequence_numbers(workspace, dataset, table, deadline).await?.is_some();
-        let column = |column: ColumnBody| PushColumn {
+        let column = |column: Column| PushColumn {
             data_type: column.data_type.as_deref().and_then(DataType::named),
             name: column.name,
         };

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::DataType;
 use crate::failure::{Code, Failure};
 
 /// Columns of a table, and tables of a dataset.
@@ -16,9 +17,6 @@ const MOST_RELATIONSHIPS: usize = 75;
 const LONGEST_NAME: usize = 100;
 /// What the pattern for names of tables excludes however it is read: its `\u10000` is `\u1000` and a 0 to most engines.
 const NOT_IN_NAMES: &[char] = &['!', '"', '$', '%', '&', '\'', '(', ')', '*', '+', ',', '.', '/'];
-
-/// The types there are, in the spelling that goes out.
-const DATA_TYPES: [&str; 6] = ["Int64", "Double", "Boolean", "DateTime", "String", "Decimal"];
 
 /// A table: without its rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,10 +76,10 @@ pub struct Relationship {
 }
 
 impl ColumnSchema {
-    pub fn new(name: impl Into<String>, data_type: &str) -> Self {
+    pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
         Self {
             name: name.into(),
-            data_type: data_type.to_owned(),
+            data_type: data_type.name().to_owned(),
             format_string: None,
             sort_by_column: None,
             data_category: None,
@@ -92,13 +90,12 @@ impl ColumnSchema {
 
     fn check(&mut self, at: &str) -> Result<(), Failure> {
         text(&self.name, &format!("{at}.name"))?;
-        // The docs write Datetime, the swagger bool and string: letter case does not count.
-        let given = if self.data_type.eq_ignore_ascii_case("bool") { "Boolean" } else { &self.data_type };
-        let Some(known) = DATA_TYPES.iter().find(|known| known.eq_ignore_ascii_case(given)) else {
-            let detail = format!("`dataType` is one of {}; `{given}` is not.", DATA_TYPES.join(", "));
+        let Some(known) = DataType::named(&self.data_type) else {
+            let names = DataType::ALL.map(DataType::name).join(", ");
+            let detail = format!("`dataType` is one of {names}; `{}` is not.", self.data_type);
             return Err(invalid(format!("{at}.dataType"), detail));
         };
-        (*known).clone_into(&mut self.data_type);
+        known.name().clone_into(&mut self.data_type);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Answers of work that is not finished: where to look, and when.
+//! Answers of work that is not finished: where to look, and when; and of lists that go on.
 
 use serde_json::{Value, json};
 
@@ -42,6 +42,16 @@ impl Requests {
             replayed,
             ..Answer::done(body.to_string().into_bytes())
         })
+    }
+
+    /// A page of a list: `{value, nextLink?}`. Whoever follows the link needs no key.
+    pub(super) async fn listed(&self, call: &Call, value: Vec<Value>, next: Option<Target>) -> Result<Answer, Failure> {
+        let mut body = json!({"value": value});
+        if let Some(next) = next {
+            let token = self.signer(call.deadline).await?.sign(&next)?;
+            body["nextLink"] = self.url(call, &format!("/api/status/{token}")).into();
+        }
+        Ok(done(&body))
     }
 
     /// An absolute URL as the caller can reach it: the configured base, else the host that was called.

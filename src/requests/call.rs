@@ -1,5 +1,8 @@
 //! What a call brings and what it gets, free of any web framework.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -143,6 +146,22 @@ impl Call {
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
+
+    /// A whole number of the query. Digits only: `parse` alone would take `+5`.
+    pub fn whole<T>(&self, name: &str, range: RangeInclusive<T>) -> Result<Option<T>, Failure>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let Some(text) = self.query(name) else { return Ok(None) };
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse::<T>() {
+            Ok(number) if digits && range.contains(&number) => Ok(Some(number)),
+            _ => {
+                let detail = format!("`{name}` is a whole number from {} to {}.", range.start(), range.end());
+                Err(Failure::new(Code::QueryInvalid, detail).at(format!("query.{name}")))
+            }
+        }
+    }
 }
 
 impl Answer {
@@ -151,11 +170,7 @@ impl Answer {
     pub fn after(mut self, tries: u32) -> Self {
         if tries > 1 {
             match &mut self.body {
-                AnswerBody::Json(body) if body.ends_with(b"}") => {
-                    body.pop();
-                    body.extend_from_slice(format!(",\"tries\":{tries}}}").as_bytes());
-                }
-                AnswerBody::Json(_) => {}
+                AnswerBody::Json(body) => add_member(body, "tries", tries),
                 AnswerBody::Stream(stream) => stream.headers.push(("x-causeway-tries", tries.to_string())),
             }
         }
@@ -165,11 +180,8 @@ impl Answer {
     /// Says how far the work has come, in a JSON object.
     #[must_use]
     pub fn with_progress(mut self, progress: Option<Value>) -> Self {
-        if let (AnswerBody::Json(body), Some(progress)) = (&mut self.body, progress)
-            && body.ends_with(b"}")
-        {
-            body.pop();
-            body.extend_from_slice(format!(",\"progress\":{progress}}}").as_bytes());
+        if let (AnswerBody::Json(body), Some(progress)) = (&mut self.body, progress) {
+            add_member(body, "progress", progress);
         }
         self
     }
@@ -188,5 +200,13 @@ impl Answer {
             replayed: false,
             fell_back: false,
         }
+    }
+}
+
+/// One more member at the end of a JSON object that has some; of anything else nothing.
+fn add_member(body: &mut Vec<u8>, name: &str, value: impl Display) {
+    if body.ends_with(b"}") {
+        body.pop();
+        body.extend_from_slice(format!(",\"{name}\":{value}}}").as_bytes());
     }
 }

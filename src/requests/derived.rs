@@ -8,13 +8,11 @@ use super::{Requests, guard};
 use crate::databricks::{ColumnInfo, Disposition, Reading, StatementState, SubmitStatement, reading};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::power_bi::ColumnSchema;
+use crate::power_bi::{ColumnSchema, DataType};
 use crate::steps::JsonParameters;
 
 /// Longest that one submission may wait at Databricks.
 const LONGEST_WAIT: Duration = Duration::from_secs(50);
-/// Digits behind the point that Power BI's Decimal keeps ("Push semantic model properties").
-const MOST_SCALE: u32 = 4;
 
 /// A statement that stands for columns.
 #[derive(Debug)]
@@ -109,7 +107,7 @@ fn columns(from: &[ColumnInfo], unsupported: Unsupported) -> Result<Vec<Derived>
         .map(|column| {
             let data_type = power_bi_type(column).unwrap_or_else(|| {
                 lost.push(format!("`{}` ({})", column.name, column.type_text));
-                "String"
+                DataType::String
             });
             Derived { column: ColumnSchema::new(&column.name, data_type), source: column.type_text.clone() }
         })
@@ -126,15 +124,15 @@ fn columns(from: &[ColumnInfo], unsupported: Unsupported) -> Result<Vec<Derived>
 }
 
 /// The type that keeps every value of a column, or at least refuses the ones that it cannot.
-fn power_bi_type(column: &ColumnInfo) -> Option<&'static str> {
+fn power_bi_type(column: &ColumnInfo) -> Option<DataType> {
     match column.type_name.as_str() {
-        "BYTE" | "SHORT" | "INT" | "LONG" => Some("Int64"),
-        "FLOAT" | "DOUBLE" => Some("Double"),
-        "BOOLEAN" => Some("Boolean"),
-        "DATE" | "TIMESTAMP" | "TIMESTAMP_NTZ" => Some("DateTime"),
-        "STRING" | "CHAR" | "VARCHAR" => Some("String"),
+        "BYTE" | "SHORT" | "INT" | "LONG" => Some(DataType::Int64),
+        "FLOAT" | "DOUBLE" => Some(DataType::Double),
+        "BOOLEAN" => Some(DataType::Boolean),
+        "DATE" | "TIMESTAMP" | "TIMESTAMP_NTZ" => Some(DataType::Datetime),
+        "STRING" | "CHAR" | "VARCHAR" => Some(DataType::String),
         // Digits behind the point would be lost in silence; too many before it are refused when they are pushed.
-        "DECIMAL" => column.scale.is_some_and(|scale| scale <= MOST_SCALE).then_some("Decimal"),
+        "DECIMAL" => column.scale.is_some_and(|scale| scale <= DataType::DECIMAL_SCALE).then_some(DataType::Decimal),
         _ => None,
     }
 }

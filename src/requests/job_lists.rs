@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::answers::done;
 use super::job_definition::summary_json;
 use super::token::Target;
 use super::{Answer, Call, Requests};
@@ -41,14 +40,14 @@ pub(super) enum JobList {
 impl Requests {
     /// `GET /api/jobs`.
     pub async fn list_jobs(&self, call: &Call) -> Result<Answer, Failure> {
-        let limit = limit(call, DEFAULT_JOBS, MOST_JOBS)?;
+        let limit = call.whole("limit", 1..=MOST_JOBS)?.unwrap_or(DEFAULT_JOBS);
         let name = call.query("name").filter(|name| !name.is_empty()).map(str::to_owned);
         self.job_list(call, JobList::Jobs { name }, None, limit).await
     }
 
     /// `GET /api/jobs/{job}/runs`, newest first.
     pub async fn list_job_runs(&self, call: &Call, job: &str) -> Result<Answer, Failure> {
-        let limit = limit(call, DEFAULT_RUNS, MOST_RUNS)?;
+        let limit = call.whole("limit", 1..=MOST_RUNS)?.unwrap_or(DEFAULT_RUNS);
         let active = active(call)?;
         let (since, until) = (moment(call, "from")?, moment(call, "to")?);
         let job = self.0.neighbours.databricks.resolve_job(job, call.deadline).await?;
@@ -75,26 +74,12 @@ impl Requests {
                 (listed.items.iter().map(job_run_head).collect(), listed.next)
             }
         };
-        let mut body = json!({"value": value});
-        if let Some(from) = next {
-            let token = self.signer(call.deadline).await?.sign(&Target::Jobs { list, from, limit })?;
-            body["nextLink"] = self.url(call, &format!("/api/status/{token}")).into();
-        }
-        Ok(done(&body))
+        self.listed(call, value, next.map(|from| Target::Jobs { list, from, limit })).await
     }
 }
 
 fn wrong(name: &str, detail: String) -> Failure {
     Failure::new(Code::QueryInvalid, detail).at(format!("query.{name}"))
-}
-
-fn limit(call: &Call, default: usize, most: usize) -> Result<usize, Failure> {
-    let Some(text) = call.query("limit") else { return Ok(default) };
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(limit) if digits && (1..=most).contains(&limit) => Ok(limit),
-        _ => Err(wrong("limit", format!("`limit` is a whole number from 1 to {most}."))),
-    }
 }
 
 fn active(call: &Call) -> Result<Option<bool>, Failure> {

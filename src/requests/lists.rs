@@ -70,12 +70,7 @@ impl Requests {
             ListOf::Schemas { c } => written(databricks.schemas(c, top, from, call.deadline).await?, place_json),
             ListOf::Tables { c, s } => written(databricks.tables(c, s, top, from, call.deadline).await?, summary_json),
         };
-        let mut body = json!({"value": value});
-        if let Some(next) = next {
-            let token = self.signer(call.deadline).await?.sign(&Target::List { list: of, from: next, top })?;
-            body["nextLink"] = self.url(call, &format!("/api/status/{token}")).into();
-        }
-        Ok(done(&body))
+        self.listed(call, value, next.map(|from| Target::List { list: of, from, top })).await
     }
 
     fn sql_is_on(&self) -> Result<(), Failure> {
@@ -88,15 +83,7 @@ impl Requests {
 }
 
 fn top(call: &Call) -> Result<usize, Failure> {
-    let Some(text) = call.query("top") else { return Ok(DEFAULT_TOP) };
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(top) if digits && (1..=MOST_TOP).contains(&top) => Ok(top),
-        _ => {
-            let detail = format!("`top` is a whole number from 1 to {MOST_TOP}.");
-            Err(Failure::new(Code::QueryInvalid, detail).at("query.top"))
-        }
-    }
+    Ok(call.whole("top", 1..=MOST_TOP)?.unwrap_or(DEFAULT_TOP))
 }
 
 fn written<T>(listed: Listed<T>, write: fn(&T) -> Value) -> (Vec<Value>, Option<String>) {

@@ -2,7 +2,7 @@
 //! workspaces; of everything else it hands over all there is, so that is done here.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answers::done;
 use super::filter::{self, Fields, Filter};
@@ -37,8 +37,8 @@ pub(super) struct Page {
 
 impl Page {
     fn of(call: &Call) -> Result<Self, Failure> {
-        let top = whole(call, "top", 1..=MOST_TOP)?.unwrap_or(DEFAULT_TOP);
-        let skip = whole(call, "skip", 0..=1_000_000)?.unwrap_or(0);
+        let top = call.whole("top", 1..=MOST_TOP)?.unwrap_or(DEFAULT_TOP);
+        let skip = call.whole("skip", 0..=1_000_000)?.unwrap_or(0);
         let filter = call.query("filter").map(str::to_owned);
         if filter.as_ref().is_some_and(|filter| filter.len() > filter::LONGEST) {
             return Err(filter::invalid(format!("A filter has at most {} characters.", filter::LONGEST)));
@@ -123,13 +123,8 @@ impl Requests {
         }
         let more = value.len() > page.top;
         value.truncate(page.top);
-        let mut body = json!({"value": value});
-        if more {
-            let next = Page { skip: page.skip.saturating_add(page.top), ..page };
-            let token = self.signer(deadline).await?.sign(&Target::PowerBiList { list: of, page: next })?;
-            body["nextLink"] = self.url(call, &format!("/api/status/{token}")).into();
-        }
-        Ok(done(&body))
+        let next = Page { skip: page.skip.saturating_add(page.top), ..page };
+        self.listed(call, value, more.then_some(Target::PowerBiList { list: of, page: next })).await
     }
 }
 
@@ -153,16 +148,4 @@ fn about_the_filter(failure: Failure, page: &Page) -> Failure {
         return Failure { code: Code::QueryInvalid, ..failure }.at("query.filter");
     }
     failure
-}
-
-fn whole(call: &Call, name: &str, range: std::ops::RangeInclusive<usize>) -> Result<Option<usize>, Failure> {
-    let Some(text) = call.query(name) else { return Ok(None) };
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(number) if digits && range.contains(&number) => Ok(Some(number)),
-        _ => {
-            let detail = format!("`{name}` is a whole number from {} to {}.", range.start(), range.end());
-            Err(Failure::new(Code::QueryInvalid, detail).at(format!("query.{name}")))
-        }
-    }
 }

@@ -100,14 +100,7 @@ impl Requests {
 
     /// `GET …/refreshes?top=`: the history, newest first.
     pub async fn list_refreshes(&self, call: &Call, w: &str, d: &str) -> Result<Answer, Failure> {
-        let top = match call.query("top").map(str::parse) {
-            None => HISTORY,
-            Some(Ok(top @ 1..=MOST_HISTORY)) => top,
-            Some(_) => {
-                let detail = format!("`top` is a number from 1 to {MOST_HISTORY}.");
-                return Err(Failure::new(Code::QueryInvalid, detail).at("query.top"));
-            }
-        };
+        let top = call.whole("top", 1..=MOST_HISTORY)?.unwrap_or(HISTORY);
         let history = self.0.neighbours.power_bi.refreshes(w, d, top, call.deadline).await?;
         let value: Vec<Value> = history.iter().map(view).collect();
         Ok(done(&json!({"value": value})))

@@ -7,12 +7,12 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::calls::{keeps_the_contract, received};
 use super::{DATASET, GROUP, answers, at, client, json_reply, soon};
 use crate::failure::{Code, Effect, Failure};
-use crate::power_bi::{ColumnSchema, NewDataset, Relationship, Retention, TableSchema};
+use crate::power_bi::{ColumnSchema, DataType, NewDataset, Relationship, Retention, TableSchema};
 
 fn table(name: &str) -> TableSchema {
     TableSchema {
         name: name.to_owned(),
-        columns: vec![ColumnSchema::new("id", "Int64"), ColumnSchema::new("day", "DateTime")],
+        columns: vec![ColumnSchema::new("id", DataType::Int64), ColumnSchema::new("day", DataType::Datetime)],
         measures: Vec::new(),
         is_hidden: None,
         description: None,

@@ -12,7 +12,7 @@ use crate::rows::given::{Plain, not, number, quote, text};
 const LONGEST_TEXT: usize = 4_000;
 /// Digits of a Decimal before and behind the point: "precision 28, scale 4".
 const WHOLE_DIGITS: i64 = 24;
-const FRACTION_DIGITS: i64 = 4;
+const FRACTION_DIGITS: i64 = DataType::DECIMAL_SCALE as i64;
 /// Digits that a JSON number carries through any reader; more travel as text, which the service converts.
 const EXACT_DIGITS: i64 = 15;
 /// Years that Power BI keeps ("Data types in Power BI Desktop").

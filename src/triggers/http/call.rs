@@ -62,7 +62,7 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
         (Verb::Act, "/api/jobs/runs/{id}/cancel") => &["waitSeconds"],
         (Verb::Get, "/api/jobs") => &["name", "limit"],
         (Verb::Get, "/api/jobs/{job}/runs") => &["state", "from", "to", "limit"],
-        (Verb::Get, list) if is_list(list) || list.ends_with("/refreshes") => &["top"],
+        (Verb::Get, list) if is_list(list) || list.ends_with("/datasets/{d}/refreshes") => &["top"],
         (Verb::Get, list) if is_power_bi_list(list) => &["top", "skip", "filter"],
         _ => &[],
     }
