@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Engine;
-use super::create::lease_until;
 use super::log::not_too_large;
 use super::record::{Pinned, Record, RunState, StepState, Transition, Trigger};
 use super::scope::{Outputs, scope};
@@ -84,7 +83,7 @@ impl Engine {
         }
         // Before the lease: a version that cannot read the definition must not keep one away that can.
         let operation = self.operation_of(&newest.run, &pinned)?;
-        let record = if held { newest } else { lease(&newest, deadline) };
+        let record = if held { newest } else { self.lease(&newest, deadline) };
         if !held && !self.append(&record, deadline).await? {
             return Ok(Advance::Overtaken);
         }
@@ -106,7 +105,7 @@ impl Engine {
 
     /// Until when the run must be left alone: a lease is alive, or an effect may still be on its way.
     fn busy_until(&self, newest: &Record) -> Option<Timestamp> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let sent = newest.unsettled().and(newest.send_before).map(|before| before + self.settings.send_margin);
         newest.lease_until.into_iter().chain(sent).filter(|until| *until > now).max()
     }
@@ -140,21 +139,21 @@ impl Engine {
 
     /// Sleeps without having begun.
     async fn stand_by(&self, newest: &Record, deadline: Deadline) -> Result<Advance, Failure> {
-        let mut record = newest.next(Transition::Waiting);
+        let mut record = newest.next(Transition::Waiting, self.clock.now());
         let wake_at = record.at + STANDING_BY;
         record.state = RunState::Waiting;
         record.wake_at = Some(wake_at);
         self.wake(&record.run, record.seq, Some(wake_at), deadline).await?;
         Ok(if self.append(&record, deadline).await? { Advance::Waiting } else { Advance::Overtaken })
     }
-}
 
-fn lease(newest: &Record, deadline: Deadline) -> Record {
-    let mut record = newest.next(Transition::Leased);
-    record.state = RunState::Running;
-    record.wake_at = None;
-    record.lease_until = Some(lease_until(deadline));
-    record
+    fn lease(&self, newest: &Record, deadline: Deadline) -> Record {
+        let mut record = newest.next(Transition::Leased, self.clock.now());
+        record.state = RunState::Running;
+        record.wake_at = None;
+        record.lease_until = Some(self.lease_until(deadline));
+        record
+    }
 }
 
 impl Worker<'_> {
@@ -183,7 +182,7 @@ impl Worker<'_> {
     }
 
     async fn finish(mut self) -> Result<Advance, Failure> {
-        let mut record = self.record.next(Transition::Ended);
+        let mut record = self.record.next(Transition::Ended, self.engine.clock.now());
         record.lease_until = None;
         record.wake_at = None;
         record.send_before = None;

@@ -198,12 +198,12 @@ pub(super) struct Record {
 
 impl Record {
     /// The next record, before anything in it has changed: same state, next number, a writer of its own.
-    pub(super) fn next(&self, transition: Transition) -> Self {
+    pub(super) fn next(&self, transition: Transition, at: Timestamp) -> Self {
         Self {
             seq: self.seq + 1,
             writer: draw_writer(),
             transition,
-            at: Timestamp::now(),
+            at,
             pinned: None,
             // To take the lease is no progress: a worker may die of this very run.
             nudges: match transition {

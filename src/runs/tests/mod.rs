@@ -18,6 +18,7 @@ use url::Url;
 use super::create::NewRun;
 use super::record::{Record, Transition, Trigger};
 use super::{Engine, Received};
+use crate::clock::Clock;
 use crate::databricks::Databricks;
 use crate::entra::TokenSource;
 use crate::failure::{Code, Failure};
@@ -27,7 +28,7 @@ use crate::operations::{Catalog, Definition, Entry};
 use crate::power_bi::PowerBi;
 use crate::service_bus::{Message, Messages};
 use crate::settings;
-use crate::steps::Neighbours;
+use crate::steps::{EveryKind, Neighbours};
 
 /// Ends at once and needs nobody.
 const QUICK: &str = "summary: s\nsteps: [{id: check, assert: {that: 1 < 2, message: never}}]\n";
@@ -106,9 +107,12 @@ impl Bench {
                 power_bi: PowerBi::new(http, url.clone(), Arc::new(Anybody)),
                 warehouse_id: Some("0123456789abcdef".into()),
                 ledger,
+                clock: Clock::system(),
             },
             messages: outbox.clone(),
             catalog: Arc::new(Catalog { entries: entries.collect() }),
+            clock: Clock::system(),
+            kinds: Arc::new(EveryKind),
             settings: settings::Runs {
                 send_window: Duration::from_secs(2),
                 send_margin: Duration::from_secs(1),
