@@ -20,6 +20,8 @@ def _pick(salt, *choices):
 STATEMENTS = [
     "CREATE SCHEMA cat_main.sales",
     "CREATE SCHEMA cat_main.gold",
+    "CREATE SCHEMA cat_main.finance",
+    "CREATE SCHEMA cat_main.planning",
     f"""CREATE TABLE cat_main.sales.customers AS
         SELECT i AS customer_id,
                {_pick(1, 'Ada', 'Bruno', 'Chidi', 'Dana', 'Elif', 'Farid', 'Greta', 'Hana', 'Ivo', 'Jana', 'Zoë')}
@@ -58,6 +60,23 @@ STATEMENTS = [
         FROM cat_main.sales.orders
         WHERE order_date < DATE '2026-11-01' AND status <> 'returned'
         GROUP BY ALL ORDER BY ALL""",
+    """CREATE TABLE cat_main.gold.quality_results (
+        check_name VARCHAR, day DATE, bad BIGINT, total BIGINT, share DOUBLE, severity VARCHAR, run_id VARCHAR)""",
+    """CREATE TABLE cat_main.finance.suppliers AS
+        SELECT 'S-' || lpad(CAST(i AS VARCHAR), 3, '0') AS supplier_id, 'Supplier ' || i AS name, i % 10 <> 0 AS active
+        FROM range(1, 41) AS t(i)""",
+    """CREATE TABLE cat_main.finance.invoices AS
+        SELECT 'S-' || lpad(CAST(1 + i % 40 AS VARCHAR), 3, '0') AS supplier_id, 'R-' || (1000 + i) AS invoice_number,
+               DATE '2026-01-01' + CAST(i % 300 AS INTEGER) AS invoice_date,
+               CAST(100 + i * 7 AS DECIMAL(15, 2)) AS net_amount, CAST((100 + i * 7) * 0.19 AS DECIMAL(15, 2)) AS tax_amount
+        FROM range(1, 401) AS t(i)""",
+    # What the planners have agreed on, and how often each figure has changed.
+    """CREATE TABLE cat_main.planning.forecast AS
+        SELECT country, month, CAST(50000 + hash(country || month) % 40000 AS DECIMAL(15, 2)) AS amount,
+               CAST(1 AS BIGINT) AS version, 'import' AS changed_by
+        FROM (SELECT unnest(['DE', 'FR', 'GB', 'NL', 'PL', 'SE']) AS country),
+             (SELECT strftime(DATE '2026-12-01' + to_months(CAST(i AS INTEGER)), '%Y-%m') AS month FROM range(0, 13) AS t(i))
+        ORDER BY ALL""",
     "ALTER TABLE cat_main.sales.customers ALTER COLUMN customer_id SET NOT NULL",
     "ALTER TABLE cat_main.sales.orders ALTER COLUMN order_id SET NOT NULL",
 ]
