@@ -22,6 +22,7 @@ pub(super) fn view(first: &Record, newest: &Record) -> Value {
         "trigger": pinned.map(|pinned| match pinned.trigger {
             super::record::Trigger::Http => "http",
             super::record::Trigger::Queue { .. } => "queue",
+            super::record::Trigger::Event { .. } => "event",
             super::record::Trigger::Schedule { .. } => "schedule",
         }),
         "nudges": newest.nudges,
