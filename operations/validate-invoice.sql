@@ -19,10 +19,11 @@ SELECT
   given.invoice.supplierId IS NULL OR given.invoice.invoiceNumber IS NULL AS nameless,
   supplier.supplier_id IS NULL AS unknown_supplier,
   coalesce(NOT supplier.active, false) AS blocked_supplier,
-  earlier.invoice_number IS NOT NULL AS duplicate,
+  EXISTS (
+    SELECT 1 FROM main.finance.invoices AS earlier
+    WHERE earlier.supplier_id = given.invoice.supplierId AND earlier.invoice_number = given.invoice.invoiceNumber
+  ) AS duplicate,
   sums.lines = 0 OR sums.incomplete > 0 AS incomplete
 FROM given
 CROSS JOIN sums
 LEFT JOIN main.finance.suppliers AS supplier ON supplier.supplier_id = given.invoice.supplierId
-LEFT JOIN main.finance.invoices AS earlier
-  ON earlier.supplier_id = given.invoice.supplierId AND earlier.invoice_number = given.invoice.invoiceNumber

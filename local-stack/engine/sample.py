@@ -60,6 +60,7 @@ STATEMENTS = [
         FROM cat_main.sales.orders
         WHERE order_date < DATE '2026-11-01' AND status <> 'returned'
         GROUP BY ALL ORDER BY ALL""",
+    "CREATE TABLE cat_main.gold.country_sales (country VARCHAR, month VARCHAR, orders BIGINT, amount DECIMAL(18, 2))",
     """CREATE TABLE cat_main.gold.quality_results (
         check_name VARCHAR, day DATE, bad BIGINT, total BIGINT, share DOUBLE, severity VARCHAR, run_id VARCHAR)""",
     """CREATE TABLE cat_main.finance.suppliers AS
