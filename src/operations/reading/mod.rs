@@ -16,7 +16,9 @@ use super::expression::{Names, on_a_deep_stack};
 use super::schedule::parse_cron;
 use super::template::Templates;
 use super::yaml::{Node, Place};
-use super::{Definition, Diagnostic, MissedTicks, Operation, Overlap, Parameter, Schedule, Template};
+use super::{
+    Concurrency, Definition, Diagnostic, MissedTicks, OnConflict, Operation, Overlap, Parameter, Schedule, Template,
+};
 
 /// The longest that a step may take or wait: a run is kept for 30 days.
 const MAX_DURATION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -122,6 +124,7 @@ impl Reader<'_> {
             steps.iter().filter_map(|step| step.text_of("id")).map(ToOwned::to_owned).collect()
         };
         self.names.later = ids(main);
+        let concurrency = root.get("concurrency").map(|concurrency| self.concurrency(concurrency));
         let steps = self.steps(main, &mut seen);
         let done = self.names.clone();
         let output = root.get("output").and_then(|output| self.templates(None, |templates| templates.output(output)));
@@ -139,6 +142,7 @@ impl Reader<'_> {
             parameters,
             steps: steps?,
             on_failure: on_failure?,
+            concurrency,
             output,
             variables: variables.clone(),
         })
@@ -187,6 +191,13 @@ impl Reader<'_> {
                 _ => MissedTicks::Last,
             },
         })
+    }
+
+    fn concurrency(&mut self, node: &Node) -> Concurrency {
+        let key = node.get("key").and_then(|key| self.templates(None, |templates| templates.template(key)));
+        let on_conflict =
+            if node.text_of("on_conflict") == Some("skip") { OnConflict::Skip } else { OnConflict::Queue };
+        Concurrency { key, on_conflict }
     }
 
     fn templates<T>(

@@ -115,6 +115,8 @@ impl Bench {
                 message_deadline: Duration::from_mins(4),
                 unknown_operation_wait: Duration::from_mins(15),
                 message_id_reuse: Duration::from_hours(24),
+                retention: Duration::from_hours(30 * 24),
+                claim_life: Duration::from_hours(24),
             },
             queues: settings::ServiceBus {
                 url,
