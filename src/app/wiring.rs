@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::databricks::{Databricks, OAuthM2m, PersonalAccessToken};
 use crate::entra::{self, TokenSource};
 use crate::failure::{Code, Failure};
@@ -14,7 +15,7 @@ use crate::requests::Requests;
 use crate::runs::{Engine, Runs};
 use crate::service_bus::ServiceBus;
 use crate::settings::{DatabricksAuthentication, Settings};
-use crate::steps::Neighbours;
+use crate::steps::{EveryKind, Neighbours};
 
 /// The audience of Azure Storage, the same in every cloud.
 const STORAGE: &str = "https://storage.azure.com";
@@ -50,7 +51,8 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     } else {
         identity(&settings.power_bi.audience)
     };
-    let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?;
+    let clock = Clock::system();
+    let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?.with_clock(clock.clone());
     let neighbours = Neighbours {
         databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens)
             .with_default_warehouse(settings.databricks.warehouse_id.clone()),
@@ -58,6 +60,7 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
             .with_time_scale(settings.power_bi.time_scale),
         warehouse_id: settings.databricks.warehouse_id.clone(),
         ledger: ledger.clone(),
+        clock: clock.clone(),
     };
     let catalog = Catalog::load(&settings.operations.folder, &settings.operations.variables).map_err(|error| {
         Failure::new(Code::Misconfigured, "CAUSEWAY_OPERATIONS_FOLDER cannot be read.").caused_by(error)
@@ -70,6 +73,8 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
         catalog: Arc::new(catalog),
         settings: settings.runs.clone(),
         queues: settings.service_bus.clone(),
+        clock,
+        kinds: Arc::new(EveryKind),
     });
     let requests = Requests::new(
         neighbours,

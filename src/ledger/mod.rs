@@ -21,6 +21,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt};
 
+use crate::clock::Clock;
 use crate::http::Deadline;
 use open::Tokens;
 
@@ -44,11 +45,23 @@ pub struct Listed {
 pub struct Ledger {
     store: Arc<dyn ObjectStore>,
     tokens: Option<Arc<Tokens>>,
+    clock: Clock,
 }
 
 impl Ledger {
     fn over(store: Arc<dyn ObjectStore>, tokens: Option<Arc<Tokens>>) -> Self {
-        Self { store, tokens }
+        Self { store, tokens, clock: Clock::system() }
+    }
+
+    /// The same, by this clock: holds of slots end by it.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// By which its holds end.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// The entry at `path`, or `None` when nothing stands there.

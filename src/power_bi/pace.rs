@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -107,7 +106,7 @@ impl PowerBi {
             return Ok(true);
         }
         let decide = |taken: &mut Taken| {
-            Decided::Left(taken.take(Timestamp::now().as_millisecond(), windows, taker, one).is_ok())
+            Decided::Left(taken.take(ledger.clock().now().as_millisecond(), windows, taker, one).is_ok())
         };
         Ok(of.budget.decide(ledger, deadline, decide).await?)
     }
@@ -136,7 +135,7 @@ impl PowerBi {
         let windows = self.pace.windows;
         let taker = self.pace.taker(batch);
         let decided = of.budget.decide(ledger, deadline, |taken: &mut Taken| {
-            let now = Timestamp::now().as_millisecond();
+            let now = ledger.clock().now().as_millisecond();
             if more != one && taken.take(now, windows, taker, more).is_ok() {
                 return Decided::Taken(Ok((more, taken.share())));
             }
@@ -175,7 +174,7 @@ impl PowerBi {
         let mut of = of.taken.lock().await;
         of.left = Amount::default();
         let told = of.budget.decide(ledger, deadline, |taken: &mut Taken| {
-            let now = Timestamp::now().as_millisecond();
+            let now = ledger.clock().now().as_millisecond();
             if taken.shut(now, milliseconds(after)) { Decided::Taken(()) } else { Decided::Left(()) }
         });
         if let Err(error) = told.await {

@@ -47,7 +47,9 @@ impl Requests {
                 }
             }
             Target::Refresh { w, d, id } => {
-                let found = RefreshId::from_text(&id).look(&self.0.neighbours.power_bi, &w, &d, call.deadline).await?;
+                let found = RefreshId::from_text(&id)
+                    .look(&self.0.neighbours.power_bi, &w, &d, self.0.neighbours.clock.now(), call.deadline)
+                    .await?;
                 if let Some(value) = status_value(found.as_ref()).map_err(Failure::settled)? {
                     return Ok(done(&value));
                 }

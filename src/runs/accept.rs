@@ -55,7 +55,7 @@ impl Engine {
             return self.park(message, &queue, &reply_refused(reply_to), deadline).await;
         }
         let Some(entry) = self.catalog.get(&request.operation) else {
-            if age(message) < self.settings.unknown_operation_wait {
+            if age(message, self.clock.now()) < self.settings.unknown_operation_wait {
                 return self.postpone(message, deadline).await;
             }
             return self.refuse(message, reply_to.as_deref(), &unknown(&request.operation), deadline).await;
@@ -106,7 +106,7 @@ impl Engine {
         if standing_sequence == message.sequence_number {
             return Ok(Some(run));
         }
-        let old = created.duration_until(Timestamp::now()).unsigned_abs() > self.settings.message_id_reuse;
+        let old = created.duration_until(self.clock.now()).unsigned_abs() > self.settings.message_id_reuse;
         if old {
             return Ok(Some(run_id(&["queue", queue, &id, &sequence])));
         }
@@ -117,7 +117,7 @@ impl Engine {
     async fn postpone(&self, message: &Received, deadline: Deadline) -> Result<(), Failure> {
         let first = text(message, FIRST_ENQUEUED)
             .or_else(|| message.enqueued_time.map(|time| time.to_string()))
-            .unwrap_or_else(|| Timestamp::now().to_string());
+            .unwrap_or_else(|| self.clock.now().to_string());
         // A copy has a message id and a number of its own; what the first one had goes with it.
         let mut properties = vec![
             (REQUEST_ID.to_owned(), request_id(message)),
@@ -133,7 +133,7 @@ impl Engine {
             correlation_id: correlation(message),
             session_id: message.session_id.clone(),
             subject: message.subject.clone(),
-            scheduled: Some(Timestamp::now() + LOOK_AGAIN.min(self.settings.unknown_operation_wait)),
+            scheduled: Some(self.clock.now() + LOOK_AGAIN.min(self.settings.unknown_operation_wait)),
             properties,
         };
         self.messages.send(&self.queues.request_queue, copy, deadline).await
@@ -183,11 +183,10 @@ fn text(message: &Received, property: &str) -> Option<String> {
 }
 
 /// How long ago the first copy was enqueued.
-fn age(message: &Received) -> Duration {
+fn age(message: &Received, now: Timestamp) -> Duration {
     let first = text(message, FIRST_ENQUEUED).and_then(|time| time.parse::<Timestamp>().ok());
     let enqueued = first.or(message.enqueued_time);
-    enqueued
-        .map_or(Duration::ZERO, |time| Duration::try_from(time.duration_until(Timestamp::now())).unwrap_or_default())
+    enqueued.map_or(Duration::ZERO, |time| Duration::try_from(time.duration_until(now)).unwrap_or_default())
 }
 
 fn queue_facts(record: &Record) -> Option<(Option<i64>, &str, Timestamp)> {

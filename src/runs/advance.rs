@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use super::cancel::LOOK_EVERY;
-use super::create::lease_until;
 use super::line::Turn;
 use super::log::not_too_large;
 use super::record::{Pinned, Record, RunState, StepState, Transition, Trigger};
@@ -94,10 +93,11 @@ impl Engine {
                 None
             }
         };
-        // Whoever wrote the newest record knew of no cancellation then.
-        let age = Duration::try_from(newest.at.duration_until(Timestamp::now())).unwrap_or_default();
-        let look_again = Deadline::after(LOOK_EVERY.saturating_sub(age));
-        let record = if held { newest } else { lease(&newest, deadline) };
+        // A run that goes at once is nobody's to cancel yet, and its creator has seen nobody do so.
+        let age = Duration::try_from(newest.at.duration_until(self.clock.now())).unwrap_or_default();
+        let prompt = held || (newest.transition == Transition::Created && age < LOOK_EVERY);
+        let look_again = Deadline::after(if held { LOOK_EVERY } else { Duration::ZERO });
+        let record = if held { newest } else { self.lease(&newest, deadline) };
         if !held && !self.append(&record, deadline).await? {
             return Ok(Advance::Overtaken);
         }
@@ -117,13 +117,13 @@ impl Engine {
         };
         match refused {
             Some(why) => worker.refused(why).await,
-            None => worker.work().await,
+            None => worker.work(prompt).await,
         }
     }
 
     /// Until when the run must be left alone: a lease is alive, or an effect may still be on its way.
     fn busy_until(&self, newest: &Record) -> Option<Timestamp> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let sent = newest.unsettled().and(newest.send_before).map(|before| before + self.settings.send_margin);
         newest.lease_until.into_iter().chain(sent).filter(|until| *until > now).max()
     }
@@ -157,23 +157,25 @@ impl Engine {
 
     /// Sleeps without having begun.
     async fn stand_by(&self, newest: &Record, deadline: Deadline) -> Result<Advance, Failure> {
-        let mut record = newest.next(Transition::Waiting);
+        let mut record = newest.next(Transition::Waiting, self.clock.now());
         let wake_at = record.at + STANDING_BY;
         record.wake_at = Some(wake_at);
         self.wake(&record.run, record.seq, Some(wake_at), deadline).await?;
         Ok(if self.append(&record, deadline).await? { Advance::Waiting } else { Advance::Overtaken })
     }
-}
 
-fn lease(newest: &Record, deadline: Deadline) -> Record {
-    let mut record = newest.next(Transition::Leased);
-    record.lease_until = Some(lease_until(deadline));
-    record
+    fn lease(&self, newest: &Record, deadline: Deadline) -> Record {
+        let mut record = newest.next(Transition::Leased, self.clock.now());
+        record.lease_until = Some(self.lease_until(deadline));
+        record
+    }
 }
 
 impl Worker<'_> {
-    async fn work(mut self) -> Result<Advance, Failure> {
-        self.cancel_asked().await?;
+    async fn work(mut self, prompt: bool) -> Result<Advance, Failure> {
+        if !prompt {
+            self.cancel_asked().await?;
+        }
         loop {
             let Some(index) = self.next_step() else { return self.finish().await };
             // On the heap: it holds whole records over many awaits.
@@ -206,7 +208,7 @@ impl Worker<'_> {
 
     async fn finish(mut self) -> Result<Advance, Failure> {
         let cut_off = self.cut_off().await;
-        let mut record = self.record.next(Transition::Ended);
+        let mut record = self.record.next(Transition::Ended, self.engine.clock.now());
         record.key = None;
         if let Some(cut_off) = cut_off {
             record.error = Some(cut_off);

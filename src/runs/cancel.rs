@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::advance::{Flow, Worker};
@@ -12,7 +12,7 @@ use super::insist;
 use super::record::{StepState, Transition};
 use crate::failure::{Code, Failure};
 use crate::operations::Step;
-use crate::steps::{Kind, Recovery, is_end_of_work, kind_of};
+use crate::steps::{Kind, Recovery, is_end_of_work};
 
 /// How often a worker looks for the note, at most: one read of the ledger, before an effect and while it waits. Work that
 /// is over sooner never looks.
@@ -98,7 +98,7 @@ impl Worker<'_> {
             return self.ended_badly(index, StepState::Failed, why).await.map(Some);
         }
         if let Some(asked) = self.record.steps[index].stop_asked_at {
-            if asked.duration_until(Timestamp::now()) <= STOPS_WITHIN {
+            if asked.duration_until(self.engine.clock.now()) <= STOPS_WITHIN {
                 return Ok(None);
             }
             let detail = format!("Step \"{}\" was asked to stop an hour ago and has not.", step.id);
@@ -118,7 +118,7 @@ impl Worker<'_> {
                 if let Err(failure) = asked {
                     tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "it will not stop");
                 }
-                self.record.steps[index].stop_asked_at = Some(Timestamp::now());
+                self.record.steps[index].stop_asked_at = Some(self.engine.clock.now());
                 self.record.steps[index].polls = 0;
                 Ok(None)
             }
@@ -137,8 +137,12 @@ impl Worker<'_> {
         for (index, record) in self.record.steps.iter().enumerate() {
             let Some(inputs) = &record.rendered_inputs else { continue };
             if matches!(record.state, StepState::Pending | StepState::Ready)
-                && let Err(failure) =
-                    kind_of(&self.declared(index).kind).give_way(&self.engine.neighbours, inputs, self.deadline).await
+                && let Err(failure) = self
+                    .engine
+                    .kinds
+                    .of(&self.declared(index).kind)
+                    .give_way(&self.engine.neighbours, inputs, self.deadline)
+                    .await
             {
                 tracing::warn!(run = self.record.run, error = failure.chain(), "a step still stands in the way");
             }

@@ -24,12 +24,12 @@ pub(super) struct NewRun {
 /// Added to the invocation's deadline, for the last writes of its worker.
 pub(super) const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
-/// When a lease taken now ends, for an invocation with this deadline.
-pub(super) fn lease_until(deadline: Deadline) -> Timestamp {
-    Timestamp::now() + deadline.remaining() + LEASE_MARGIN
-}
-
 impl Engine {
+    /// When a lease taken now ends, for an invocation with this deadline.
+    pub(super) fn lease_until(&self, deadline: Deadline) -> Timestamp {
+        self.clock.now() + deadline.remaining() + LEASE_MARGIN
+    }
+
     /// Writes record 0, or finds the run that stands under this id already.
     ///
     /// With `hold` record 0 is the caller's own lease and no message is sent: the caller advances it in this invocation.
@@ -43,7 +43,7 @@ impl Engine {
         let operation = runnable(entry)?;
         let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
         self.ledger.put(&open_path(&new.run, 0), Bytes::from(marker.to_string()), deadline).await?;
-        let record = first_record(entry, operation, new, hold.then(|| lease_until(deadline)));
+        let record = first_record(entry, operation, new, self.clock.now(), hold.then(|| self.lease_until(deadline)));
         // From here on the run may stand: whoever is told of a failure must not make another one.
         let ours = self.append(&record, deadline).await.map_err(|failure| match failure.code {
             Code::LedgerUnavailable => failure.effect_possible(),
@@ -78,7 +78,13 @@ pub fn runnable(entry: &Entry) -> Result<&Operation, Failure> {
     })
 }
 
-fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Option<Timestamp>) -> Record {
+fn first_record(
+    entry: &Entry,
+    operation: &Operation,
+    new: &NewRun,
+    now: Timestamp,
+    lease: Option<Timestamp>,
+) -> Record {
     let steps = operation.steps.iter().chain(&operation.on_failure);
     Record {
         v: FORMAT,
@@ -87,7 +93,7 @@ fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Optio
         writer: draw_writer(),
         transition: Transition::Created,
         state: RunState::Running,
-        at: Timestamp::now(),
+        at: now,
         wake_at: None,
         lease_until: lease,
         send_before: None,
@@ -99,7 +105,7 @@ fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Optio
             parameters: new.parameters.clone(),
             caller: new.caller.clone(),
             trigger: new.trigger.clone(),
-            created_at: Timestamp::now(),
+            created_at: now,
         })),
         key: None,
         steps: steps.map(|step| StepRecord { id: step.id.clone(), attempt: 1, ..StepRecord::default() }).collect(),

@@ -1,7 +1,7 @@
 //! The end of a run: tell whoever waits, write the history, close the run. Every part may be done twice without harm.
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -38,12 +38,12 @@ impl Engine {
         } else {
             let pinned = self.pinned_of(&ended, deadline).await?;
             if let Err(failure) = self.reply(&ended, &pinned, deadline).await {
-                if ended.ended_at.is_none_or(|at| at.duration_until(Timestamp::now()) < TELLING) {
+                if ended.ended_at.is_none_or(|at| at.duration_until(self.clock.now()) < TELLING) {
                     return Err(failure);
                 }
                 tracing::error!(run = ended.run, error = failure.chain(), "a reply was given up");
             }
-            let mut answered = ended.next(Transition::Answered);
+            let mut answered = ended.next(Transition::Answered, self.clock.now());
             answered.told = true;
             // Lost: another worker has told it too, and will close it or has.
             if self.append(&answered, deadline).await? { answered } else { ended }

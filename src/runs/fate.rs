@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::advance::{Flow, Worker};
 use super::record::{StepRecord, StepState, Transition};
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
 use crate::failure::{Code, Failure};
 use crate::operations::{Retry, Step};
-use crate::steps::{MOST_TRIES, kind_of, pause_before};
+use crate::steps::{MOST_TRIES, pause_before};
 
 /// A neighbour that takes nothing is tried for this long, unless the step has a `timeout`.
 const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
@@ -27,7 +27,9 @@ impl Worker<'_> {
         }
         let StepRecord { attempt, effect, .. } = self.record.steps[index];
         let inputs = self.record.steps[index].rendered_inputs.as_ref();
-        if attempt < MOST_TRIES && inputs.is_some_and(|inputs| kind_of(&step.kind).may_run_again(inputs, &failure)) {
+        if attempt < MOST_TRIES
+            && inputs.is_some_and(|inputs| self.engine.kinds.of(&step.kind).may_run_again(inputs, &failure))
+        {
             tracing::info!(
                 run = self.record.run,
                 step = step.id,
@@ -45,8 +47,9 @@ impl Worker<'_> {
         let StepRecord { id, rendered_inputs, progress, effect, .. } = std::mem::take(&mut self.record.steps[index]);
         self.record.steps[index] = StepRecord { id, attempt: attempt + 1, ..StepRecord::default() };
         if progress.is_some() && rendered_inputs.is_some() {
+            let now = self.engine.clock.now();
             let step = &mut self.record.steps[index];
-            (step.state, step.effect, step.started_at) = (StepState::Ready, effect, Some(Timestamp::now()));
+            (step.state, step.effect, step.started_at) = (StepState::Ready, effect, Some(now));
             (step.rendered_inputs, step.progress) = (rendered_inputs, progress);
         }
         self.sleep(index, doubled(retry.backoff, attempt - 1, LONGEST_SLEEP)).await
@@ -55,7 +58,7 @@ impl Worker<'_> {
     pub(super) async fn unknown(&mut self, index: usize, why: Failure) -> Result<Flow, Failure> {
         // Somebody may have looked and said so, while we still did.
         let step = self.declared(index);
-        if let Some(flow) = Box::pin(self.noted(index, &step, kind_of(&step.kind))).await? {
+        if let Some(flow) = Box::pin(self.noted(index, &step, self.engine.kinds.of(&step.kind))).await? {
             return Ok(flow);
         }
         if why.code == Code::OutcomeUnknown {
@@ -79,7 +82,7 @@ impl Worker<'_> {
         let failure = failure.in_step(&self.record.steps[index].id).in_run(&self.record.run);
         tracing::warn!(run = self.record.run, step = failure.step, error = failure.chain(), "step failed");
         if let Some(inputs) = self.record.steps[index].rendered_inputs.clone() {
-            let kind = kind_of(&self.declared(index).kind);
+            let kind = self.engine.kinds.of(&self.declared(index).kind);
             if let Err(failure) = kind.give_way(&self.engine.neighbours, &inputs, self.deadline).await {
                 tracing::warn!(run = self.record.run, error = failure.chain(), "a step still stands in the way");
             }
@@ -104,7 +107,7 @@ impl Worker<'_> {
         because: Failure,
         perhaps_sent: bool,
     ) -> Result<Flow, Failure> {
-        let now = Timestamp::now();
+        let now = self.engine.clock.now();
         let record = &mut self.record.steps[index];
         // Busy is not away: an outage begins after it.
         let busy = because.code == Code::RefreshRunning;
@@ -129,7 +132,7 @@ impl Worker<'_> {
         if !perhaps_sent {
             record.perhaps_since = None;
         }
-        record.state = match (perhaps_sent, kind_of(&step.kind).in_parts()) {
+        record.state = match (perhaps_sent, self.engine.kinds.of(&step.kind).in_parts()) {
             (true, _) => StepState::Started,
             (false, true) => StepState::Ready,
             (false, false) => StepState::Pending,
@@ -174,6 +177,7 @@ fn may_have_happened(code: Code) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn a_pause_is_what_was_asked_for_within_reason() {
@@ -181,7 +185,7 @@ mod tests {
         assert_eq!(pause(Duration::ZERO, 3), Duration::from_secs(16));
         for asked in [Duration::from_hours(50), Duration::from_secs(u64::MAX)] {
             // Added to the time of a record it must stay a time.
-            assert!(Timestamp::now().checked_add(pause(asked, 0)).is_ok(), "{asked:?}");
+            assert!(Clock::system().now().checked_add(pause(asked, 0)).is_ok(), "{asked:?}");
         }
     }
 }

@@ -45,12 +45,6 @@ impl Engine {
         pins.map(|pinned| *pinned).ok_or_else(|| unreadable(run, "the record of its definition is missing"))
     }
 
-    /// What record 0 pins.
-    pub(super) async fn pinned(&self, run: &str, deadline: Deadline) -> Result<Pinned, Failure> {
-        let first = self.first(run, deadline).await?.and_then(|record| record.pinned);
-        first.map(|pinned| *pinned).ok_or_else(|| unreadable(run, "its first record is missing or pins nothing"))
-    }
-
     /// Whether `record` is now on the log, perhaps since an earlier try; `false` when another's stands there.
     pub(super) async fn append(&self, record: &Record, deadline: Deadline) -> Result<bool, Failure> {
         if let Some(fault) = transitions::fault(record) {

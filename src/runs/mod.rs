@@ -40,16 +40,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::clock::Clock;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::ledger::Ledger;
 use crate::operations::{Catalog, Entry, FieldProblem};
 use crate::service_bus::Messages;
 use crate::settings;
-use crate::steps::{InQueue, Neighbours, WantedRefresh};
+use crate::steps::{InQueue, Kinds, Neighbours, WantedRefresh};
 
 use advance::Advance;
 use create::NewRun;
@@ -71,6 +71,8 @@ pub struct Engine {
     pub catalog: Arc<Catalog>,
     pub settings: settings::Runs,
     pub queues: settings::ServiceBus,
+    pub clock: Clock,
+    pub kinds: Arc<dyn Kinds>,
 }
 
 /// The engine's ways in; cheap to clone.
@@ -164,7 +166,7 @@ impl Runs {
 
     /// The timer: start what is due, and every fifth minute nudge what is stale.
     pub async fn tick(&self, deadline: Deadline) -> Result<(), Failure> {
-        let now = Timestamp::now();
+        let now = self.0.clock.now();
         let started = self.0.tick(now, deadline.less(LAST_WORDS)).await;
         // A schedule that cannot be served keeps no run asleep. Timers may fire a little early.
         if ((now + tick::EARLY).as_second() / 60) % 5 == 0 {

@@ -6,7 +6,6 @@
 //! - `late-{key}`: a worker that was overtaken after its effect tells what came of it.
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -69,7 +68,7 @@ impl Engine {
 
     /// Notes that the run, as it was opened last, is to end.
     pub(super) async fn note_cancel(&self, record: &Record, by: &str, deadline: Deadline) -> Result<(), Failure> {
-        let cancel = Cancel { at: Timestamp::now(), by: by.to_owned() };
+        let cancel = Cancel { at: self.clock.now(), by: by.to_owned() };
         if self.note(&record.run, &format!("cancel-{}", record.opened), &cancel, deadline).await? {
             tracing::info!(run = record.run, by, "a run is to be cancelled");
         }

@@ -89,7 +89,7 @@ impl Engine {
         if !is_stale(&newest, now) {
             return Ok(false);
         }
-        let nudged = newest.next(Transition::Nudged);
+        let nudged = newest.next(Transition::Nudged, self.clock.now());
         if self.append(&nudged, deadline).await? {
             tracing::warn!(run, nudges = nudged.nudges, since = %newest.at, "a silent run is woken");
             if nudged.nudges >= STALLED {

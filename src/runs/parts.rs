@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::advance::{Flow, Worker};
@@ -159,7 +158,7 @@ impl Worker<'_> {
         let pause = doubled(FIRST_SLEEP, self.record.steps[index].looks - 1, LONGEST_SLEEP);
         let mut record = self.next(index, Transition::Waiting, StepState::Started);
         let settled = record.send_before.map(|before| before + self.engine.settings.send_margin);
-        let wake_at = settled.unwrap_or(record.at).max(Timestamp::now() + pause);
+        let wake_at = settled.unwrap_or(record.at).max(self.engine.clock.now() + pause);
         record.wake_at = Some(wake_at);
         let (engine, deadline) = (self.engine, self.deadline);
         insist(deadline, || engine.wake(&record.run, record.seq, Some(wake_at), deadline)).await?;

@@ -269,12 +269,12 @@ pub(super) struct Record {
 
 impl Record {
     /// The next record: next number, a writer of its own, and what its transition does to state and moments.
-    pub(super) fn next(&self, transition: Transition) -> Self {
+    pub(super) fn next(&self, transition: Transition, at: Timestamp) -> Self {
         let mut next = Self {
             seq: self.seq + 1,
             writer: draw_writer(),
             transition,
-            at: Timestamp::now(),
+            at,
             pinned: None,
             // To take the lease is no progress: a worker may die of this very run.
             nudges: match transition {

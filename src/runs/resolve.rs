@@ -7,7 +7,7 @@ use super::record::{Happened, Record, StepState, Transition};
 use super::{Engine, forgotten, not_found};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::steps::{Sent, kind_of};
+use crate::steps::Sent;
 
 impl Engine {
     /// The run's newest record after that. Of a run that is not at rest, what was said is noted.
@@ -62,7 +62,7 @@ impl Engine {
         said: &Said,
         deadline: Deadline,
     ) -> Result<Record, Failure> {
-        let mut record = newest.next(Transition::Resolved);
+        let mut record = newest.next(Transition::Resolved, self.clock.now());
         record.steps[index].resolved = Some(said.outcome);
         let (id, attempt) = (record.steps[index].id.clone(), record.steps[index].attempt);
         if said.outcome == Happened::DidNotHappen {
@@ -75,7 +75,7 @@ impl Engine {
         let declared = operation.steps.iter().chain(&operation.on_failure).nth(index);
         let inputs = record.steps[index].rendered_inputs.clone().unwrap_or(Value::Null);
         let came = match declared {
-            Some(step) => kind_of(&step.kind).has_come(&self.neighbours, &inputs, deadline).await?,
+            Some(step) => self.kinds.of(&step.kind).has_come(&self.neighbours, &inputs, deadline).await?,
             None => None,
         };
         let step = &mut record.steps[index];

@@ -137,7 +137,7 @@ impl Engine {
     /// Appends the mark, from which on nobody opens the run again; `None` when somebody just has.
     async fn mark(&self, newest: &Record, deadline: Deadline) -> Result<Option<Record>, Failure> {
         let pinned = self.pinned_of(newest, deadline).await?;
-        let mut mark = newest.next(Transition::Forgotten);
+        let mut mark = newest.next(Transition::Forgotten, self.clock.now());
         mark.digest = Some(match pinned.trigger {
             Trigger::Queue { digest, .. } => digest,
             _ => pinned.content_hash,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::create::{lease_until, open_path, runnable};
+use super::create::{open_path, runnable};
 use super::record::{Pinned, Record, RunState, StepRecord, StepState, Transition};
 use super::{Engine, forgotten, not_found};
 use crate::failure::{Code, Failure};
@@ -39,7 +39,7 @@ impl Engine {
                 }
                 return Ok((newest, false));
             }
-            let lease = hold.then(|| lease_until(deadline));
+            let lease = hold.then(|| self.lease_until(deadline));
             let record = self.reopened(&newest, current, lease, deadline).await?;
             let marker = json!({"writer": draw_writer(), "run": run, "operation": record.operation});
             let path = open_path(run, record.seq);
@@ -96,7 +96,7 @@ impl Engine {
         }
         let pinned = self.pinned_of(newest, deadline).await?;
         let operation = self.operation_of(&run, &pinned)?;
-        let mut record = newest.next(Transition::Retried);
+        let mut record = newest.next(Transition::Retried, self.clock.now());
         let main = operation.steps.len();
         for (index, step) in record.steps.iter_mut().enumerate() {
             if index >= main {
@@ -104,7 +104,7 @@ impl Engine {
                 continue;
             }
             match step.state {
-                StepState::Failed => *step = anew(step),
+                StepState::Failed => *step = anew(step, record.at),
                 StepState::Pending => *step = fresh(step, step.attempt),
                 StepState::Ready => step.started_at = Some(record.at),
                 StepState::Unknown => {
@@ -190,10 +190,10 @@ fn fresh(step: &StepRecord, attempt: u32) -> StepRecord {
 }
 
 /// A new attempt of a step that failed. What is done in parts stays done.
-fn anew(step: &StepRecord) -> StepRecord {
+fn anew(step: &StepRecord, now: Timestamp) -> StepRecord {
     let mut anew = fresh(step, step.attempt + 1);
     if step.progress.is_some() && step.rendered_inputs.is_some() {
-        (anew.state, anew.effect, anew.started_at) = (StepState::Ready, step.effect, Some(Timestamp::now()));
+        (anew.state, anew.effect, anew.started_at) = (StepState::Ready, step.effect, Some(now));
         (anew.rendered_inputs, anew.progress) = (step.rendered_inputs.clone(), step.progress.clone());
     }
     anew

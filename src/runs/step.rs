@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::advance::{Flow, Worker};
@@ -16,7 +16,7 @@ use super::{insist, is_outage};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
 use crate::operations::Step;
-use crate::steps::{Kind, Polled, Prepared, Recovery, Sent, is_end_of_work, kind_of};
+use crate::steps::{Kind, Polled, Prepared, Recovery, Sent, is_end_of_work};
 
 /// Work that could not be looked at for this long is given up.
 const LOST_SIGHT: SignedDuration = SignedDuration::from_hours(24);
@@ -31,7 +31,7 @@ impl Worker<'_> {
     /// Takes the step as far as it goes in this invocation.
     pub(super) async fn step(&mut self, index: usize) -> Result<Flow, Failure> {
         let step = self.declared(index);
-        let kind = kind_of(&step.kind);
+        let kind = self.engine.kinds.of(&step.kind);
         match self.record.steps[index].state {
             StepState::Submitted => self.look(index, &step, kind).await,
             StepState::Started => self.recover(index, &step, kind).await,
@@ -59,8 +59,9 @@ impl Worker<'_> {
         };
         match prepared {
             Ok(prepared) => {
+                let now = self.engine.clock.now();
                 let record = &mut self.record.steps[index];
-                record.started_at.get_or_insert_with(Timestamp::now);
+                record.started_at.get_or_insert(now);
                 record.rendered_inputs = Some(prepared.inputs.clone());
                 record.effect = prepared.effect;
                 if !fits(&self.record) {
@@ -120,7 +121,7 @@ impl Worker<'_> {
                 return Ok(Flow::Overtaken);
             }
             // Either clock may say that the window has closed: a suspended process comes back with its own still open.
-            if until.has_passed() || self.record.send_before.is_some_and(|before| before <= Timestamp::now()) {
+            if until.has_passed() || self.record.send_before.is_some_and(|before| before <= self.engine.clock.now()) {
                 return self.not_yet(index, step, FIRST_SLEEP, window_closed(), perhaps_before).await;
             }
         }
@@ -240,8 +241,9 @@ impl Worker<'_> {
                 if let Some(flow) = self.said(index, step, kind).await? {
                     return Ok(Some(flow));
                 }
-                let since = *self.record.steps[index].held_off_since.get_or_insert_with(Timestamp::now);
-                if since.duration_until(Timestamp::now()) > LOST_SIGHT {
+                let now = self.engine.clock.now();
+                let since = *self.record.steps[index].held_off_since.get_or_insert(now);
+                if since.duration_until(now) > LOST_SIGHT {
                     return self.unknown(index, failure).await.map(Some);
                 }
             }
@@ -252,7 +254,7 @@ impl Worker<'_> {
     pub(super) fn timed_out(&self, index: usize, step: &Step) -> bool {
         let since = self.record.steps[index].started_at;
         let (Some(since), Some(timeout)) = (since, step.timeout) else { return false };
-        Timestamp::now() > since + timeout
+        self.engine.clock.now() > since + timeout
     }
 
     async fn give_up(
@@ -302,7 +304,7 @@ impl Worker<'_> {
     }
 
     pub(super) fn next(&self, index: usize, transition: Transition, state: StepState) -> Record {
-        let mut record = self.record.next(transition);
+        let mut record = self.record.next(transition, self.engine.clock.now());
         record.steps[index].state = state;
         if state != StepState::Started {
             record.send_before = None;

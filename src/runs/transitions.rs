@@ -193,7 +193,8 @@ pub(super) fn fault(next: &Record) -> Option<String> {
     let told = |what: &str| {
         let before = next.stands.as_ref().map(|stands| format!("{:?} in {:?}", stands.transition, stands.state));
         let before = before.unwrap_or_else(|| "nothing".to_owned());
-        Some(format!("{:?} in {:?} after {before}: {what}", next.transition, next.state))
+        let when = rule(next.transition).map(|rule| rule.when).unwrap_or_default();
+        Some(format!("{:?} in {:?} ({when}) after {before}: {what}", next.transition, next.state))
     };
     let Some(rule) = rule(next.transition) else { return told("the transition has no rule") };
     let Some(stands) = &next.stands else {

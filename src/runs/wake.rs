@@ -91,7 +91,7 @@ impl Engine {
         let early = newest.seq < work.after;
         match self.advance(newest, false, deadline.within(PATIENCE), deadline).await? {
             Advance::Busy(until) => {
-                let until = if early { until.min(Timestamp::now() + EARLY) } else { until };
+                let until = if early { until.min(self.clock.now() + EARLY) } else { until };
                 self.wake(&work.run, work.after, Some(until), deadline).await
             }
             Advance::AtRest(_) | Advance::Waiting | Advance::Overtaken => Ok(()),
