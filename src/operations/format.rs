@@ -23,6 +23,8 @@ struct OperationFile {
     /// Which events start it.
     #[schemars(length(min = 1, max = 50))]
     events: Option<Vec<Event>>,
+    /// Which of its runs go one after the other.
+    concurrency: Option<Concurrency>,
     /// What callers give, by name.
     parameters: Option<BTreeMap<String, Parameter>>,
     /// Done one after the other.
@@ -84,6 +86,25 @@ enum EventSource {
 struct EventSubject {
     begins_with: Option<String>,
     ends_with: Option<String>,
+}
+
+/// Runs of one key go one after the other.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Concurrency {
+    /// A text with expressions over `parameters`, `run` and `variables`; default one key for all runs of the operation.
+    key: Option<String>,
+    /// What becomes of a run while another of its key goes; default queue.
+    on_conflict: Option<OnConflict>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum OnConflict {
+    /// It waits for its turn.
+    Queue,
+    /// It ends at once, with `run-skipped`.
+    Skip,
 }
 
 #[derive(JsonSchema)]
