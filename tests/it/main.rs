@@ -41,6 +41,7 @@ mod refreshes_shown;
 mod refusals;
 mod road;
 mod runs;
+mod scenarios;
 mod secrecy;
 mod statements;
 mod status;

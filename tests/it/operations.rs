@@ -42,7 +42,7 @@ async fn operations_are_listed_and_described_with_their_schemas() {
     let road = Road::start().await;
     let list = road.get("/api/operations").await.expect(200);
     let names: Vec<_> = list.at("/value").as_array().unwrap().iter().map(|entry| entry["name"].clone()).collect();
-    assert_eq!(names, ["push-daily-sales", "refresh-sales"]);
+    assert_eq!(names, SHIPPED);
     let one = road.get("/api/operations/refresh-sales").await.expect(200);
     assert_eq!(one.at("/parameters/properties/day/format"), "date");
     assert_eq!(one.at("/parameters/required"), &json!(["day"]));

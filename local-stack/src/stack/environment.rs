@@ -33,6 +33,7 @@ impl Stack {
             ("CAUSEWAY_PARKING_QUEUE", "causeway-parking".into()),
             ("CAUSEWAY_POWER_BI_URL", self.power_bi.url()),
             ("CAUSEWAY_REPLY_QUEUES", "causeway-replies".into()),
+            ("CAUSEWAY_SEND_QUEUES", "business-results,quality-warnings,incidents".into()),
             ("CAUSEWAY_REQUEST_QUEUE", "causeway-requests".into()),
             ("CAUSEWAY_SERVICE_BUS_URL", service_bus),
             // The sample lakehouse is there to be written to.

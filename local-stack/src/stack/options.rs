@@ -100,7 +100,7 @@ impl StackOptions {
             databricks: DatabricksOptions::default(),
             databricks_authentication: DatabricksAuthentication::default(),
             power_bi_clock: Clock::Auto(Duration::from_millis(500)),
-            queues: ["causeway-requests", "causeway-work", "causeway-parking", "causeway-replies"]
+            queues: ["causeway-requests", "causeway-work", "causeway-parking", "causeway-replies", "business-results", "quality-warnings", "incidents"]
                 .map(QueueOptions::new)
                 .into(),
             topics: Vec::new(),
