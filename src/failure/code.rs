@@ -102,6 +102,7 @@ codes! {
     StatusTokenInvalid = "status-token-invalid",
     StatusTokenExpired = "status-token-expired",
     MessageMalformed = "message-malformed",
+    EventStripped = "event-stripped",
     MessageIdReused = "message-id-reused",
     ReplyNotAllowed = "reply-not-allowed",
     DeliveriesExhausted = "deliveries-exhausted",

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnostic, Parameter, Schedule, Step, Template, push_rows, queued_refresh, reading, write_rows};
+use super::{
+    Diagnostic, EventRule, Parameter, Schedule, Step, Template, push_rows, queued_refresh, reading, write_rows,
+};
 
 /// An operation's text, whole: what a run pins in its first record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +80,8 @@ pub struct Operation {
     pub summary: String,
     pub description: Option<String>,
     pub schedule: Option<Schedule>,
+    /// In the order of the file.
+    pub events: Vec<EventRule>,
     /// In the order of the file.
     pub parameters: Vec<Parameter>,
     pub steps: Vec<Step>,

@@ -22,6 +22,9 @@ struct OperationFile {
     schedule: Option<Schedule>,
     /// Which of its runs go one after the other.
     concurrency: Option<Concurrency>,
+    /// Which events start it.
+    #[schemars(length(min = 1, max = 50))]
+    events: Option<Vec<Event>>,
     /// What callers give, by name.
     parameters: Option<BTreeMap<String, Parameter>>,
     /// Done one after the other.
@@ -67,6 +70,41 @@ enum OnConflict {
     Queue,
     /// It ends at once, with `run-skipped`.
     Skip,
+}
+
+/// Events of one kind, each of which starts a run.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Event {
+    /// Where they come from.
+    source: EventSource,
+    /// Of Event Grid: its type, such as Microsoft.Storage.BlobCreated.
+    #[schemars(rename = "type")]
+    kind: Option<String>,
+    /// Of Event Grid: what its subject begins or ends with, in any case.
+    subject: Option<EventSubject>,
+    /// Of Dataverse: the logical name of the table, such as account.
+    entity: Option<String>,
+    /// Of Dataverse: what was done to the row, such as Create, Update or Delete.
+    message: Option<String>,
+    /// An expression that sees `event`; the event starts nothing when it is false.
+    when: Option<String>,
+    /// The parameters of such a run; templates see `event`, `run` and `variables`.
+    parameters: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum EventSource {
+    EventGrid,
+    Dataverse,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct EventSubject {
+    begins_with: Option<String>,
+    ends_with: Option<String>,
 }
 
 #[derive(JsonSchema)]

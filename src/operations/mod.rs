@@ -3,6 +3,7 @@
 
 mod catalog;
 mod definition;
+mod events;
 mod expression;
 mod format;
 mod parameters;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use catalog::{Catalog, Diagnostic, Entry};
 pub use definition::{Concurrency, Definition, OnConflict, Operation};
+pub use events::{EventRule, EventSource, may_want_events};
 pub use expression::{Expression, ExpressionError, Scope};
 pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};

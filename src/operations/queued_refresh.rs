@@ -30,6 +30,7 @@ fn operation() -> Operation {
         summary: "Refresh a dataset once it is free".to_owned(),
         description: None,
         schedule: None,
+        events: Vec::new(),
         parameters: Vec::new(),
         steps: vec![step],
         on_failure: Vec::new(),

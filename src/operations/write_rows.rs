@@ -55,6 +55,7 @@ fn operation(batches: &[(u64, u64)]) -> Operation {
         summary: "Write rows".to_owned(),
         description: None,
         schedule: None,
+        events: Vec::new(),
         parameters: Vec::new(),
         steps: batches.iter().enumerate().map(step).collect(),
         on_failure: Vec::new(),

@@ -9,6 +9,7 @@ mod advance;
 mod cancel;
 mod create;
 mod end;
+mod events;
 mod fate;
 mod follow;
 pub mod identity;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::clock::Clock;
@@ -128,6 +130,8 @@ pub enum RunEnd {
     },
 }
 
+/// Event Grid waits 30 s for an answer (learn.microsoft.com/azure/event-grid/delivery-and-retry), then delivers again.
+const EVENT_GRIDS_PATIENCE: Duration = Duration::from_secs(25);
 /// Kept back from an invocation's deadline, to tell the host that it failed.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -143,7 +147,24 @@ impl Runs {
     /// The request queue. An `Err` makes the host deliver again.
     pub async fn accept(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
-        insist(own, || self.0.accept(&message, own)).await
+        let queue = self.0.queues.request_queue.clone();
+        insist(own, || self.0.accept(&message, &queue, own)).await
+    }
+
+    /// A topic's subscription: the same wire as the request queue.
+    pub async fn accept_from_topic(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
+        let own = deadline.less(LAST_WORDS);
+        let subscription = self.0.queues.subscription();
+        insist(own, || self.0.accept(&message, &subscription, own)).await
+    }
+
+    /// An event of Event Grid, in the bytes that the host gave us. An `Err` makes Event Grid deliver it again.
+    pub async fn accept_event(&self, event: Bytes, deadline: Deadline) -> Result<(), Failure> {
+        let own = deadline.less(LAST_WORDS).within(EVENT_GRIDS_PATIENCE);
+        let message = Received { body: event, content_type: Some("application/json".into()), ..Received::default() };
+        // Should it have to wait, or be replayed, the request queue takes it in the same form.
+        let queue = self.0.queues.request_queue.clone();
+        insist(own, || async { self.0.accept_events(&message, events::expect(&message), &queue, own).await }).await
     }
 
     /// The work queue: advance one run.

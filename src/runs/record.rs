@@ -182,6 +182,12 @@ pub(super) enum Trigger {
         #[serde(default)]
         reply_session_id: Option<String>,
     },
+    Event {
+        /// Its type, or table and message.
+        event: String,
+        /// What tells it from others.
+        identity: Vec<String>,
+    },
     Schedule {
         due: Timestamp,
         /// The run that must end before this one begins (`overlap: queue`).

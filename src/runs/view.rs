@@ -24,6 +24,7 @@ pub(super) fn view(pinned: &Pinned, newest: &Record) -> Value {
         "trigger": match pinned.trigger {
             Trigger::Http => "http",
             Trigger::Queue { .. } => "queue",
+            Trigger::Event { .. } => "event",
             Trigger::Schedule { .. } => "schedule",
         },
         "nudges": newest.nudges,

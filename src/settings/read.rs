@@ -88,6 +88,7 @@ impl Reading {
                 url: required_origin(&mut reader, "CAUSEWAY_KEY_VAULT_URL", "https://my-vault.vault.azure.net"),
                 verify_challenge: reader.flag("CAUSEWAY_KEY_VAULT_VERIFY_CHALLENGE"),
                 cache: reader.seconds("CAUSEWAY_SECRET_CACHE_SECONDS", 1..=86_400),
+                marker: reader.seconds("CAUSEWAY_SECRET_MARKER_SECONDS", 1..=30),
             },
             entra: entra(&mut reader, cloud, uses_client_secret),
             service_bus: service_bus(&mut reader),

@@ -104,6 +104,7 @@ fn list(value: &Node, items: &[Node], schema: &Value, name: &str, problems: &mut
     if let Some(item) = schema.get("items") {
         let name = match name {
             "steps" | "on_failure" => "step",
+            "events" => "event",
             other => other,
         };
         for each in items {

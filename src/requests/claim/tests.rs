@@ -81,6 +81,8 @@ fn requests(claim_life: Duration) -> Requests {
             request_queue: "r".into(),
             work_queue: "w".into(),
             parking_queue: "p".into(),
+            request_topic: None,
+            request_subscription: "causeway".into(),
             reply_queues: Vec::new(),
         },
     });

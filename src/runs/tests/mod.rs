@@ -134,6 +134,8 @@ impl Bench {
                 request_queue: "requests".into(),
                 work_queue: "work".into(),
                 parking_queue: "parking".into(),
+                request_topic: None,
+                request_subscription: "causeway".into(),
                 reply_queues: vec!["replies".into()],
             },
         };
