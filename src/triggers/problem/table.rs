@@ -215,7 +215,7 @@ pub(crate) const fn row(code: Code) -> Row {
         Code::StepNotInDoubt => says(409, "What became of the step is known",
             "Nothing: look at the run.",
             "Nothing."),
-        Code::DefinitionChanged => says(409, "The present definition does not fit what the run has done",
+        Code::DefinitionChanged => says(409, "The present definition does not fit",
             "Retry on the definition that the run began with, or start a new run.",
             "Keep the ids and kinds of steps when an operation is mended."),
         Code::AssertionFailed => says(422, "A check in the operation did not hold",
