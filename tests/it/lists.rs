@@ -20,7 +20,7 @@ async fn a_dropdown_goes_from_the_warehouse_down_to_the_table() {
     );
     assert_eq!(warehouses.at("/value/0/size"), "2X-Small");
     assert_eq!(names(&road.get("/api/sql/catalogs").await.expect(200)), ["main"]);
-    assert_eq!(names(&road.get("/api/sql/catalogs/main/schemas").await.expect(200)), ["default", "gold", "sales"]);
+    assert_eq!(names(&road.get("/api/sql/catalogs/main/schemas").await.expect(200)), ["default", "finance", "gold", "planning", "sales"]);
     let tables = road.get("/api/sql/catalogs/main/schemas/sales/tables").await.expect(200);
     assert_eq!(names(&tables), ["customers", "orders"]);
     assert_eq!(
@@ -66,7 +66,7 @@ async fn a_list_comes_in_pages_that_need_no_key() {
         let Some(link) = page.body["nextLink"].as_str().map(str::to_owned) else { break };
         page = road.get(&link).await.expect(200);
     }
-    assert_eq!(seen, ["default", "gold", "sales"]);
+    assert_eq!(seen, ["default", "finance", "gold", "planning", "sales"]);
     assert_eq!(page.body.get("nextLink"), None);
     let one = road.get("/api/sql/warehouses?top=1").await.expect(200);
     let other = road.get(one.at("/nextLink").as_str().unwrap()).await.expect(200);

@@ -7,6 +7,18 @@ use serde_json::json;
 
 use crate::road::Road;
 
+/// The operations in `operations/`, by name.
+const SHIPPED: [&str; 8] = [
+    "data-quality",
+    "load-new-file",
+    "process-order",
+    "push-daily-sales",
+    "refresh-dashboard",
+    "refresh-sales",
+    "submit-forecast",
+    "validate-invoice",
+];
+
 const SLOW: &str = "summary: Waits
 steps:
   - id: wait

@@ -21,7 +21,7 @@ async fn catalogs_schemas_and_tables_are_listed() {
     let caller = start().await;
     assert_eq!(names(&caller.get(&at("catalogs")).await.body["catalogs"]), ["main"]);
     let schemas = caller.get(&at("schemas?catalog_name=main")).await.body;
-    assert_eq!(names(&schemas["schemas"]), ["default", "gold", "sales"]);
+    assert_eq!(names(&schemas["schemas"]), ["default", "finance", "gold", "planning", "sales"]);
     let tables = caller.get(&at("tables?catalog_name=main&schema_name=sales")).await.body;
     assert_eq!(names(&tables["tables"]), ["customers", "orders"]);
     assert_eq!(tables["tables"][0]["full_name"], "main.sales.customers");
