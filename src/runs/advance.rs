@@ -105,7 +105,7 @@ impl Engine {
         let stint = deadline.less(self.settings.send_window);
         let worker = Worker {
             engine: self,
-            record: record.is_on_the_log(),
+            record: record.on_the_log(),
             pinned,
             operation,
             outputs: Outputs::new(),
@@ -115,9 +115,10 @@ impl Engine {
             unsaved: false,
             deadline,
         };
+        // On the heap: a worker holds whole records over many awaits.
         match refused {
-            Some(why) => worker.refused(why).await,
-            None => worker.work(prompt).await,
+            Some(why) => Box::pin(worker.refused(why)).await,
+            None => Box::pin(worker.work(prompt)).await,
         }
     }
 
