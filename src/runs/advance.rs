@@ -15,6 +15,7 @@ use super::scope::{Outputs, scope};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::Operation;
+use crate::telemetry::Trace;
 
 /// How often a run that waits for the one in front looks.
 const STANDING_BY: Duration = Duration::from_secs(30);
@@ -100,7 +101,9 @@ impl Engine {
             unsaved: false,
             deadline,
         };
-        worker.work().await
+        let run = worker.record.run.clone();
+        let trace = worker.pinned.trace.as_ref().map_or_else(|| Trace::of(&run), Trace::child);
+        trace.within(Some(&run), worker.work()).await
     }
 
     /// Until when the run must be left alone: a lease is alive, or an effect may still be on its way.

@@ -18,6 +18,7 @@ pub(super) fn view(first: &Record, newest: &Record) -> Value {
         "endTime": ended,
         "durationMs": ended.zip(started).map(|(end, start)| start.duration_until(end).as_millis()),
         "wakeAt": (newest.state == RunState::Waiting).then_some(newest.wake_at).flatten(),
+        "traceId": pinned.and_then(|pinned| pinned.trace.as_ref()).map(crate::telemetry::Trace::trace_id),
         "definitionHash": pinned.map(|pinned| pinned.content_hash.as_str()),
         "trigger": pinned.map(|pinned| match pinned.trigger {
             super::record::Trigger::Http => "http",
