@@ -10,6 +10,7 @@ use super::transitions::{self, Standing};
 use crate::failure::Failure;
 use crate::ledger::draw_writer;
 use crate::operations::Definition;
+use crate::telemetry::Trace;
 
 /// The version of the record's format. A newer one is not touched by this code.
 pub(super) const FORMAT: u32 = 1;
@@ -208,6 +209,9 @@ pub(super) struct Pinned {
     pub caller: String,
     pub trigger: Trigger,
     pub created_at: Timestamp,
+    /// The trace that all its work belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
 }
 
 /// One entry of `runs/{run}`.
