@@ -55,6 +55,24 @@ impl Definition {
     }
 }
 
+/// Runs of one key go one after the other.
+#[derive(Clone, Debug)]
+pub struct Concurrency {
+    /// `None`: all runs of the operation.
+    pub key: Option<Template>,
+    pub on_conflict: OnConflict,
+}
+
+/// What becomes of a run while another of its key goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// It waits for its turn.
+    #[default]
+    Queue,
+    /// It ends at once.
+    Skip,
+}
+
 /// An operation, checked.
 #[derive(Clone, Debug)]
 pub struct Operation {
@@ -68,6 +86,8 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     pub steps: Vec<Step>,
     pub on_failure: Vec<Step>,
+    /// Which of its runs go one after the other.
+    pub concurrency: Option<Concurrency>,
     /// A tree whose strings are templates.
     pub output: Option<Template>,
     /// `CAUSEWAY_VAR_*`, as expressions see them.

@@ -20,6 +20,8 @@ struct OperationFile {
     description: Option<String>,
     /// When it starts by itself.
     schedule: Option<Schedule>,
+    /// Which of its runs go one after the other.
+    concurrency: Option<Concurrency>,
     /// Which events start it.
     #[schemars(length(min = 1, max = 50))]
     events: Option<Vec<Event>>,
@@ -49,6 +51,25 @@ struct Schedule {
     overlap: Option<Overlap>,
     /// Which due times count that passed while nothing ran; default last.
     missed: Option<Missed>,
+}
+
+/// Runs of one key go one after the other.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Concurrency {
+    /// A text with expressions over `parameters`, `run` and `variables`; default one key for all runs of the operation.
+    key: Option<String>,
+    /// What becomes of a run while another of its key goes; default queue.
+    on_conflict: Option<OnConflict>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum OnConflict {
+    /// It waits for its turn.
+    Queue,
+    /// It ends at once, with `run-skipped`.
+    Skip,
 }
 
 /// Events of one kind, each of which starts a run.

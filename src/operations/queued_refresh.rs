@@ -34,6 +34,7 @@ fn operation() -> Operation {
         parameters: Vec::new(),
         steps: vec![step],
         on_failure: Vec::new(),
+        concurrency: None,
         output: Some(Template::step(STEP, NAME)),
         variables: BTreeMap::new(),
     }

@@ -12,7 +12,7 @@ use super::events::recognise;
 use super::identity::{digest_of, run_id};
 use super::park::{ORIGINAL, original_of};
 use super::received::Received;
-use super::record::{Record, Trigger};
+use super::record::{Record, Transition, Trigger};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::service_bus::Message;
@@ -102,6 +102,10 @@ impl Engine {
         let id = request_id(message);
         let run = run_id(&["queue", queue, &id]);
         let Some(standing) = self.first(&run, deadline).await? else { return Ok(Some(run)) };
+        // Its run is forgotten, and its records are no more.
+        if standing.transition == Transition::Forgotten {
+            return Ok(Some(run_id(&["queue", queue, &id, &sequence])));
+        }
         let Some((standing_sequence, standing_digest, created)) = queue_facts(&standing) else { return Ok(Some(run)) };
         if standing_sequence == message.sequence_number {
             return Ok(Some(run));

@@ -6,26 +6,35 @@
 
 mod accept;
 mod advance;
+mod cancel;
 mod create;
 mod end;
 mod events;
 mod fate;
 mod follow;
 pub mod identity;
+mod line;
+mod lists;
 mod log;
+mod notes;
 mod nudge;
 mod park;
 mod parts;
 mod received;
 mod record;
+mod resolve;
+mod retention;
+mod retry;
 mod scope;
 mod search;
 mod step;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod transitions;
 mod view;
 mod wake;
+mod ways_out;
 
 use std::fmt;
 use std::sync::Arc;
@@ -46,11 +55,14 @@ use crate::steps::{InQueue, Kinds, Neighbours, WantedRefresh};
 
 use advance::Advance;
 use create::NewRun;
-use record::{Record, RunState, Trigger};
+use record::{Record, RunState, Transition, Trigger};
 
 pub use create::runnable;
+pub use lists::{RunList, RunsFrom, RunsWanted};
 pub use park::DeadLetters;
 pub use received::Received;
+pub use record::Happened;
+pub use ways_out::Resolution;
 
 /// What the engine stands on.
 #[derive(Debug)]
@@ -136,14 +148,14 @@ impl Runs {
     pub async fn accept(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
         let queue = self.0.queues.request_queue.clone();
-        traced(&message, insist(own, || self.0.accept(&message, &queue, own))).await
+        traced(&message, Box::pin(insist(own, || self.0.accept(&message, &queue, own)))).await
     }
 
     /// A topic's subscription: the same wire as the request queue.
     pub async fn accept_from_topic(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
         let subscription = self.0.queues.subscription();
-        traced(&message, insist(own, || self.0.accept(&message, &subscription, own))).await
+        traced(&message, Box::pin(insist(own, || self.0.accept(&message, &subscription, own)))).await
     }
 
     /// An event of Event Grid, in the bytes that the host gave us. An `Err` makes Event Grid deliver it again.
@@ -160,7 +172,7 @@ impl Runs {
         let own = deadline.less(LAST_WORDS);
         let tries = AtomicU32::new(message.delivery_count.unwrap_or(1).saturating_sub(1));
         let work = insist(own, || self.0.work(&message, tries.fetch_add(1, Ordering::Relaxed) > 0, own));
-        traced(&message, work).await
+        traced(&message, Box::pin(work)).await
     }
 
     /// A dead-letter queue: park with exact bytes, properties and the reason.
@@ -181,6 +193,12 @@ impl Runs {
         // A schedule that cannot be served keeps no run asleep. Timers may fire a little early.
         if ((now + tick::EARLY).as_second() / 60) % 5 == 0 {
             self.0.nudge(now, deadline.less(LAST_WORDS)).await?;
+        }
+        // In a minute of its own: it may wait, and what keeps it keeps nothing else.
+        if ((now + tick::EARLY).as_second() / 60) % 5 == 2
+            && let Err(failure) = self.0.forget_old(now, deadline.less(LAST_WORDS)).await
+        {
+            tracing::error!(error = failure.chain(), "what is old was not forgotten");
         }
         started
     }
@@ -261,9 +279,12 @@ impl Runs {
 
     /// The run with its steps, as JSON.
     pub async fn view(&self, run: &str, deadline: Deadline) -> Result<Value, Failure> {
-        let first = self.0.first(run, deadline).await?.ok_or_else(|| not_found(run))?;
         let newest = self.0.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
-        Ok(view::view(&first, &newest))
+        if newest.transition == Transition::Forgotten {
+            return Err(forgotten(run));
+        }
+        let pinned = self.0.pinned_of(&newest, deadline).await?;
+        Ok(view::view(&pinned, &newest))
     }
 
     /// Runs that nudging does not help.
@@ -277,11 +298,16 @@ fn not_found(run: &str) -> Failure {
     Failure::new(Code::RunNotFound, format!("There is no run \"{run}\"."))
 }
 
+fn forgotten(run: &str) -> Failure {
+    Failure::new(Code::RunForgotten, "The run is over and so old that what it did is no longer kept.").in_run(run)
+}
+
 fn outcome(record: &Record) -> RunOutcome {
     let state = match (record.state, &record.error) {
+        _ if record.transition == Transition::Forgotten => RunEnd::Failed { failure: Box::new(forgotten(&record.run)) },
         (RunState::Succeeded, _) => RunEnd::Succeeded { output: record.output.clone().unwrap_or(Value::Null) },
-        (RunState::Failed, Some(error)) => RunEnd::Failed { failure: Box::new(error.clone()) },
-        (RunState::Failed, None) => RunEnd::Failed {
+        (RunState::Failed | RunState::Cancelled, Some(error)) => RunEnd::Failed { failure: Box::new(error.clone()) },
+        (RunState::Failed | RunState::Cancelled, None) => RunEnd::Failed {
             failure: Box::new(Failure::new(Code::Internal, "The run failed and did not say why.").in_run(&record.run)),
         },
         (RunState::Waiting, _) => RunEnd::Going { state: "waiting".into(), progress: progress(record) },

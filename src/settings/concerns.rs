@@ -196,6 +196,10 @@ pub struct Runs {
     pub unknown_operation_wait: Duration,
     /// `CAUSEWAY_MESSAGE_ID_REUSE_SECONDS`: after this, a repeated message id is a new request; default 86400.
     pub message_id_reuse: Duration,
+    /// `CAUSEWAY_RETENTION_DAYS`: how long a run is kept after its end; default 30.
+    pub retention: Duration,
+    /// `CAUSEWAY_CLAIM_HOURS`, after which claims are deleted.
+    pub claim_life: Duration,
 }
 
 /// Declared operations.

@@ -90,6 +90,7 @@ pub const KNOWN: &[Known] = &[
     ours("CAUSEWAY_SEND_MARGIN_SECONDS", Some("60"), "seconds", "From there until recovery may begin."),
     ours("CAUSEWAY_MESSAGE_SECONDS", Some("240"), "seconds", "Our deadline for message and timer invocations."),
     ours("CAUSEWAY_UNKNOWN_OPERATION_SECONDS", Some("900"), "seconds", "How long a message for an unknown operation waits."),
+    ours("CAUSEWAY_RETENTION_DAYS", Some("30"), "days", "How long a run is kept after its end; that it was is kept 30 days more."),
     ours("CAUSEWAY_MESSAGE_ID_REUSE_SECONDS", Some("86400"), "seconds", "After this, a repeated message id is a new request."),
     ours("CAUSEWAY_OPERATIONS_FOLDER", Some("operations"), "folder", "Declared operations; relative to the app's root."),
     ours("CAUSEWAY_LOG", Some("info"), "filter", "What is logged: level, or target=level,…"),

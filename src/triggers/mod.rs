@@ -127,7 +127,17 @@ pub static FUNCTIONS: &[Function<Work>] = &[
             start("/api/operations/{name}", |hit| Box::pin(operations::run_operation(hit))),
         ],
     ),
-    area("runs", Key, &[get("/api/runs/{id}", |hit| Box::pin(runs::get_run(hit)))]),
+    area(
+        "runs",
+        Key,
+        &[
+            get("/api/runs", |hit| Box::pin(runs::list_runs(hit))),
+            get("/api/runs/{id}", |hit| Box::pin(runs::get_run(hit))),
+            act("/api/runs/{id}/cancel", |hit| Box::pin(runs::cancel_run(hit))),
+            act("/api/runs/{id}/retry", |hit| Box::pin(runs::retry_run(hit))),
+            make("/api/runs/{id}/resolve", |hit| Box::pin(runs::resolve_run(hit))),
+        ],
+    ),
     // Without a key: the token is the key; and whether we are alive is no secret.
     area("status", Anonymous, &[get("/api/status/{token}", |hit| Box::pin(status::status(hit)))]),
     area(

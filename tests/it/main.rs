@@ -55,3 +55,4 @@ mod traces;
 mod upkeep;
 mod values;
 mod waiting;
+mod ways_out;

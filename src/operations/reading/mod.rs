@@ -17,7 +17,9 @@ use super::expression::{Names, on_a_deep_stack};
 use super::schedule::parse_cron;
 use super::template::Templates;
 use super::yaml::{Node, Place};
-use super::{Definition, Diagnostic, MissedTicks, Operation, Overlap, Parameter, Schedule, Template};
+use super::{
+    Concurrency, Definition, Diagnostic, MissedTicks, OnConflict, Operation, Overlap, Parameter, Schedule, Template,
+};
 
 /// The longest that a step may take or wait: a run is kept for 30 days.
 const MAX_DURATION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -123,6 +125,7 @@ impl Reader<'_> {
             steps.iter().filter_map(|step| step.text_of("id")).map(ToOwned::to_owned).collect()
         };
         self.names.later = ids(main);
+        let concurrency = root.get("concurrency").map(|concurrency| self.concurrency(concurrency));
         let steps = self.steps(main, &mut seen);
         let done = self.names.clone();
         let output = root.get("output").and_then(|output| self.templates(None, |templates| templates.output(output)));
@@ -143,6 +146,7 @@ impl Reader<'_> {
             parameters,
             steps: steps?,
             on_failure: on_failure?,
+            concurrency,
             output,
             variables: variables.clone(),
         })
@@ -196,6 +200,13 @@ impl Reader<'_> {
             }
         }
         given.and_then(|given| self.templates(None, |templates| templates.template(given)))
+    }
+
+    fn concurrency(&mut self, node: &Node) -> Concurrency {
+        let key = node.get("key").and_then(|key| self.templates(None, |templates| templates.template(key)));
+        let on_conflict =
+            if node.text_of("on_conflict") == Some("skip") { OnConflict::Skip } else { OnConflict::Queue };
+        Concurrency { key, on_conflict }
     }
 
     fn templates<T>(
