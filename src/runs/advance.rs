@@ -106,7 +106,7 @@ impl Engine {
         let stint = deadline.less(self.settings.send_window);
         let worker = Worker {
             engine: self,
-            record: record.is_on_the_log(),
+            record: record.on_the_log(),
             pinned,
             operation,
             outputs: Outputs::new(),
@@ -118,13 +118,11 @@ impl Engine {
         };
         let run = worker.record.run.clone();
         let trace = worker.pinned.trace.as_ref().map_or_else(|| Trace::of(&run), Trace::child);
-        let advanced = async {
-            match refused {
-                Some(why) => worker.refused(why).await,
-                None => worker.work(prompt).await,
-            }
-        };
-        trace.within(Some(&run), advanced).await
+        // On the heap: a worker holds whole records over many awaits.
+        match refused {
+            Some(why) => trace.within(Some(&run), Box::pin(worker.refused(why))).await,
+            None => trace.within(Some(&run), Box::pin(worker.work(prompt))).await,
+        }
     }
 
     /// Until when the run must be left alone: a lease is alive, or an effect may still be on its way.

@@ -59,8 +59,8 @@ impl Engine {
     ) -> Result<(Record, bool), Failure> {
         let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
         self.ledger.put(&open_path(&new.run, 0), Bytes::from(marker.to_string()), deadline).await?;
-        let record =
-            first_record(entry, operation, new, trace, self.clock.now(), hold.then(|| self.lease_until(deadline)));
+        let lease = hold.then(|| self.lease_until(deadline));
+        let record = first_record(entry, operation, new, trace, self.clock.now(), lease);
         // From here on the run may stand: whoever is told of a failure must not make another one.
         let ours = self.append(&record, deadline).await.map_err(|failure| match failure.code {
             Code::LedgerUnavailable => failure.effect_possible(),

@@ -300,7 +300,7 @@ impl Record {
     }
 
     /// How the run stands on the log with this record as its newest. What has changed in memory since does not count, if
-    /// [`Record::is_on_the_log`] was said of it.
+    /// [`Record::on_the_log`] was said of it.
     fn standing(&self) -> Standing {
         match &self.stands {
             Some(stands) if stands.seq == self.seq => Standing::clone(stands),
@@ -310,7 +310,7 @@ impl Record {
 
     /// It has been appended: from here on it may change in memory.
     #[must_use]
-    pub(super) fn is_on_the_log(mut self) -> Self {
+    pub(super) fn on_the_log(mut self) -> Self {
         self.stands = Some(Box::new(Standing::of(&self)));
         self
     }
