@@ -148,14 +148,14 @@ impl Runs {
     pub async fn accept(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
         let queue = self.0.queues.request_queue.clone();
-        traced(&message, insist(own, || self.0.accept(&message, &queue, own))).await
+        traced(&message, Box::pin(insist(own, || self.0.accept(&message, &queue, own)))).await
     }
 
     /// A topic's subscription: the same wire as the request queue.
     pub async fn accept_from_topic(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
         let subscription = self.0.queues.subscription();
-        traced(&message, insist(own, || self.0.accept(&message, &subscription, own))).await
+        traced(&message, Box::pin(insist(own, || self.0.accept(&message, &subscription, own)))).await
     }
 
     /// An event of Event Grid, in the bytes that the host gave us. An `Err` makes Event Grid deliver it again.
@@ -172,7 +172,7 @@ impl Runs {
         let own = deadline.less(LAST_WORDS);
         let tries = AtomicU32::new(message.delivery_count.unwrap_or(1).saturating_sub(1));
         let work = insist(own, || self.0.work(&message, tries.fetch_add(1, Ordering::Relaxed) > 0, own));
-        traced(&message, work).await
+        traced(&message, Box::pin(work)).await
     }
 
     /// A dead-letter queue: park with exact bytes, properties and the reason.
