@@ -10,10 +10,11 @@
 //! - [`operations`] is what makers declare; [`rows`] turns results into what callers read. Both are pure.
 //! - [`databricks`], [`power_bi`], [`key_vault`] and [`service_bus`] speak to the neighbours.
 //! - [`ledger`] remembers, append only; [`entra`] says who we are.
-//! - [`http`] is the only way out; [`settings`], [`telemetry`] and [`failure`] serve every room.
+//! - [`http`] is the only way out; [`clock`], [`settings`], [`telemetry`] and [`failure`] serve every room.
 
 pub mod app;
 pub mod cli;
+pub mod clock;
 pub mod databricks;
 pub mod entra;
 pub mod failure;

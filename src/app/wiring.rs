@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::databricks::{Databricks, OAuthM2m, PersonalAccessToken};
 use crate::entra::{self, TokenSource};
 use crate::failure::{Code, Failure};
 use crate::http::Http;
-use crate::key_vault::{self, KeyVault, Secrets};
+use crate::key_vault::{self, KeyVault, Secrets, Watched};
 use crate::ledger::Ledger;
 use crate::operations::Catalog;
 use crate::power_bi::PowerBi;
@@ -14,7 +15,7 @@ use crate::requests::Requests;
 use crate::runs::{Engine, Runs};
 use crate::service_bus::ServiceBus;
 use crate::settings::{DatabricksAuthentication, Settings};
-use crate::steps::Neighbours;
+use crate::steps::{EveryKind, Neighbours};
 
 /// The audience of Azure Storage, the same in every cloud.
 const STORAGE: &str = "https://storage.azure.com";
@@ -26,7 +27,10 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     let http = Http::new()?;
     let identity = |audience: &str| entra::managed_identity(&settings.entra, audience, &http);
     let credential = entra::credential(&settings.entra, &http)?;
-    let secrets: Arc<dyn Secrets> = Arc::new(KeyVault::new(&settings.key_vault, credential, &http)?);
+    let clock = Clock::system();
+    let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?.with_clock(clock.clone());
+    let vault = KeyVault::new(&settings.key_vault, credential, &http)?;
+    let secrets: Arc<dyn Secrets> = Arc::new(Watched::new(vault, ledger.clone(), settings.key_vault.marker));
     let application = |audience: &str| {
         let secret = key_vault::named(secrets.clone(), &settings.entra.client_secret_name);
         entra::client_secret(&settings.entra, audience, secret, &http)
@@ -50,7 +54,6 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     } else {
         identity(&settings.power_bi.audience)
     };
-    let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?;
     let neighbours = Neighbours {
         databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens)
             .with_default_warehouse(settings.databricks.warehouse_id.clone()),
@@ -58,6 +61,7 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
             .with_time_scale(settings.power_bi.time_scale),
         warehouse_id: settings.databricks.warehouse_id.clone(),
         ledger: ledger.clone(),
+        clock: clock.clone(),
     };
     let catalog = Catalog::load(&settings.operations.folder, &settings.operations.variables).map_err(|error| {
         Failure::new(Code::Misconfigured, "CAUSEWAY_OPERATIONS_FOLDER cannot be read.").caused_by(error)
@@ -70,6 +74,8 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
         catalog: Arc::new(catalog),
         settings: settings.runs.clone(),
         queues: settings.service_bus.clone(),
+        clock,
+        kinds: Arc::new(EveryKind),
     });
     let requests = Requests::new(
         neighbours,

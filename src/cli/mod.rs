@@ -1,7 +1,8 @@
-//! The commands around the server: serve, check, and those that print a generated page. No rule of the product lives
+//! The commands around the server: serve, check, parked, and those that print a generated page. No rule of the product lives
 //! here.
 
 pub mod check;
+mod parked;
 pub mod schema;
 mod serve;
 mod settings_page;
@@ -36,6 +37,11 @@ enum Command {
         /// The operations to check; default the folder of the settings.
         folder: Option<std::path::PathBuf>,
     },
+    /// What waits in the parking queue: show it, send it again, or drop it.
+    Parked {
+        #[command(subcommand)]
+        command: parked::Parked,
+    },
     /// Print the JSON Schema of operation files, for completion in an editor.
     Schema,
     /// Print docs/error-codes.md, which is generated.
@@ -64,6 +70,15 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
             let _ = print(&report.text);
             report.exit_code
         }
+        Command::Parked { command } => match Reading::from(&ProcessEnvironment).settings {
+            Ok(settings) => parked::run(command, &settings).await,
+            Err(problems) => {
+                for problem in problems {
+                    eprintln!("causeway: {} {}", problem.variable, problem.problem);
+                }
+                FAILED
+            }
+        },
         Command::Schema => print(&schema::run()),
         Command::ErrorCodes => print(&triggers::error_codes_page()),
         Command::SettingsPage => print(&settings_page::run()),

@@ -42,7 +42,7 @@ impl Slot {
         hold: Duration,
         deadline: Deadline,
     ) -> Result<Option<Held>, LedgerError> {
-        Self::take_at(ledger, name, by, hold, Timestamp::now(), deadline).await
+        Self::take_at(ledger, name, by, hold, ledger.clock.now(), deadline).await
     }
 
     /// Lets go of what `by` holds, for who has kept nothing of it. That somebody else has it is no failure.
@@ -97,20 +97,20 @@ impl Held {
 
     /// Holds it for `hold` from now; `None` when it was lost meanwhile.
     pub async fn renew(self, hold: Duration, deadline: Deadline) -> Result<Option<Self>, LedgerError> {
-        if self.has_ended(Timestamp::now()) {
+        if self.has_ended(self.ledger.clock.now()) {
             return Ok(None);
         }
-        self.append(self.seq + 1, hold, Timestamp::now(), deadline).await
+        self.append(self.seq + 1, hold, self.ledger.clock.now(), deadline).await
     }
 
     /// Whether it is still ours: to be asked before each use.
     pub async fn still_held(&self, deadline: Deadline) -> Result<bool, LedgerError> {
-        if self.has_ended(Timestamp::now()) {
+        if self.has_ended(self.ledger.clock.now()) {
             return Ok(false);
         }
         let newest = self.ledger.newest_number(&self.log, deadline).await?;
         // Asking took time, too.
-        Ok(newest == Some(self.seq) && !self.has_ended(Timestamp::now()))
+        Ok(newest == Some(self.seq) && !self.has_ended(self.ledger.clock.now()))
     }
 
     /// Lets go at once. That somebody else has it already is no failure.

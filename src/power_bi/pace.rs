@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -117,7 +116,7 @@ impl PowerBi {
             return Ok(true);
         }
         let decide = |taken: &mut Taken| {
-            Decided::Left(taken.take(Timestamp::now().as_millisecond(), windows, taker, one).is_ok())
+            Decided::Left(taken.take(ledger.clock().now().as_millisecond(), windows, taker, one).is_ok())
         };
         Ok(of.budget.decide(ledger, deadline, decide).await?)
     }
@@ -148,7 +147,7 @@ impl PowerBi {
         let OfDataset { budget, left, taken_at, good_until } = &mut *of;
         let (idle, idle_at) = (*left, *taken_at);
         let decided = budget.decide(ledger, deadline, |taken: &mut Taken| {
-            let now = Timestamp::now().as_millisecond();
+            let now = ledger.clock().now().as_millisecond();
             if idle != Amount::default() {
                 taken.give_back(now, windows, idle_at, idle);
             }
@@ -221,7 +220,7 @@ impl PowerBi {
         // What follows has to wait, and is taken anew when its turn comes.
         let (idle, idle_at) = (std::mem::take(left), *idle_at);
         let told = budget.decide(ledger, deadline, |taken: &mut Taken| {
-            let now = Timestamp::now().as_millisecond();
+            let now = ledger.clock().now().as_millisecond();
             let lost = taken.give_back(now, windows, taken_at, Amount { requests: 0, rows });
             let unused = taken.give_back(now, windows, idle_at, idle);
             if also(taken, now) | lost | unused { Decided::Taken(()) } else { Decided::Left(()) }

@@ -139,7 +139,8 @@ impl Requests {
         let mut pause = Duration::from_millis(250);
         let mut seen = None;
         loop {
-            match id.look(&self.0.neighbours.power_bi, w, d, super::looking(wait)).await {
+            match id.look(&self.0.neighbours.power_bi, w, d, self.0.neighbours.clock.now(), super::looking(wait)).await
+            {
                 Ok(Some(refresh)) if refresh_outcome(&refresh).is_ok_and(|ended| ended.is_none()) => {
                     seen = Some(refresh);
                 }

@@ -47,7 +47,9 @@ impl Requests {
                 }
             }
             Target::Refresh { w, d, id } => {
-                let found = RefreshId::from_text(&id).look(&self.0.neighbours.power_bi, &w, &d, call.deadline).await?;
+                let found = RefreshId::from_text(&id)
+                    .look(&self.0.neighbours.power_bi, &w, &d, self.0.neighbours.clock.now(), call.deadline)
+                    .await?;
                 if let Some(value) = status_value(found.as_ref()).map_err(Failure::settled)? {
                     return Ok(done(&value));
                 }
@@ -59,6 +61,7 @@ impl Requests {
                 let signer = self.signer(call.deadline).await?;
                 self.queued_answer(call, &InQueue { run, joined }, end, false, &signer)
             }
+            Target::Runs { wanted, from } => self.run_list(call, wanted, Some(from)).await,
             Target::Run { id } => {
                 let outcome = self.0.runs.look(&id, call.deadline).await?;
                 let signer = self.signer(call.deadline).await?;

@@ -10,6 +10,7 @@ use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::ledger::draw_writer;
 use crate::operations::{Entry, Operation};
+use crate::telemetry::Trace;
 
 /// A run to be.
 #[derive(Clone, Debug)]
@@ -24,12 +25,12 @@ pub(super) struct NewRun {
 /// Added to the invocation's deadline, for the last writes of its worker.
 pub(super) const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
-/// When a lease taken now ends, for an invocation with this deadline.
-pub(super) fn lease_until(deadline: Deadline) -> Timestamp {
-    Timestamp::now() + deadline.remaining() + LEASE_MARGIN
-}
-
 impl Engine {
+    /// When a lease taken now ends, for an invocation with this deadline.
+    pub(super) fn lease_until(&self, deadline: Deadline) -> Timestamp {
+        self.clock.now() + deadline.remaining() + LEASE_MARGIN
+    }
+
     /// Writes record 0, or finds the run that stands under this id already.
     ///
     /// With `hold` record 0 is the caller's own lease and no message is sent: the caller advances it in this invocation.
@@ -41,9 +42,25 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<(Record, bool), Failure> {
         let operation = runnable(entry)?;
+        // What nobody called is a trace of its own, whose id is the run's.
+        let called = Trace::current().filter(|_| !matches!(new.trigger, Trigger::Schedule { .. }));
+        let trace = called.unwrap_or_else(|| Trace::of(&new.run));
+        trace.clone().within(Some(&new.run), self.created(entry, operation, new, trace, hold, deadline)).await
+    }
+
+    async fn created(
+        &self,
+        entry: &Entry,
+        operation: &Operation,
+        new: &NewRun,
+        trace: Trace,
+        hold: bool,
+        deadline: Deadline,
+    ) -> Result<(Record, bool), Failure> {
         let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
-        self.ledger.put(&open_path(&new.run), Bytes::from(marker.to_string()), deadline).await?;
-        let record = first_record(entry, operation, new, hold.then(|| lease_until(deadline)));
+        self.ledger.put(&open_path(&new.run, 0), Bytes::from(marker.to_string()), deadline).await?;
+        let lease = hold.then(|| self.lease_until(deadline));
+        let record = first_record(entry, operation, new, trace, self.clock.now(), lease);
         // From here on the run may stand: whoever is told of a failure must not make another one.
         let ours = self.append(&record, deadline).await.map_err(|failure| match failure.code {
             Code::LedgerUnavailable => failure.effect_possible(),
@@ -61,9 +78,9 @@ impl Engine {
     }
 }
 
-/// The marker of a run that has not been closed; 0 is the transition that opened it.
-pub(super) fn open_path(run: &str) -> String {
-    format!("open/{run}/0")
+/// The marker of a run that has not been closed since this record opened it.
+pub(super) fn open_path(run: &str, opened: u64) -> String {
+    format!("open/{run}/{opened}")
 }
 
 /// The operation, or why it cannot run.
@@ -78,7 +95,14 @@ pub fn runnable(entry: &Entry) -> Result<&Operation, Failure> {
     })
 }
 
-fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Option<Timestamp>) -> Record {
+fn first_record(
+    entry: &Entry,
+    operation: &Operation,
+    new: &NewRun,
+    trace: Trace,
+    now: Timestamp,
+    lease: Option<Timestamp>,
+) -> Record {
     let steps = operation.steps.iter().chain(&operation.on_failure);
     Record {
         v: FORMAT,
@@ -87,7 +111,7 @@ fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Optio
         writer: draw_writer(),
         transition: Transition::Created,
         state: RunState::Running,
-        at: Timestamp::now(),
+        at: now,
         wake_at: None,
         lease_until: lease,
         send_before: None,
@@ -99,7 +123,8 @@ fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Optio
             parameters: new.parameters.clone(),
             caller: new.caller.clone(),
             trigger: new.trigger.clone(),
-            created_at: Timestamp::now(),
+            created_at: now,
+            trace: Some(trace),
         })),
         key: None,
         steps: steps.map(|step| StepRecord { id: step.id.clone(), attempt: 1, ..StepRecord::default() }).collect(),
@@ -107,5 +132,14 @@ fn first_record(entry: &Entry, operation: &Operation, new: &NewRun, lease: Optio
         output: None,
         ended_at: None,
         nudges: 0,
+        retries: 0,
+        digest: None,
+        opened: 0,
+        pinned_at: 0,
+        cancel: None,
+        told: false,
+        line: None,
+        has_turn: false,
+        stands: None,
     }
 }

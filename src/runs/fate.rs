@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::advance::{Flow, Worker};
 use super::record::{StepRecord, StepState, Transition};
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
 use crate::failure::{Code, Failure};
 use crate::operations::{Retry, Step};
-use crate::steps::{MOST_TRIES, kind_of, pause_before};
+use crate::steps::{MOST_TRIES, pause_before};
 
 /// A neighbour that takes nothing is tried for this long, unless the step has a `timeout`.
 const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
@@ -22,9 +22,14 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 impl Worker<'_> {
     /// A known failure: tried again while the step allows it, else the end of the step.
     pub(super) async fn failed(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
+        if self.record.cancel.is_some() {
+            return self.ended_badly(index, StepState::Failed, failure).await;
+        }
         let StepRecord { attempt, effect, .. } = self.record.steps[index];
         let inputs = self.record.steps[index].rendered_inputs.as_ref();
-        if attempt < MOST_TRIES && inputs.is_some_and(|inputs| kind_of(&step.kind).may_run_again(inputs, &failure)) {
+        if attempt < MOST_TRIES
+            && inputs.is_some_and(|inputs| self.engine.kinds.of(&step.kind).may_run_again(inputs, &failure))
+        {
             tracing::info!(
                 run = self.record.run,
                 step = step.id,
@@ -42,20 +47,26 @@ impl Worker<'_> {
         let StepRecord { id, rendered_inputs, progress, effect, .. } = std::mem::take(&mut self.record.steps[index]);
         self.record.steps[index] = StepRecord { id, attempt: attempt + 1, ..StepRecord::default() };
         if progress.is_some() && rendered_inputs.is_some() {
+            let now = self.engine.clock.now();
             let step = &mut self.record.steps[index];
-            (step.state, step.effect, step.started_at) = (StepState::Ready, effect, Some(Timestamp::now()));
+            (step.state, step.effect, step.started_at) = (StepState::Ready, effect, Some(now));
             (step.rendered_inputs, step.progress) = (rendered_inputs, progress);
         }
         self.sleep(index, doubled(retry.backoff, attempt - 1, LONGEST_SLEEP)).await
     }
 
     pub(super) async fn unknown(&mut self, index: usize, why: Failure) -> Result<Flow, Failure> {
+        // Somebody may have looked and said so, while we still did.
+        let step = self.declared(index);
+        if let Some(flow) = Box::pin(self.noted(index, &step, self.engine.kinds.of(&step.kind))).await? {
+            return Ok(flow);
+        }
         if why.code == Code::OutcomeUnknown {
             return self.ended_badly(index, StepState::Unknown, why).await;
         }
         let detail = format!(
-            "Step \"{}\" may or may not have happened, or in part. {} Look, then start a new run if it is missing.",
-            self.record.steps[index].id, why.detail
+            "Step \"{}\" may or may not have happened, or in part. {} Look, then say whether it happened (`POST /api/runs/{}/resolve`).",
+            self.record.steps[index].id, why.detail, self.record.run
         );
         let cause = why.chain();
         let failure = Failure { code: Code::OutcomeUnknown, detail, ..why }.caused_by(cause);
@@ -71,7 +82,7 @@ impl Worker<'_> {
         let failure = failure.in_step(&self.record.steps[index].id).in_run(&self.record.run);
         tracing::warn!(run = self.record.run, step = failure.step, error = failure.chain(), "step failed");
         if let Some(inputs) = self.record.steps[index].rendered_inputs.clone() {
-            let kind = kind_of(&self.declared(index).kind);
+            let kind = self.engine.kinds.of(&self.declared(index).kind);
             if let Err(failure) = kind.give_way(&self.engine.neighbours, &inputs, self.deadline).await {
                 tracing::warn!(run = self.record.run, error = failure.chain(), "a step still stands in the way");
             }
@@ -79,8 +90,11 @@ impl Worker<'_> {
         let mut record = self.next(index, Transition::StepEnded, state);
         record.steps[index].ended_at = Some(record.at);
         record.steps[index].error = Some(failure.clone());
-        // The first failure is the run's; what `on_failure` fails at is the step's own.
-        record.error.get_or_insert(failure);
+        // The first failure is the run's; what `on_failure` fails at is the step's own. A run that is to be cancelled ends as
+        // that.
+        if record.cancel.is_none() {
+            record.error.get_or_insert(failure);
+        }
         self.commit_or_overtaken(record).await
     }
 
@@ -93,7 +107,7 @@ impl Worker<'_> {
         because: Failure,
         perhaps_sent: bool,
     ) -> Result<Flow, Failure> {
-        let now = Timestamp::now();
+        let now = self.engine.clock.now();
         let record = &mut self.record.steps[index];
         // Busy is not away: an outage begins after it.
         let busy = because.code == Code::RefreshRunning;
@@ -118,7 +132,7 @@ impl Worker<'_> {
         if !perhaps_sent {
             record.perhaps_since = None;
         }
-        record.state = match (perhaps_sent, kind_of(&step.kind).in_parts()) {
+        record.state = match (perhaps_sent, self.engine.kinds.of(&step.kind).in_parts()) {
             (true, _) => StepState::Started,
             (false, true) => StepState::Ready,
             (false, false) => StepState::Pending,
@@ -163,6 +177,7 @@ fn may_have_happened(code: Code) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn a_pause_is_what_was_asked_for_within_reason() {
@@ -170,7 +185,7 @@ mod tests {
         assert_eq!(pause(Duration::ZERO, 3), Duration::from_secs(16));
         for asked in [Duration::from_hours(50), Duration::from_secs(u64::MAX)] {
             // Added to the time of a record it must stay a time.
-            assert!(Timestamp::now().checked_add(pause(asked, 0)).is_ok(), "{asked:?}");
+            assert!(Clock::system().now().checked_add(pause(asked, 0)).is_ok(), "{asked:?}");
         }
     }
 }

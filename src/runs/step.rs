@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::advance::{Flow, Worker};
 use super::follow::followed;
 use super::identity::hash;
 use super::log::fits;
-use super::record::{Record, RunState, StepRecord, StepState, Transition};
+use super::record::{Record, StepRecord, StepState, Transition};
 use super::scope::scope;
 use super::search::died;
 use super::{insist, is_outage};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
 use crate::operations::Step;
-use crate::steps::{Kind, Polled, Prepared, Recovery, Sent, is_end_of_work, kind_of};
+use crate::steps::{Kind, Polled, Prepared, Recovery, Sent, is_end_of_work};
 
 /// Work that could not be looked at for this long is given up.
 const LOST_SIGHT: SignedDuration = SignedDuration::from_hours(24);
@@ -31,7 +31,7 @@ impl Worker<'_> {
     /// Takes the step as far as it goes in this invocation.
     pub(super) async fn step(&mut self, index: usize) -> Result<Flow, Failure> {
         let step = self.declared(index);
-        let kind = kind_of(&step.kind);
+        let kind = self.engine.kinds.of(&step.kind);
         match self.record.steps[index].state {
             StepState::Submitted => self.look(index, &step, kind).await,
             StepState::Started => self.recover(index, &step, kind).await,
@@ -59,8 +59,9 @@ impl Worker<'_> {
         };
         match prepared {
             Ok(prepared) => {
+                let now = self.engine.clock.now();
                 let record = &mut self.record.steps[index];
-                record.started_at.get_or_insert_with(Timestamp::now);
+                record.started_at.get_or_insert(now);
                 record.rendered_inputs = Some(prepared.inputs.clone());
                 record.effect = prepared.effect;
                 if !fits(&self.record) {
@@ -75,6 +76,9 @@ impl Worker<'_> {
 
     /// A step was `started` by a worker that is gone, and nobody knows whether it was sent.
     async fn recover(&mut self, index: usize, step: &Step, kind: &dyn Kind) -> Result<Flow, Failure> {
+        if let Some(flow) = self.noted(index, step, kind).await? {
+            return Ok(flow);
+        }
         let inputs = self.record.steps[index].rendered_inputs.clone().unwrap_or(Value::Null);
         match kind.recovery(&inputs) {
             Recovery::SendAgain => self.send(index, step, kind, Prepared { inputs, effect: true }, true).await,
@@ -102,6 +106,11 @@ impl Worker<'_> {
         let key = self.key(index);
         let mut until = self.deadline;
         if prepared.effect {
+            if self.cancel_asked().await?
+                && let Some(flow) = self.not_sent(index, step, kind, &prepared.inputs, perhaps_before).await?
+            {
+                return Ok(flow);
+            }
             let window = self.engine.settings.send_window;
             until = until.min(Deadline::after(window));
             let mut started = self.next(index, Transition::Started, StepState::Started);
@@ -112,7 +121,7 @@ impl Worker<'_> {
                 return Ok(Flow::Overtaken);
             }
             // Either clock may say that the window has closed: a suspended process comes back with its own still open.
-            if until.has_passed() || self.record.send_before.is_some_and(|before| before <= Timestamp::now()) {
+            if until.has_passed() || self.record.send_before.is_some_and(|before| before <= self.engine.clock.now()) {
                 return self.not_yet(index, step, FIRST_SLEEP, window_closed(), perhaps_before).await;
             }
         }
@@ -187,6 +196,11 @@ impl Worker<'_> {
         let followed = followed(&id);
         let mut pause = FIRST_LOOK;
         loop {
+            if self.cancel_seen().await
+                && let Some(flow) = self.stop(index, step, kind, &inputs, &id).await?
+            {
+                return Ok(flow);
+            }
             let ended = match &followed {
                 Some(run) => self.look_at_run(index, step, run).await?,
                 None => self.look_once(index, step, kind, &inputs, &id).await?,
@@ -194,10 +208,11 @@ impl Worker<'_> {
             if let Some(flow) = ended {
                 return Ok(flow);
             }
-            if self.timed_out(index, step) {
+            if self.record.cancel.is_none() && self.timed_out(index, step) {
                 return self.give_up(index, step, kind, &inputs, &id).await;
             }
             if self.patience.remaining() <= pause {
+                self.find_page(index, kind, &id).await;
                 let asleep = doubled(FIRST_SLEEP, self.record.steps[index].polls, LONGEST_SLEEP);
                 self.record.steps[index].polls += 1;
                 return self.sleep(index, asleep).await;
@@ -223,8 +238,12 @@ impl Worker<'_> {
             // We could not look; the work goes on without us.
             Err(failure) => {
                 tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
-                let since = *self.record.steps[index].held_off_since.get_or_insert_with(Timestamp::now);
-                if since.duration_until(Timestamp::now()) > LOST_SIGHT {
+                if let Some(flow) = self.said(index, step, kind).await? {
+                    return Ok(Some(flow));
+                }
+                let now = self.engine.clock.now();
+                let since = *self.record.steps[index].held_off_since.get_or_insert(now);
+                if since.duration_until(now) > LOST_SIGHT {
                     return self.unknown(index, failure).await.map(Some);
                 }
             }
@@ -235,7 +254,7 @@ impl Worker<'_> {
     pub(super) fn timed_out(&self, index: usize, step: &Step) -> bool {
         let since = self.record.steps[index].started_at;
         let (Some(since), Some(timeout)) = (since, step.timeout) else { return false };
-        Timestamp::now() > since + timeout
+        self.engine.clock.now() > since + timeout
     }
 
     async fn give_up(
@@ -264,6 +283,8 @@ impl Worker<'_> {
             Err(failure) => return Err(failure),
         };
         let mut record = self.next(index, Transition::StepEnded, StepState::Succeeded);
+        let page = output.get("runPageUrl").and_then(Value::as_str).map(str::to_owned);
+        record.steps[index].upstream_url = page.or(record.steps[index].upstream_url.take());
         record.steps[index].output_ref = Some(reference);
         record.steps[index].ended_at = Some(record.at);
         self.outputs.insert(step.id.clone(), output);
@@ -275,9 +296,7 @@ impl Worker<'_> {
         let state = self.record.steps[index].state;
         let mut record = self.next(index, Transition::Waiting, state);
         let wake_at = record.at + after;
-        record.state = RunState::Waiting;
         record.wake_at = Some(wake_at);
-        record.lease_until = None;
         record.send_before = None;
         let (engine, deadline) = (self.engine, self.deadline);
         insist(deadline, || engine.wake(&record.run, record.seq, Some(wake_at), deadline)).await?;
@@ -285,7 +304,7 @@ impl Worker<'_> {
     }
 
     pub(super) fn next(&self, index: usize, transition: Transition, state: StepState) -> Record {
-        let mut record = self.record.next(transition);
+        let mut record = self.record.next(transition, self.engine.clock.now());
         record.steps[index].state = state;
         if state != StepState::Started {
             record.send_before = None;
@@ -299,11 +318,10 @@ impl Worker<'_> {
         let (engine, deadline) = (self.engine, self.deadline);
         let ours = insist(deadline, || engine.append(&record, deadline)).await?;
         if ours {
-            self.record = record;
+            self.record = record.on_the_log();
             self.unsaved = false;
-        } else if record.transition == Transition::Submitted || record.transition == Transition::StepEnded {
-            let ids: Vec<_> = record.steps.iter().filter_map(|step| step.upstream_id.as_deref()).collect();
-            tracing::error!(run = record.run, seq = record.seq, upstream_ids = ?ids, "overtaken after an effect");
+        } else {
+            self.leave_late(&record).await;
         }
         Ok(ours)
     }

@@ -109,7 +109,7 @@ impl Engine {
             tracing::warn!(operation = operation.name, %due, previous = last, "skipped: the run before still goes");
             return Ok(None);
         }
-        let parameters = match scheduled_parameters(operation, schedule, &run, due) {
+        let parameters = match scheduled_parameters(operation, schedule, &run, due, self.clock.now()) {
             Ok(parameters) => parameters,
             Err(failure) => {
                 tracing::error!(operation = operation.name, %due, error = failure.chain(), "a scheduled run cannot start");
@@ -158,12 +158,13 @@ fn scheduled_parameters(
     schedule: &Schedule,
     run: &str,
     due: Timestamp,
+    now: Timestamp,
 ) -> Result<serde_json::Map<String, Value>, Failure> {
     let Some(template) = &schedule.parameters else { return accepted(operation, &serde_json::Map::new()) };
     let mut scope = Scope::default();
     scope.run.insert("id".into(), run.into());
     scope.run.insert("operation".into(), operation.name.clone().into());
-    scope.run.insert("startTime".into(), Timestamp::now().to_string().into());
+    scope.run.insert("startTime".into(), now.to_string().into());
     scope.run.insert("dueTime".into(), due.to_string().into());
     scope.variables = operation.variables.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     let rendered = template.render(&scope).map_err(|error| Failure::new(Code::ExpressionFailed, error.to_string()))?;

@@ -13,6 +13,7 @@ mod refresh;
 mod sql;
 pub mod write_rows;
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::clock::Clock;
 use crate::databricks::Databricks;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -46,6 +48,8 @@ pub struct Neighbours {
     pub warehouse_id: Option<String>,
     /// What callers handed over and waits to be written; nothing of any run.
     pub ledger: Ledger,
+    /// The time of day here.
+    pub clock: Clock,
 }
 
 /// A step, rendered: what is sent, now and in recovery, and never rendered again.
@@ -178,6 +182,22 @@ pub trait Kind: Send + Sync {
         false
     }
 
+    /// Whether sending again under the same key finds what was sent, so that it can be cancelled.
+    fn found_by_sending(&self) -> bool {
+        false
+    }
+
+    /// The part that was in doubt has come, as somebody says: what is left of the step, or its end. `None` of a step that is
+    /// not sent in parts.
+    async fn has_come(&self, _at: &Neighbours, _inputs: &Value, _deadline: Deadline) -> Result<Option<Sent>, Failure> {
+        Ok(None)
+    }
+
+    /// Its page at the neighbour, for people.
+    async fn page(&self, _at: &Neighbours, _upstream_id: &str, _deadline: Deadline) -> Option<String> {
+        None
+    }
+
     /// Looks once. A failure of the *work* has a settled code; a failure to look is the neighbour's.
     async fn poll(
         &self,
@@ -197,16 +217,26 @@ pub trait Kind: Send + Sync {
     ) -> Result<(), Failure>;
 }
 
-/// The kind of a declared step.
-pub fn kind_of(step: &StepKind) -> &'static dyn Kind {
-    match step {
-        StepKind::Sql(_) => &sql::Sql,
-        StepKind::Job(_) => &job::Job,
-        StepKind::Refresh(_) => &refresh::Refresh,
-        StepKind::QueuedRefresh => &refresh::QueuedRefresh,
-        StepKind::PushRows(_) | StepKind::Push => &push_rows::PushRows,
-        StepKind::Assert(_) => &assert::Assert,
-        StepKind::WriteRows(_) => &write_rows::WriteRows,
+/// Who knows the kind of a declared step.
+pub trait Kinds: fmt::Debug + Send + Sync {
+    fn of(&self, step: &StepKind) -> &dyn Kind;
+}
+
+/// The kinds of this room.
+#[derive(Clone, Copy, Debug)]
+pub struct EveryKind;
+
+impl Kinds for EveryKind {
+    fn of(&self, step: &StepKind) -> &dyn Kind {
+        match step {
+            StepKind::Sql(_) => &sql::Sql,
+            StepKind::Job(_) => &job::Job,
+            StepKind::Refresh(_) => &refresh::Refresh,
+            StepKind::QueuedRefresh => &refresh::QueuedRefresh,
+            StepKind::PushRows(_) | StepKind::Push => &push_rows::PushRows,
+            StepKind::Assert(_) => &assert::Assert,
+            StepKind::WriteRows(_) => &write_rows::WriteRows,
+        }
     }
 }
 

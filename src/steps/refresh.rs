@@ -113,7 +113,7 @@ fn may_begin_again(failure: &Failure) -> bool {
 
 async fn poll(at: &Neighbours, wanted: &WantedRefresh, id: &str, deadline: Deadline) -> Result<Polled, Failure> {
     let id = RefreshId::from_text(id);
-    match id.look(&at.power_bi, &wanted.workspace, &wanted.dataset, deadline).await? {
+    match id.look(&at.power_bi, &wanted.workspace, &wanted.dataset, at.clock.now(), deadline).await? {
         None => Ok(Polled::Running),
         Some(refresh) => match outcome(&refresh)? {
             None => Ok(Polled::Running),

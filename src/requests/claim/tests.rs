@@ -53,6 +53,7 @@ fn requests(claim_life: Duration) -> Requests {
     let tokens = std::sync::Arc::new(Nobody);
     let ledger = Ledger::open(&settings::Ledger { place: LedgerPlace::Memory }, None).unwrap();
     let neighbours = Neighbours {
+        clock: crate::clock::Clock::system(),
         databricks: Databricks::new(http.clone(), nowhere.clone(), tokens.clone()),
         power_bi: PowerBi::new(http.clone(), nowhere.clone(), tokens.clone()),
         warehouse_id: None,
@@ -64,8 +65,12 @@ fn requests(claim_life: Duration) -> Requests {
         message_deadline: Duration::from_mins(4),
         unknown_operation_wait: Duration::from_mins(15),
         message_id_reuse: Duration::from_hours(24),
+        retention: Duration::from_hours(24),
+        claim_life: Duration::from_hours(24),
     };
     let runs = Runs::new(Engine {
+        clock: crate::clock::Clock::system(),
+        kinds: std::sync::Arc::new(crate::steps::EveryKind),
         ledger: ledger.clone(),
         neighbours: neighbours.clone(),
         messages: std::sync::Arc::new(ServiceBus::new(nowhere.clone(), http, tokens.clone())),
@@ -76,6 +81,8 @@ fn requests(claim_life: Duration) -> Requests {
             request_queue: "r".into(),
             work_queue: "w".into(),
             parking_queue: "p".into(),
+            request_topic: None,
+            request_subscription: "causeway".into(),
             reply_queues: Vec::new(),
         },
     });

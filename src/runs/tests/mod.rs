@@ -1,7 +1,14 @@
 //! The engine on a ledger in memory, with messages that are only written down and a clock that tests choose.
 
+mod cancelling;
+mod forgetting;
+mod in_line;
+mod listing;
+mod noting;
 mod nudging;
+mod reopening;
 mod ticking;
+mod transitions;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -16,8 +23,9 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::create::NewRun;
-use super::record::{Record, Transition, Trigger};
+use super::record::{Pinned, Record, Transition, Trigger};
 use super::{Engine, Received};
+use crate::clock::Clock;
 use crate::databricks::Databricks;
 use crate::entra::TokenSource;
 use crate::failure::{Code, Failure};
@@ -27,7 +35,7 @@ use crate::operations::{Catalog, Definition, Entry};
 use crate::power_bi::PowerBi;
 use crate::service_bus::{Message, Messages};
 use crate::settings;
-use crate::steps::Neighbours;
+use crate::steps::{EveryKind, Neighbours};
 
 /// Ends at once and needs nobody.
 const QUICK: &str = "summary: s\nsteps: [{id: check, assert: {that: 1 < 2, message: never}}]\n";
@@ -106,21 +114,28 @@ impl Bench {
                 power_bi: PowerBi::new(http, url.clone(), Arc::new(Anybody)),
                 warehouse_id: Some("0123456789abcdef".into()),
                 ledger,
+                clock: Clock::system(),
             },
             messages: outbox.clone(),
             catalog: Arc::new(Catalog { entries: entries.collect() }),
+            clock: Clock::system(),
+            kinds: Arc::new(EveryKind),
             settings: settings::Runs {
                 send_window: Duration::from_secs(2),
                 send_margin: Duration::from_secs(1),
                 message_deadline: Duration::from_mins(4),
                 unknown_operation_wait: Duration::from_mins(15),
                 message_id_reuse: Duration::from_hours(24),
+                retention: Duration::from_hours(30 * 24),
+                claim_life: Duration::from_hours(24),
             },
             queues: settings::ServiceBus {
                 url,
                 request_queue: "requests".into(),
                 work_queue: "work".into(),
                 parking_queue: "parking".into(),
+                request_topic: None,
+                request_subscription: "causeway".into(),
                 reply_queues: vec!["replies".into()],
             },
         };
@@ -142,6 +157,17 @@ impl Bench {
 
     async fn newest(&self, run: &str) -> Record {
         self.engine.newest(run, soon()).await.unwrap().unwrap()
+    }
+
+    /// What its first record pins.
+    async fn pinned(&self, run: &str) -> Pinned {
+        *self.engine.first(run, soon()).await.unwrap().unwrap().pinned.unwrap()
+    }
+
+    /// Appends what a worker that is gone had written.
+    async fn append(&self, record: Record) -> Record {
+        assert!(self.engine.append(&record, soon()).await.unwrap());
+        record.on_the_log()
     }
 
     async fn transitions(&self, run: &str) -> Vec<Transition> {

@@ -32,11 +32,11 @@ async fn a_run_is_woken_three_minutes_after_it_fell_silent_and_not_before() {
 #[tokio::test]
 async fn the_allowance_counts_from_the_wake_up_and_from_the_lease() {
     let bench = Bench::new(&[("quick", QUICK)]);
-    let mut record = bench.create("quick", "a").await.next(Transition::Leased);
+    let mut record = bench.create("quick", "a").await.next(Transition::Leased, Timestamp::now());
     record.lease_until = Some(record.at + minutes(30));
     assert!(bench.engine.append(&record, soon()).await.unwrap());
     assert_eq!(bench.nudge(record.at + minutes(32)).await, 0);
-    let mut record = record.next(Transition::Waiting);
+    let mut record = record.next(Transition::Waiting, Timestamp::now());
     record.wake_at = Some(record.at + minutes(60));
     assert!(bench.engine.append(&record, soon()).await.unwrap());
     assert_eq!(bench.nudge(record.at + minutes(62)).await, 0);
@@ -50,8 +50,8 @@ async fn the_allowance_doubles_and_ten_nudges_without_progress_are_a_stall() {
     for nudges in 0..STALLED {
         assert!(bench.engine.stalled(soon()).await.unwrap().is_empty());
         // Taking the lease and dying of the run is no progress.
-        let mut leased = bench.newest("a").await.next(Transition::Leased);
-        leased.lease_until = None;
+        let mut leased = bench.newest("a").await.next(Transition::Leased, Timestamp::now());
+        leased.lease_until = Some(leased.at - minutes(1));
         assert!(bench.engine.append(&leased, soon()).await.unwrap());
         let allowance = minutes(3 << nudges).min(minutes(60));
         assert_eq!(bench.nudge(leased.at + allowance - minutes(1)).await, 0, "nudge {nudges}");

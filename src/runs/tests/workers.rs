@@ -46,7 +46,7 @@ async fn a_late_worker_finds_that_it_was_overtaken() {
 #[tokio::test]
 async fn a_message_tried_again_wakes_the_run_when_the_dead_workers_lease_ends() {
     let bench = Bench::new(&[("quick", QUICK)]);
-    let mut leased = bench.create("quick", "a").await.next(Transition::Leased);
+    let mut leased = bench.create("quick", "a").await.next(Transition::Leased, Timestamp::now());
     leased.lease_until = Some(Timestamp::now() + SignedDuration::from_mins(4));
     assert!(bench.engine.append(&leased, soon()).await.unwrap());
     bench.work("a", 0, false).await;
@@ -59,7 +59,7 @@ async fn a_message_tried_again_wakes_the_run_when_the_dead_workers_lease_ends() 
 #[tokio::test]
 async fn a_message_that_comes_before_its_record_looks_again_soon_and_not_when_the_lease_ends() {
     let bench = Bench::new(&[("quick", QUICK)]);
-    let mut leased = bench.create("quick", "a").await.next(Transition::Leased);
+    let mut leased = bench.create("quick", "a").await.next(Transition::Leased, Timestamp::now());
     leased.lease_until = Some(Timestamp::now() + SignedDuration::from_mins(4));
     assert!(bench.engine.append(&leased, soon()).await.unwrap());
     bench.work("a", 2, false).await;
@@ -93,7 +93,7 @@ async fn who_loses_the_record_after_its_effect_stops() {
     let bench = Bench::beside(&[("job", JOB)], &server.uri());
     let created = bench.create("job", "a").await;
     // The worker writes 1 (leased) and 2 (started); somebody else writes 3.
-    let mut other = created.next(Transition::Nudged);
+    let mut other = created.next(Transition::Nudged, Timestamp::now());
     other.seq = 3;
     let meddling = Meddling { ledger: bench.engine.ledger.clone(), next: std::sync::Mutex::new(Some(other)) };
     Mock::given(method("POST"))
@@ -114,7 +114,7 @@ fn token(request: &Request) -> String {
 
 /// A job step that a dead worker had started, with its window long closed.
 async fn started(bench: &Bench) -> Record {
-    let mut record = bench.create("job", "a").await.next(Transition::Started);
+    let mut record = bench.create("job", "a").await.next(Transition::Started, Timestamp::now());
     record.send_before = Some(Timestamp::now() - SignedDuration::from_mins(5));
     record.steps[0].state = StepState::Started;
     record.steps[0].effect = true;
@@ -155,7 +155,7 @@ async fn what_is_refused_in_recovery_may_have_happened_before() {
 #[tokio::test]
 async fn a_step_whose_window_may_still_be_open_is_left_alone() {
     let bench = Bench::new(&[("job", JOB)]);
-    let mut record = started(&bench).await.next(Transition::Started);
+    let mut record = started(&bench).await.next(Transition::Started, Timestamp::now());
     record.send_before = Some(Timestamp::now() + SignedDuration::from_secs(30));
     assert!(bench.engine.append(&record, soon()).await.unwrap());
     bench.work("a", record.seq, false).await;

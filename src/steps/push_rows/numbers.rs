@@ -1,7 +1,7 @@
 //! Numbering the batches of a push, so that a lost answer can be settled. One push at a time numbers a table: the service
 //! may drop in silence what comes with a lower number than another.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::super::Neighbours;
@@ -19,7 +19,7 @@ const WIDEST_GAP: u128 = 997;
 impl Inputs {
     /// Numbers the batches, where the table has sequence numbers and nobody else numbers it; whether that has changed.
     pub(super) async fn number(&mut self, to: &Neighbours, deadline: Deadline) -> Result<bool, Failure> {
-        let now = Timestamp::now();
+        let now = to.clock.now();
         let due = self.numbers.is_some_and(|numbers| now > numbers.held_until - HOLD_ON);
         if self.numbers_asked && !due {
             return Ok(false);

@@ -50,6 +50,7 @@ impl RefreshId {
         power_bi: &PowerBi,
         workspace: &str,
         dataset: &str,
+        now: Timestamp,
         deadline: Deadline,
     ) -> Result<Option<Refresh>, Failure> {
         match self {
@@ -57,7 +58,7 @@ impl RefreshId {
             Self::StandardSince { since, .. } => {
                 let history = power_bi.refreshes(workspace, dataset, HISTORY, deadline).await?;
                 let found = self.among(history);
-                if found.is_none() && since.duration_until(Timestamp::now()) > APPEARS_WITHIN {
+                if found.is_none() && since.duration_until(now) > APPEARS_WITHIN {
                     return Err(dropped());
                 }
                 Ok(found)
@@ -170,9 +171,10 @@ mod tests {
         let (http, url) = (Http::new().unwrap(), server.uri().parse().unwrap());
         let power_bi = PowerBi::new(http, url, Arc::new(Anybody));
         let look = async |minutes| {
-            let since = Timestamp::now() - SignedDuration::from_mins(minutes);
+            let now: Timestamp = SINCE.parse().unwrap();
+            let since = now - SignedDuration::from_mins(minutes);
             let id = RefreshId::StandardSince { since, newest_before: None };
-            id.look(&power_bi, "me", DATASET, Deadline::after(Duration::from_secs(20))).await
+            id.look(&power_bi, "me", DATASET, now, Deadline::after(Duration::from_secs(20))).await
         };
         assert!(look(9).await.expect("it may still come").is_none());
         assert_eq!(look(11).await.expect_err("it does not come").code, Code::RefreshDropped);

@@ -74,7 +74,7 @@ impl<'a> RefreshQueue<'a> {
                 return Ok(InQueue { run: waiting.run.clone(), joined: true });
             }
             let run = Uuid::new_v4().simple().to_string();
-            entry.waiting.insert(self.kind.clone(), Waiting { run: run.clone(), since: Timestamp::now() });
+            entry.waiting.insert(self.kind.clone(), Waiting { run: run.clone(), since: self.ledger.clock().now() });
             if self.append(next, entry, deadline).await? {
                 return Ok(InQueue { run, joined: false });
             }
@@ -102,7 +102,7 @@ impl<'a> RefreshQueue<'a> {
             if entry.waiting.contains_key(&self.kind) {
                 return Ok(());
             }
-            entry.waiting.insert(self.kind.clone(), Waiting { run: run.to_owned(), since: Timestamp::now() });
+            entry.waiting.insert(self.kind.clone(), Waiting { run: run.to_owned(), since: self.ledger.clock().now() });
             if self.append(next, entry, deadline).await? {
                 return Ok(());
             }

@@ -38,7 +38,7 @@ impl Kind for QueuedRefresh {
         // It had left the queue and could not be sent, and another has come after it: that one does for both.
         let other = RefreshQueue::of(&to.ledger, &wanted).waiting(deadline).await?;
         if other.is_some_and(|other| other != run) {
-            return Ok(super::queue_up(wanted, busy(None)));
+            return Ok(super::queue_up(wanted, busy(None, to)));
         }
         match start_waiting(to, &wanted, key, &run, deadline).await? {
             Turn::Started(id) => Ok(Sent::Submitted { upstream_id: id.to_text() }),

@@ -48,7 +48,7 @@ pub async fn start_refresh(
 ) -> Result<Turn, Failure> {
     wanted.request.check()?;
     if !RefreshQueue::of(&to.ledger, wanted).is_empty(deadline).await? {
-        return Ok(Turn::Busy(busy(None)));
+        return Ok(Turn::Busy(busy(None, to)));
     }
     take(to, wanted, by, None, deadline).await
 }
@@ -75,7 +75,7 @@ async fn take(
     let name = format!("refresh-{}", segment(&wanted.dataset.to_ascii_lowercase()));
     let hold = deadline.remaining() + UNTIL_SEEN;
     let Some(held) = Slot::take(&to.ledger, &name, by, hold, deadline).await? else {
-        return Ok(Turn::Busy(busy(None)));
+        return Ok(Turn::Busy(busy(None, to)));
     };
     let turn = start(to, wanted, &held, run, deadline).await;
     let seen = match &turn {
@@ -101,17 +101,17 @@ async fn start(
     let WantedRefresh { workspace, dataset, request } = wanted;
     let power_bi = &to.power_bi;
     let history = power_bi.refreshes(workspace, dataset, HISTORY, deadline).await?;
-    if let Some(running) = running(&history, Timestamp::now()) {
-        return Ok((Turn::Busy(busy(running.start_time)), true));
+    if let Some(running) = running(&history, to.clock.now()) {
+        return Ok((Turn::Busy(busy(running.start_time, to)), true));
     }
     let queue = RefreshQueue::of(&to.ledger, wanted);
     if let Some(run) = run {
         queue.leave(run, deadline).await?;
     }
     if !held.still_held(deadline).await? {
-        return Ok((Turn::Busy(busy(None)), true));
+        return Ok((Turn::Busy(busy(None, to)), true));
     }
-    let since = Timestamp::now();
+    let since = to.clock.now();
     let started = power_bi.start_refresh(workspace, dataset, request, deadline).await.map_err(Failure::from);
     let id = match started {
         Ok(started) => {
@@ -128,7 +128,7 @@ async fn start(
             }
             // Somebody else's began since we looked.
             return if failure.code == Code::RefreshRunning {
-                Ok((Turn::Busy(busy(None)), true))
+                Ok((Turn::Busy(busy(None, to)), true))
             } else {
                 Err(failure)
             };
@@ -160,8 +160,8 @@ async fn seen(to: &Neighbours, wanted: &WantedRefresh, id: &RefreshId, deadline:
 }
 
 /// How soon to come back to a dataset that is busy, since then if that is known.
-pub(super) fn busy(since: Option<Timestamp>) -> Busy {
-    let taken = since.map(|since| since.duration_until(Timestamp::now()));
+pub(super) fn busy(since: Option<Timestamp>, to: &Neighbours) -> Busy {
+    let taken = since.map(|since| since.duration_until(to.clock.now()));
     let taken = taken.and_then(|taken: SignedDuration| Duration::try_from(taken).ok()).unwrap_or_default();
     let because = Failure::new(
         Code::RefreshRunning,

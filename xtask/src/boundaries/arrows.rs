@@ -20,7 +20,7 @@ const ROWS: [&[&str]; 8] = [
 const LOWEST: &str = "http";
 
 /// What serves every room and names no other.
-const FOR_ALL: [&str; 3] = ["failure", "settings", "telemetry"];
+const FOR_ALL: [&str; 4] = ["clock", "failure", "settings", "telemetry"];
 
 /// Arrows within a row, each with its reason. One direction each: no circle.
 const WITHIN_A_ROW: [(&str, &str, &str); 5] = [

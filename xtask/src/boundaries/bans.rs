@@ -21,6 +21,9 @@ const AZURE: &[&str] = &["src/entra/", "src/key_vault/"];
 /// The place that reads the environment for the handler.
 const ENVIRONMENT: &str = "src/settings/";
 
+/// The rooms that are handed a clock, so that a simulation may skew it.
+const CLOCKED: [&str; 3] = ["ledger", "runs", "steps"];
+
 /// Names under which anything may be put.
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helper", "helpers", "manager"];
 
@@ -29,6 +32,7 @@ pub(super) fn check(source: &Source) -> Vec<Breach> {
     if source.path.starts_with("src/") {
         breaches.extend(owned(source));
         breaches.extend(environment(source));
+        breaches.extend(wall_clock(source));
     }
     if source.path.starts_with("local-stack/") {
         // As a path: `causeway` is also a word of variables.
@@ -71,6 +75,16 @@ fn environment(source: &Source) -> Vec<Breach> {
     });
     uses.map(|line| Breach::new(source, line, "reads the environment: settings come through `settings::Variables`"))
         .collect()
+}
+
+fn wall_clock(source: &Source) -> Vec<Breach> {
+    if source.is_test() || !source.room().is_some_and(|room| CLOCKED.contains(&room)) {
+        return Vec::new();
+    }
+    let readings =
+        source.occurrences(&["Timestamp", "::", "now"]).chain(source.occurrences(&["SystemTime", "::", "now"]));
+    let what = "reads the wall clock: the engine and what it stands on ask the `Clock` they are given";
+    readings.map(|(_, line)| Breach::new(source, line, what)).collect()
 }
 
 fn names(source: &Source) -> Vec<Breach> {

@@ -61,6 +61,13 @@ fn what_serves_all_names_no_room() {
 }
 
 #[test]
+fn the_engine_asks_the_clock_it_is_given() {
+    fails("src/runs/wake.rs", "let now = Timestamp::now();", 2, "the wall clock");
+    passes("src/runs/tests/waking.rs", "let now = Timestamp::now();");
+    passes("src/requests/token.rs", "let now = Timestamp::now();");
+}
+
+#[test]
 fn a_room_without_a_place_is_found() {
     fails("src/runs/mod.rs", "use crate::misc::Thing;", 2, "`misc` has no place");
     fails("src/misc/mod.rs", "use crate::http::Kind;", 2, "`misc` has no place");
