@@ -2,7 +2,7 @@
 //!
 //! A run is a log of records; who appends the next number moves it on. Messages wake it, the tick finds what fell asleep
 //! for good. The rooms: `record` is the state, `log` reads and appends it, `create` begins a run, `advance` and `step`
-//! move it, `follow` waits for another run, `wake` and `tick` and `nudge` come back to it, `end` tells its end.
+//! move it, `follow` waits for another run, `watch` lets callers wait, `wake` and `tick` and `nudge` come back to it, `end` tells its end.
 
 mod accept;
 mod advance;
@@ -34,6 +34,7 @@ mod tick;
 mod transitions;
 mod view;
 mod wake;
+mod watch;
 mod ways_out;
 
 use std::fmt;
@@ -56,6 +57,7 @@ use crate::steps::{InQueue, Kinds, Neighbours, WantedRefresh};
 use advance::Advance;
 use create::NewRun;
 use record::{Record, RunState, Transition, Trigger};
+use watch::Watched;
 
 pub use create::runnable;
 pub use lists::{RunList, RunsFrom, RunsWanted};
@@ -79,7 +81,7 @@ pub struct Engine {
 
 /// The engine's ways in; cheap to clone.
 #[derive(Clone)]
-pub struct Runs(Arc<Engine>);
+pub struct Runs(Arc<Engine>, Arc<Watched>);
 
 impl fmt::Debug for Runs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,7 +139,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 impl Runs {
     pub fn new(engine: Engine) -> Self {
-        Self(Arc::new(engine))
+        Self(Arc::new(engine), Arc::default())
     }
 
     pub fn catalog(&self) -> &Catalog {
@@ -238,26 +240,6 @@ impl Runs {
                 }
                 Ok(RunOutcome { run: begun.run, state: RunEnd::Going { state: "running".into(), progress: None } })
             }
-        }
-    }
-
-    /// Watches a run until it ends or `patience` does. Moves nothing, but sees to it that something will.
-    pub async fn follow(&self, run: &str, patience: Deadline, deadline: Deadline) -> Result<RunOutcome, Failure> {
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let newest = self.0.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
-            if newest.state.at_rest() {
-                return Ok(outcome(&newest));
-            }
-            if patience.remaining() <= pause {
-                // A running run has no message under way; its worker may have died.
-                if newest.state == RunState::Running {
-                    self.0.wake(run, newest.seq, newest.lease_until, deadline).await?;
-                }
-                return Ok(outcome(&newest));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(Duration::from_secs(2));
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bulk;
+mod company;
 mod conflicts;
 mod contract;
 mod datasets;

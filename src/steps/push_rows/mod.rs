@@ -128,7 +128,11 @@ impl Kind for PushRows {
             }
             // Else somebody has pushed under our name after us, or the numbers are gone.
             if inputs.next == 0 || known.contains(&(numbers.next - 1)) {
-                return Ok(if certain { Settled::NotSent } else { Settled::NotYet(why) });
+                if certain {
+                    inputs.lost(at, deadline).await;
+                    return Ok(Settled::NotSent);
+                }
+                return Ok(Settled::NotYet(why));
             }
         }
         if !inputs.push.clear || inputs.restarts == MOST_RESTARTS {
