@@ -42,6 +42,8 @@ codes! {
     StatementNotFound = "statement-not-found",
     StatementTooLarge = "statement-too-large",
     StatementNotAllowed = "statement-not-allowed",
+    QueueNotAllowed = "queue-not-allowed",
+    WaitTimeout = "wait-timeout",
     WriteConflict = "write-conflict",
     ResultTooLarge = "result-too-large",
     ResultExpired = "result-expired",

@@ -3,6 +3,9 @@
 
 #![allow(dead_code)] // The shapes are read by the derive alone; values are read from the tree, which knows its places.
 
+mod message;
+mod wait_for;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -114,12 +117,13 @@ enum NumberOrText {
     Text(String),
 }
 
-/// One step: an id, exactly one of `sql`, `job`, `refresh`, `push_rows`, `assert`, and what holds for every kind.
+/// One step: an id, exactly one of `sql`, `job`, `refresh`, `push_rows`, `message`, `wait_for`, `assert`, and what holds
+/// for every kind.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
     {"required": ["sql"]}, {"required": ["job"]}, {"required": ["refresh"]}, {"required": ["push_rows"]},
-    {"required": ["assert"]}
+    {"required": ["message"]}, {"required": ["wait_for"]}, {"required": ["assert"]}
 ]))]
 struct Step {
     /// Its name in expressions: `steps.<id>`.
@@ -134,6 +138,8 @@ struct Step {
     job: Option<Job>,
     refresh: Option<Refresh>,
     push_rows: Option<PushRows>,
+    message: Option<message::Message>,
+    wait_for: Option<wait_for::WaitFor>,
     assert: Option<Assert>,
 }
 
@@ -277,15 +283,28 @@ enum CommitMode {
     PartialBatch,
 }
 
-/// Rows into a table of a push dataset.
+/// Rows into a table of a push dataset: given, or what a statement gives.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["rows"]}, {"required": ["statement"]}, {"required": ["file"]}]))]
 struct PushRows {
     workspace: String,
     dataset: String,
     table: String,
     /// An expression for a list of objects, such as `{{ steps.daily.rows }}`, or the list itself.
-    rows: Value,
+    rows: Option<Value>,
+    /// A statement that only reads; its columns are named as the table's.
+    statement: Option<String>,
+    /// Or the file beside this one that holds it.
+    file: Option<String>,
+    /// Of the statement, by name: a value, or `{value, type}` with a SQL type.
+    parameters: Option<BTreeMap<String, Value>>,
+    /// Id of the warehouse; default the app's.
+    warehouse: Option<String>,
+    catalog: Option<String>,
+    schema: Option<String>,
+    /// Rows that are in the table already are deleted before.
+    clear: Option<bool>,
 }
 
 /// Goes on only when true.

@@ -26,5 +26,8 @@ pub use expression::{Expression, ExpressionError, Scope};
 pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};
 pub use schedule::{MissedTicks, Overlap, Schedule};
-pub use steps::{AssertStep, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind, WriteRowsStep};
+pub use steps::{
+    AssertStep, ConditionStep, JobStep, MessageStep, PushRowsStep, PushedRows, RefreshStep, Retry, SqlStep, Step, StepKind,
+    WaitForStep, WriteRowsStep,
+};
 pub use template::Template;

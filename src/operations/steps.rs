@@ -33,6 +33,8 @@ pub enum StepKind {
     QueuedRefresh,
     PushRows(PushRowsStep),
     Assert(AssertStep),
+    Message(MessageStep),
+    WaitFor(WaitForStep),
     WriteRows(WriteRowsStep),
     /// What a caller handed over for a push table; the run's parameters say what. No file declares it: see `push_rows`.
     Push,
@@ -87,8 +89,58 @@ pub struct PushRowsStep {
     pub workspace: Template,
     pub dataset: Template,
     pub table: Template,
+    pub rows: PushedRows,
+    /// Rows that are in the table already are deleted before.
+    pub clear: bool,
+}
+
+/// Where the rows come from.
+#[derive(Clone, Debug)]
+pub enum PushedRows {
     /// An array of objects.
-    pub rows: Template,
+    Given(Template),
+    /// What a statement gives that surely reads.
+    Query(Box<SqlStep>),
+}
+
+/// `message`: one message to a queue or topic of Service Bus.
+#[derive(Clone, Debug)]
+pub struct MessageStep {
+    /// The name of the queue or topic.
+    pub entity: Template,
+    /// Any JSON.
+    pub body: Template,
+    /// An object of texts, numbers and booleans.
+    pub properties: Option<Template>,
+    pub session_id: Option<Template>,
+    pub subject: Option<Template>,
+    pub correlation_id: Option<Template>,
+    /// Not visible before so long, or before a time (RFC 3339).
+    pub after: Option<Duration>,
+    pub at: Option<Template>,
+}
+
+/// `wait_for`: goes on when a time has come, or when what is looked at is as it should be.
+#[derive(Clone, Debug)]
+pub enum WaitForStep {
+    Delay(Duration),
+    /// RFC 3339.
+    Time(Template),
+    Condition(Box<ConditionStep>),
+}
+
+/// A condition that is looked at again and again.
+#[derive(Clone, Debug)]
+pub struct ConditionStep {
+    /// A statement that surely reads.
+    pub sql: SqlStep,
+    /// Sees `result`: what the look gave.
+    pub until: Expression,
+    /// The first pause between looks, and the longest; in between it doubles.
+    pub first: Duration,
+    pub longest: Duration,
+    /// How long it is looked at in all.
+    pub timeout: Duration,
 }
 
 /// `assert`: goes on only when true.

@@ -39,7 +39,7 @@ pub(super) fn scope(record: &Record, pinned: &Pinned, outputs: &Outputs) -> Scop
         steps: steps(record, outputs),
         run: run(record, pinned),
         variables: pinned.variables.iter().map(|(name, value)| (name.clone(), json!(value))).collect(),
-        item: None,
+        ..Scope::default()
     }
 }
 

@@ -54,6 +54,9 @@ impl ServiceBus {
             let value = serde_json::Value::from(value.as_str()).to_string();
             request = request.header(name, ascii(&value));
         }
+        for (name, value) in &message.values {
+            request = request.header(name, ascii(&value.to_string()));
+        }
         request.body = Some(message.body.clone());
         Ok(request)
     }

@@ -79,6 +79,7 @@ pub const KNOWN: &[Known] = &[
     ours("CAUSEWAY_WORK_QUEUE", Some("causeway-work"), "queue name", "Where runs are woken; also resolved by the host."),
     ours("CAUSEWAY_PARKING_QUEUE", Some("causeway-parking"), "queue name", "Where messages go that can never work."),
     ours("CAUSEWAY_REPLY_QUEUES", Some("causeway-replies"), "queue names, comma", "Where replies may go."),
+    ours("CAUSEWAY_SEND_QUEUES", None, "names of queues and topics, comma", "Where `message` steps may send; default nowhere."),
     ours("CAUSEWAY_LEDGER_URL", None, "url", "Container, file: folder or memory:; default the container causeway-ledger in the account of AzureWebJobsStorage."),
     ours("CAUSEWAY_PUBLIC_BASE_URL", None, "url", "Base of every Location; default the forwarded host."),
     ours("CAUSEWAY_STATUS_KEY_SECRET_NAME", Some("causeway-status-key"), "secret name", "The key that signs status URLs, in Key Vault."),

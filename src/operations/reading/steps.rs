@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use super::super::expression::RESERVED;
 use super::super::yaml::{Node, Place, Tree};
-use super::super::{AssertStep, Diagnostic, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind};
+use super::super::{AssertStep, Diagnostic, JobStep, RefreshStep, Retry, SqlStep, Step, StepKind};
 use super::{Reader, is_file_name};
 use crate::failure::Code;
 use crate::rows::ValueOptions;
 
-const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "assert"];
+const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "message", "wait_for", "assert"];
 /// Kinds of later versions, which the structure has told already.
-const LATER: &[&str] = &["http", "message", "operation"];
+const LATER: &[&str] = &["http", "operation"];
 
 const IN_SQL: &str = "{{ }} has no place inside SQL; templates fill `parameters`, which are bound: write :name here";
 
@@ -61,6 +61,11 @@ impl Reader<'_> {
                 "job" => self.job(&step, body).map(StepKind::Job),
                 "refresh" => self.refresh(&step, body).map(StepKind::Refresh),
                 "push_rows" => self.push_rows(&step, body).map(StepKind::PushRows),
+                "message" => self.message(&step, body).map(StepKind::Message),
+                "wait_for" => {
+                    self.no_timeout_beside(node);
+                    self.wait_for(&step, body).map(StepKind::WaitFor)
+                }
                 _ => self.assert(&step, body).map(StepKind::Assert),
             };
         }
@@ -96,7 +101,7 @@ impl Reader<'_> {
         Some(Retry { attempts: u32::try_from(attempts?).ok()?, backoff, on: texts(on) })
     }
 
-    fn sql(&mut self, step: &Arc<str>, node: &Node) -> Option<SqlStep> {
+    pub(super) fn sql(&mut self, step: &Arc<str>, node: &Node) -> Option<SqlStep> {
         let statement = self.statement(node);
         let parameters = self.optional(step, node, "parameters");
         self.sql_parameters(node.get("parameters"));
@@ -143,7 +148,7 @@ impl Reader<'_> {
         }
     }
 
-    fn statement(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn statement(&mut self, node: &Node) -> Option<String> {
         match (node.get("statement"), node.get("file")) {
             (Some(_), Some(file)) => {
                 self.problem(file.place, "`file` stands beside `statement`; only one may");
@@ -225,20 +230,6 @@ impl Reader<'_> {
         }
         let options = refresh_options(node);
         Some(RefreshStep { workspace: workspace?, dataset: dataset?, tables, effective_date, options })
-    }
-
-    fn push_rows(&mut self, step: &Arc<str>, node: &Node) -> Option<PushRowsStep> {
-        let workspace = self.optional(step, node, "workspace");
-        let dataset = self.optional(step, node, "dataset");
-        let table = self.optional(step, node, "table");
-        let rows = node.get("rows");
-        if let Some(rows) = rows
-            .filter(|rows| !matches!(rows.tree, Tree::List(_)) && !rows.text().is_some_and(|text| text.contains("{{")))
-        {
-            self.problem(rows.place, "`rows` must be a list of objects, or an expression for one in {{ }}");
-        }
-        let rows = self.optional(step, node, "rows");
-        Some(PushRowsStep { workspace: workspace?, dataset: dataset?, table: table?, rows: rows? })
     }
 
     fn assert(&mut self, step: &Arc<str>, node: &Node) -> Option<AssertStep> {

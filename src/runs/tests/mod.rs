@@ -108,6 +108,17 @@ impl Bench {
                 warehouse_id: Some("0123456789abcdef".into()),
                 ledger,
                 clock: Clock::system(),
+                messages: outbox.clone(),
+                send_queues: vec!["orders".into()],
+                sql: settings::Sql {
+                    mode: settings::SqlMode::ReadWrite,
+                    disposition: settings::ResultDisposition::Auto,
+                    max_rows: None,
+                    max_bytes: None,
+                    concurrency: 64,
+                    streams: 8,
+                    result_budget: 64 << 20,
+                },
             },
             messages: outbox.clone(),
             catalog: Arc::new(Catalog { entries: entries.collect() }),
@@ -126,6 +137,7 @@ impl Bench {
                 work_queue: "work".into(),
                 parking_queue: "parking".into(),
                 reply_queues: vec!["replies".into()],
+                send_queues: vec!["orders".into()],
             },
         };
         Self { engine, outbox }

@@ -60,5 +60,6 @@ pub(super) fn service_bus(reader: &mut Reader<'_>) -> ServiceBus {
         work_queue: reader.queue("CAUSEWAY_WORK_QUEUE"),
         parking_queue: reader.queue("CAUSEWAY_PARKING_QUEUE"),
         reply_queues: reader.queues("CAUSEWAY_REPLY_QUEUES"),
+        send_queues: reader.queues("CAUSEWAY_SEND_QUEUES"),
     }
 }
