@@ -44,6 +44,8 @@ codes! {
     StatementNotAllowed = "statement-not-allowed",
     QueueNotAllowed = "queue-not-allowed",
     WaitTimeout = "wait-timeout",
+    ItemsFailed = "items-failed",
+    NestedTooDeep = "nested-too-deep",
     WriteConflict = "write-conflict",
     ResultTooLarge = "result-too-large",
     ResultExpired = "result-expired",

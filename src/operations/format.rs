@@ -3,6 +3,7 @@
 
 #![allow(dead_code)] // The shapes are read by the derive alone; values are read from the tree, which knows its places.
 
+mod children;
 mod message;
 mod wait_for;
 
@@ -117,13 +118,13 @@ enum NumberOrText {
     Text(String),
 }
 
-/// One step: an id, exactly one of `sql`, `job`, `refresh`, `push_rows`, `message`, `wait_for`, `assert`, and what holds
-/// for every kind.
+/// One step: an id, exactly one of `sql`, `job`, `refresh`, `push_rows`, `message`, `wait_for`, `operation`,
+/// `assert`, and what holds for every kind.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
     {"required": ["sql"]}, {"required": ["job"]}, {"required": ["refresh"]}, {"required": ["push_rows"]},
-    {"required": ["message"]}, {"required": ["wait_for"]}, {"required": ["assert"]}
+    {"required": ["message"]}, {"required": ["wait_for"]}, {"required": ["operation"]}, {"required": ["assert"]}
 ]))]
 struct Step {
     /// Its name in expressions: `steps.<id>`.
@@ -134,12 +135,14 @@ struct Step {
     retry: Option<Retry>,
     /// How long the step may take, such as 90s, 10m or PT1H.
     timeout: Option<String>,
+    for_each: Option<children::ForEach>,
     sql: Option<Sql>,
     job: Option<Job>,
     refresh: Option<Refresh>,
     push_rows: Option<PushRows>,
     message: Option<message::Message>,
     wait_for: Option<wait_for::WaitFor>,
+    operation: Option<children::Operation>,
     assert: Option<Assert>,
 }
 

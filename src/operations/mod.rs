@@ -1,6 +1,7 @@
 //! What makers declare: read strictly, checked before it runs, pinned by each run. Pure: no I/O but reading the folder
 //! in `catalog`, and nothing of any neighbour.
 
+mod calls;
 mod catalog;
 mod definition;
 mod expression;
@@ -20,6 +21,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use calls::DEEPEST;
 pub use catalog::{Catalog, Diagnostic, Entry};
 pub use definition::{Definition, Operation};
 pub use expression::{Expression, ExpressionError, Scope};
@@ -27,7 +29,7 @@ pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};
 pub use schedule::{MissedTicks, Overlap, Schedule};
 pub use steps::{
-    AssertStep, ConditionStep, JobStep, MessageStep, PushRowsStep, PushedRows, RefreshStep, Retry, SqlStep, Step, StepKind,
-    WaitForStep, WriteRowsStep,
+    AssertStep, ConditionStep, ForEach, JobStep, MOST_ITEMS, MessageStep, OperationStep, PushRowsStep, PushedRows,
+    RefreshStep, Retry, SqlStep, Step, StepKind, WaitForStep, WriteRowsStep,
 };
 pub use template::Template;

@@ -26,7 +26,7 @@ pub(super) fn read(definition: &Definition) -> Option<Result<Operation, Vec<Diag
             description: None,
             schedule: None,
             parameters: Vec::new(),
-            steps: vec![Step { id: STEP.to_owned(), kind: StepKind::Push, when: None, retry: None, timeout: None }],
+            steps: vec![Step::plain(STEP, StepKind::Push)],
             on_failure: Vec::new(),
             output: Some(Template::step(STEP, NAME)),
             variables: BTreeMap::new(),

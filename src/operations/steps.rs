@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::yaml::Place;
 use super::{Expression, Template};
 
 /// One step.
@@ -13,7 +16,30 @@ pub struct Step {
     pub when: Option<Expression>,
     pub retry: Option<Retry>,
     pub timeout: Option<Duration>,
+    /// Done once for each item; `retry` and `timeout` are then each item's.
+    pub for_each: Option<ForEach>,
 }
+
+impl Step {
+    /// A step that no file declares.
+    pub(super) fn plain(id: impl Into<String>, kind: StepKind) -> Self {
+        Self { id: id.into(), kind, when: None, retry: None, timeout: None, for_each: None }
+    }
+}
+
+/// The items that a step is done for.
+#[derive(Clone, Debug)]
+pub struct ForEach {
+    /// A list.
+    pub items: Template,
+    /// How many are under way at once.
+    pub parallel: usize,
+    /// Whether the others go on after one has failed.
+    pub keep_going: bool,
+}
+
+/// A step has no more items.
+pub const MOST_ITEMS: usize = 500;
 
 /// Tries in all and the pause between them, which doubles.
 #[derive(Clone, Debug)]
@@ -35,6 +61,7 @@ pub enum StepKind {
     Assert(AssertStep),
     Message(MessageStep),
     WaitFor(WaitForStep),
+    Operation(OperationStep),
     WriteRows(WriteRowsStep),
     /// What a caller handed over for a push table; the run's parameters say what. No file declares it: see `push_rows`.
     Push,
@@ -101,6 +128,24 @@ pub enum PushedRows {
     Given(Template),
     /// What a statement gives that surely reads.
     Query(Box<SqlStep>),
+}
+
+/// `operation`: another operation, to its end.
+#[derive(Clone, Debug)]
+pub struct OperationStep {
+    pub name: String,
+    /// An object of its parameters.
+    pub parameters: Option<Template>,
+    pub(super) places: CallPlaces,
+}
+
+/// Where a call stands in its file, for what can be checked only once all files are read.
+#[derive(Clone, Debug)]
+pub(super) struct CallPlaces {
+    pub(super) name: Place,
+    pub(super) parameters: Place,
+    /// Each parameter, and its value where no expression is in it.
+    pub(super) given: Vec<(String, Place, Option<Value>)>,
 }
 
 /// `message`: one message to a queue or topic of Service Bus.

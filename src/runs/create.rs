@@ -41,6 +41,8 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<(Record, bool), Failure> {
         let operation = runnable(entry)?;
+        let of_item = new.trigger.item().map(|(parent, _)| item_of(operation, &parent.step)).transpose()?;
+        let operation = of_item.as_ref().unwrap_or(operation);
         let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
         self.ledger.put(&open_path(&new.run), Bytes::from(marker.to_string()), deadline).await?;
         let record = first_record(entry, operation, new, self.clock.now(), hold.then(|| self.lease_until(deadline)));
@@ -75,6 +77,14 @@ pub fn runnable(entry: &Entry) -> Result<&Operation, Failure> {
             Code::OperationInvalid,
             format!("The operation cannot run until its file is mended: {}", place.unwrap_or_default()),
         )
+    })
+}
+
+/// What is done for one item of a step.
+pub(super) fn item_of(operation: &Operation, step: &str) -> Result<Operation, Failure> {
+    operation.item_of(step).ok_or_else(|| {
+        let name = &operation.name;
+        Failure::new(Code::Internal, format!("The operation {name} has no step \"{step}\" for an item of it."))
     })
 }
 

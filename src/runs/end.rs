@@ -43,6 +43,7 @@ impl Engine {
                 }
                 tracing::error!(run = ended.run, error = failure.chain(), "a reply was given up");
             }
+            self.tell_parent(&ended, &pinned, deadline).await?;
             let answered = ended.next(Transition::Answered, self.clock.now());
             // Lost: another worker has told it too, and will close it or has.
             if self.append(&answered, deadline).await? { answered } else { ended }

@@ -23,6 +23,13 @@ pub(super) fn view(first: &Record, newest: &Record) -> Value {
             super::record::Trigger::Http => "http",
             super::record::Trigger::Queue { .. } => "queue",
             super::record::Trigger::Schedule { .. } => "schedule",
+            super::record::Trigger::Parent(_) => "parent",
+        }),
+        "parent": pinned.and_then(|pinned| match &pinned.trigger {
+            super::record::Trigger::Parent(parent) => Some(json!({
+                "runId": parent.run, "step": parent.step, "item": parent.of.is_some().then_some(parent.item),
+            })),
+            _ => None,
         }),
         "nudges": newest.nudges,
         "steps": newest.steps.iter().filter(|step| seen(step, newest)).map(step).collect::<Vec<_>>(),

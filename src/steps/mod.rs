@@ -9,6 +9,7 @@ mod job;
 mod job_view;
 mod message;
 mod number;
+mod operation;
 pub mod push_rows;
 mod refresh;
 mod sql;
@@ -238,6 +239,7 @@ impl Kinds for EveryKind {
             StepKind::Assert(_) => &assert::Assert,
             StepKind::Message(_) => &message::Message,
             StepKind::WaitFor(_) => &wait_for::WaitFor,
+            StepKind::Operation(_) => &operation::Operation,
             StepKind::WriteRows(_) => &write_rows::WriteRows,
         }
     }

@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod bulk;
+mod children;
+mod commands;
 mod conflicts;
 mod contract;
 mod datasets;

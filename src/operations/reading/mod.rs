@@ -1,6 +1,7 @@
 //! From a definition's text to a checked operation: structure first, then what schemas cannot say. Collects every
 //! problem; nothing here stops at the first.
 
+mod children;
 mod message;
 mod parameters;
 mod push_rows;

@@ -13,9 +13,9 @@ use super::{Reader, is_file_name};
 use crate::failure::Code;
 use crate::rows::ValueOptions;
 
-const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "message", "wait_for", "assert"];
+const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "message", "wait_for", "operation", "assert"];
 /// Kinds of later versions, which the structure has told already.
-const LATER: &[&str] = &["http", "operation"];
+const LATER: &[&str] = &["http"];
 
 const IN_SQL: &str = "{{ }} has no place inside SQL; templates fill `parameters`, which are bound: write :name here";
 
@@ -49,6 +49,8 @@ impl Reader<'_> {
         let when = node.get("when").map(|when| self.templates(Some(&step), |templates| templates.expression(when)));
         let retry = node.get("retry").map(|retry| self.retry(retry));
         let timeout = node.get("timeout").map(|timeout| self.duration(timeout));
+        let for_each = node.get("for_each").map(|each| self.for_each(&step, each));
+        self.names.item = for_each.is_some();
         let kinds: Vec<_> = node.members().iter().filter(|(key, _)| KINDS.contains(&key.name.as_str())).collect();
         let mut read = None;
         for (index, (key, body)) in kinds.iter().enumerate() {
@@ -62,6 +64,7 @@ impl Reader<'_> {
                 "refresh" => self.refresh(&step, body).map(StepKind::Refresh),
                 "push_rows" => self.push_rows(&step, body).map(StepKind::PushRows),
                 "message" => self.message(&step, body).map(StepKind::Message),
+                "operation" => self.operation_step(&step, body).map(StepKind::Operation),
                 "wait_for" => {
                     self.no_timeout_beside(node);
                     self.wait_for(&step, body).map(StepKind::WaitFor)
@@ -69,18 +72,23 @@ impl Reader<'_> {
                 _ => self.assert(&step, body).map(StepKind::Assert),
             };
         }
+        self.names.item = false;
         let later = node.members().iter().any(|(key, _)| LATER.contains(&key.name.as_str()));
         if kinds.is_empty() && !later && matches!(node.tree, Tree::Mapping(_)) {
             self.problem(node.place, format!("the step does nothing: it wants one of {}", KINDS.join(", ")));
         }
         // What was not declared is fine; what was, and could not be read, is not.
-        let complete = !matches!(when, Some(None)) && !matches!(retry, Some(None)) && !matches!(timeout, Some(None));
+        let complete = !matches!(when, Some(None))
+            && !matches!(retry, Some(None))
+            && !matches!(timeout, Some(None))
+            && !matches!(for_each, Some(None));
         Some(Step {
             id: id.to_owned(),
             kind: read.filter(|_| complete)?,
             when: when.flatten(),
             retry: retry.flatten(),
             timeout: timeout.flatten(),
+            for_each: for_each.flatten(),
         })
     }
 
