@@ -257,9 +257,7 @@ mod tests {
     #[test]
     fn a_step_is_told_when_something_is_new_of_it() {
         let mut seen = Seen::default();
-        let view = |state: &str, started: Value| {
-            json!({"steps": [{"id": "ask", "state": state, "attempt": 1, "startTime": started}]})
-        };
+        let view = |state: &str, started: Value| json!({"steps": [{"id": "ask", "state": state, "attempt": 1, "startTime": started}]});
         assert!(seen.news(&view("pending", Value::Null)).is_empty());
         assert_eq!(seen.news(&view("submitted", json!("t"))), ["ask  submitted"]);
         assert!(seen.news(&view("submitted", json!("t"))).is_empty());

@@ -55,12 +55,18 @@ fn problems(operation: &Operation, entries: &BTreeMap<String, Entry>, known: &mu
         let StepKind::Operation(call) = &step.kind else { continue };
         let Some(target) = entries.get(&call.name) else {
             let names: Vec<_> = entries.keys().map(String::as_str).filter(|name| *name != operation.name).collect();
-            let names = if names.is_empty() { "there is no other".to_owned() } else { format!("there are {}", names.join(", ")) };
+            let names = if names.is_empty() {
+                "there is no other".to_owned()
+            } else {
+                format!("there are {}", names.join(", "))
+            };
             problems.push((call.places.name, format!("there is no operation `{}`; {names}", call.name)));
             continue;
         };
         match reach(&call.name, entries, known, &mut vec![operation.name.clone()]) {
-            Err(circle) => problems.push((call.places.name, format!("operations call each other in a circle: {circle}"))),
+            Err(circle) => {
+                problems.push((call.places.name, format!("operations call each other in a circle: {circle}")))
+            }
             Ok(reach) => {
                 let levels = levels(step, reach);
                 if step.for_each.is_some() && reach.each {

@@ -4,6 +4,7 @@
 mod calls;
 mod catalog;
 mod definition;
+mod events;
 mod expression;
 mod format;
 mod parameters;
@@ -23,7 +24,8 @@ mod tests;
 
 pub use calls::DEEPEST;
 pub use catalog::{Catalog, Diagnostic, Entry};
-pub use definition::{Definition, Operation};
+pub use definition::{Concurrency, Definition, OnConflict, Operation};
+pub use events::{EventRule, EventSource, may_want_events};
 pub use expression::{Expression, ExpressionError, Scope};
 pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use super::advance::Advance;
 use super::received::Received;
-use super::record::{RunState, Transition};
+use super::record::RunState;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::service_bus::Message;
@@ -78,11 +78,7 @@ impl Engine {
         };
         if newest.state.at_rest() {
             // The end may not have been told: telling it again does no harm.
-            return if newest.transition == Transition::Answered {
-                Ok(())
-            } else {
-                self.closed(newest, deadline).await
-            };
+            return if newest.is_told() { Ok(()) } else { self.closed(newest, deadline).await };
         }
         if newest.seq > work.after {
             if again && newest.state == RunState::Running {

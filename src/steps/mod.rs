@@ -95,7 +95,11 @@ pub enum PartTurn {
     /// It is being made ready elsewhere: to be asked again, and again less and less often.
     Look,
     /// This is what was seen: unless it is what the step waits for ([`Kind::is_met`]), to be asked again after so long.
-    Seen { output: Value, again: Duration, inputs: Value },
+    Seen {
+        output: Value,
+        again: Duration,
+        inputs: Value,
+    },
 }
 
 /// What became of a part that was perhaps sent ([`Recovery::Settle`]).
@@ -198,6 +202,22 @@ pub trait Kind: Send + Sync {
     /// says of retries: another write came first.
     fn may_run_again(&self, _inputs: &Value, _failure: &Failure) -> bool {
         false
+    }
+
+    /// Whether sending again under the same key finds what was sent, so that it can be cancelled.
+    fn found_by_sending(&self) -> bool {
+        false
+    }
+
+    /// The part that was in doubt has come, as somebody says: what is left of the step, or its end. `None` of a step that is
+    /// not sent in parts.
+    async fn has_come(&self, _at: &Neighbours, _inputs: &Value, _deadline: Deadline) -> Result<Option<Sent>, Failure> {
+        Ok(None)
+    }
+
+    /// Its page at the neighbour, for people.
+    async fn page(&self, _at: &Neighbours, _upstream_id: &str, _deadline: Deadline) -> Option<String> {
+        None
     }
 
     /// Looks once. A failure of the *work* has a settled code; a failure to look is the neighbour's.

@@ -79,7 +79,10 @@ async fn an_operation_step_is_a_run_of_its_own_whose_output_is_the_steps() {
     let parent = road.get(&format!("/api/runs/{}", reply.header("x-causeway-run-id").unwrap())).await.expect(200).body;
     let id = parent["steps"][0]["upstreamId"].as_str().unwrap().strip_prefix("run:").unwrap().to_owned();
     let child = road.get(&format!("/api/runs/{id}")).await.expect(200).body;
-    assert_eq!((&child["operation"], &child["state"], &child["trigger"]), (&json!("child"), &json!("succeeded"), &json!("parent")));
+    assert_eq!(
+        (&child["operation"], &child["state"], &child["trigger"]),
+        (&json!("child"), &json!("succeeded"), &json!("parent"))
+    );
     assert_eq!((&child["parent"]["runId"], &child["parent"]["step"]), (&parent["runId"], &json!("call")));
     assert_eq!(road.runs().len(), 2);
 }
@@ -114,7 +117,10 @@ async fn each_item_is_a_run_and_the_outputs_stand_in_the_order_of_the_items() {
     assert_eq!(run["output"]["outputs"], json!([5, 5, 5, 5, 5, 5, 5]));
     assert_eq!(run["steps"][1]["progress"], json!({"items": 7, "started": 7, "ended": 7, "failed": 0}), "{run}");
     let items = run["output"]["items"].as_array().unwrap();
-    assert!(items.iter().enumerate().all(|(index, item)| item["index"] == index && item["state"] == "succeeded"), "{run}");
+    assert!(
+        items.iter().enumerate().all(|(index, item)| item["index"] == index && item["state"] == "succeeded"),
+        "{run}"
+    );
     assert_eq!(road.runs().len(), 8);
     let mut told: Vec<String> = road
         .effects("databricks", "statement")
@@ -159,7 +165,11 @@ async fn with_continue_all_items_are_done_and_the_failed_ones_are_named() {
     let run = ended(&road, "goes-on", json!({"list": [1, 13, 3]})).await;
     assert_eq!((&run["state"], &run["output"]["failed"]), (&json!("succeeded"), &json!(1)), "{run}");
     let outputs = &run["output"]["outputs"];
-    assert_eq!((&outputs[0]["note"], &outputs[1], &outputs[2]["n"]), (&json!("item 0"), &Value::Null, &json!(3)), "{run}");
+    assert_eq!(
+        (&outputs[0]["note"], &outputs[1], &outputs[2]["n"]),
+        (&json!("item 0"), &Value::Null, &json!(3)),
+        "{run}"
+    );
     let item = &run["output"]["items"][1];
     assert_eq!((&item["state"], &item["error"]["code"]), (&json!("failed"), &json!("assertion-failed")), "{run}");
 }

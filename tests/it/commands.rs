@@ -17,8 +17,7 @@ steps:
 output: {texts: '{{ steps.call.outputs.map(output, output.text) }}'}
 ",
 );
-const FAILING: (&str, &str) =
-    ("failing", "summary: s\nsteps: [{id: stop, assert: {that: 1 > 2, message: too few}}]\n");
+const FAILING: (&str, &str) = ("failing", "summary: s\nsteps: [{id: stop, assert: {that: 1 > 2, message: too few}}]\n");
 const SLEEPER: (&str, &str) = ("sleeper", "summary: s\nsteps: [{id: sleep, wait_for: {delay: 1h}}]\n");
 
 async fn road(files: &[(&str, &str)]) -> Declared {
@@ -101,7 +100,10 @@ async fn asked_to_end_it_says_how_to_go_on() {
     let code = tokio::time::timeout(PATIENCE, read).await.expect("in time");
     let run = &road.runs()[0];
     assert_eq!(code, Some(2), "{all}");
-    assert!(all.contains(&format!("causeway run --resume {run}")) && all.contains(&format!("/api/runs/{run}/cancel")), "{all}");
+    assert!(
+        all.contains(&format!("causeway run --resume {run}")) && all.contains(&format!("/api/runs/{run}/cancel")),
+        "{all}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

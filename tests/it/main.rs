@@ -55,3 +55,4 @@ mod upkeep;
 mod values;
 mod wait_for;
 mod waiting;
+mod ways_out;

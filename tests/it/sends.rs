@@ -59,7 +59,10 @@ async fn a_message_arrives_with_its_body_and_properties_and_the_key_of_its_step(
     assert_eq!(message.properties.session_id.as_deref(), Some("session-9"));
     assert_eq!(message.properties.label.as_deref(), Some("priced"));
     assert_eq!(message.properties.correlation_id.as_deref(), Some("order-1"));
-    assert_eq!((reply.at("/sent/key"), reply.at("/sent/entity")), (&json!(said(message, "causeway-key")), &json!("orders")));
+    assert_eq!(
+        (reply.at("/sent/key"), reply.at("/sent/entity")),
+        (&json!(said(message, "causeway-key")), &json!("orders"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

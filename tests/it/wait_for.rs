@@ -36,8 +36,10 @@ const WRITES: (&str, &str) = (
     "writes",
     "summary: s\nsteps: [{id: a, wait_for: {sql: {statement: DELETE FROM main.sales.customers}, until: result.rowCount > 0}}]\n",
 );
-const WRONG: (&str, &str) =
-    ("wrong", "summary: s\nsteps: [{id: a, wait_for: {sql: {statement: SELECT 3 AS n}, until: result.row.gone > 0}}]\n");
+const WRONG: (&str, &str) = (
+    "wrong",
+    "summary: s\nsteps: [{id: a, wait_for: {sql: {statement: SELECT 3 AS n}, until: result.row.gone > 0}}]\n",
+);
 
 async fn ended(road: &Declared, operation: &str) -> Value {
     road.ask(operation, operation, &json!({}));
@@ -55,7 +57,8 @@ async fn a_condition_is_looked_at_until_it_holds_and_the_run_sleeps_in_between()
     road.ask("arrived", "arrived", &json!({}));
     let run = run_id(&["queue", "causeway-requests", "arrived"]);
     road.until("two looks", |road| {
-        road.effects("databricks", "statement").iter().filter(|effect| effect["statement"] == "SELECT 2 AS n").count() >= 2
+        road.effects("databricks", "statement").iter().filter(|effect| effect["statement"] == "SELECT 2 AS n").count()
+            >= 2
     })
     .await;
     assert_eq!(looks(&road, "SELECT 1 AS one"), 0, "it must not go on before");

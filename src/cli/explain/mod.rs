@@ -4,13 +4,14 @@
 mod recovery;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::check::Report;
 use super::table::table;
-use crate::operations::{Catalog, Operation, Parameter, Schedule, Step, StepKind, WaitForStep};
+use crate::operations::{Catalog, EventSource, OnConflict, Operation, Parameter, Schedule, Step, StepKind, WaitForStep};
 use recovery::{Told, told, touched};
 
 /// Due times that are told ahead.
@@ -26,10 +27,14 @@ pub fn run(catalog: &Catalog, name: &str, as_json: bool, now: Timestamp) -> Repo
         }
         None => {
             let names: Vec<_> = catalog.entries.keys().map(String::as_str).collect();
-            return Report { text: format!("There is no operation \"{name}\"; there are: {}.\n", names.join(", ")), exit_code: 1 };
+            return Report {
+                text: format!("There is no operation \"{name}\"; there are: {}.\n", names.join(", ")),
+                exit_code: 1,
+            };
         }
     };
-    let text = if as_json { format!("{:#}\n", to_json(operation, catalog, now)) } else { to_text(operation, catalog, now) };
+    let text =
+        if as_json { format!("{:#}\n", to_json(operation, catalog, now)) } else { to_text(operation, catalog, now) };
     Report { text, exit_code: 0 }
 }
 
@@ -40,7 +45,8 @@ fn to_text(operation: &Operation, catalog: &Catalog, now: Timestamp) -> String {
     }
     if !operation.parameters.is_empty() {
         let rows: Vec<_> = operation.parameters.iter().map(parameter_row).collect();
-        let _ = write!(text, "\nparameters\n{}", table(&["NAME", "TYPE", "REQUIRED", "DEFAULT", "BOUNDS", "WHAT"], &rows));
+        let _ =
+            write!(text, "\nparameters\n{}", table(&["NAME", "TYPE", "REQUIRED", "DEFAULT", "BOUNDS", "WHAT"], &rows));
     }
     for (title, steps) in [("steps", &operation.steps), ("on_failure", &operation.on_failure)] {
         if !steps.is_empty() {
@@ -55,6 +61,18 @@ fn to_text(operation: &Operation, catalog: &Catalog, now: Timestamp) -> String {
     if let Some(schedule) = &operation.schedule {
         let next: Vec<String> = next(schedule, now).iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "schedule: {} ({}), next {}", schedule.cron, schedule.time_zone, next.join(", "));
+    }
+    for event in &operation.events {
+        let of = match &event.source {
+            EventSource::EventGrid { kind, .. } => format!("{kind} of Event Grid"),
+            EventSource::Dataverse { entity, message } => format!("{message} of {entity} in Dataverse"),
+        };
+        let _ = writeln!(text, "started by: {of}");
+    }
+    if let Some(concurrency) = &operation.concurrency {
+        let of = if concurrency.key.is_some() { "of its runs with the same key" } else { "of its runs" };
+        let others = if concurrency.on_conflict == OnConflict::Queue { "the others wait" } else { "the others are skipped" };
+        let _ = writeln!(text, "concurrency: one {of} at a time, {others}");
     }
     text
 }
@@ -144,15 +162,26 @@ fn does(kind: &StepKind) -> String {
         StepKind::PushRows(push) if push.clear => "rows into a table, cleared before".to_owned(),
         StepKind::PushRows(_) => "rows into a table".to_owned(),
         StepKind::Message(_) => "one message".to_owned(),
-        StepKind::WaitFor(WaitForStep::Delay(delay)) => format!("waits {delay:?}"),
+        StepKind::WaitFor(WaitForStep::Delay(delay)) => format!("waits {}", spoken(*delay)),
         StepKind::WaitFor(WaitForStep::Time(_)) => "waits for a time".to_owned(),
         StepKind::WaitFor(WaitForStep::Condition(condition)) => {
-            format!("looks every {:?} to {:?}, for {:?}", condition.first, condition.longest, condition.timeout)
+            let [first, longest, timeout] = [condition.first, condition.longest, condition.timeout].map(spoken);
+            let every = if first == longest { first } else { format!("{first} to {longest}") };
+            format!("looks every {every}, for {timeout}")
         }
         StepKind::Operation(call) => format!("runs {}", call.name),
         StepKind::Assert(_) => "goes on only when true".to_owned(),
         _ => String::new(),
     }
+}
+
+/// As it would stand in a file.
+fn spoken(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let text: String =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    if text.is_empty() { format!("{}ms", duration.as_millis()) } else { text }
 }
 
 fn shortened(statement: &str) -> String {
@@ -174,7 +203,7 @@ fn also(step: &Step) -> Vec<String> {
         also.push(format!("{} attempts", retry.attempts));
     }
     if let Some(timeout) = step.timeout {
-        also.push(format!("at most {timeout:?}"));
+        also.push(format!("at most {}", spoken(timeout)));
     }
     also
 }

@@ -24,11 +24,16 @@ const NOBODY: &str = "";
 
 pub(super) fn told(step: &Step, catalog: &Catalog) -> Told {
     let (kind, neighbour, recovery, may_be_unknown) = match &step.kind {
-        StepKind::Sql(sql) if is_surely_a_read(&sql.statement) => ("sql", DATABRICKS, "run again: it only reads", false),
-        StepKind::Sql(sql) if sql.idempotent => ("sql", DATABRICKS, "run again: idempotent", false),
-        StepKind::Sql(_) => {
-            ("sql", DATABRICKS, "looked up in the query history; not found: outcome-unknown, since it may still come", true)
+        StepKind::Sql(sql) if is_surely_a_read(&sql.statement) => {
+            ("sql", DATABRICKS, "run again: it only reads", false)
         }
+        StepKind::Sql(sql) if sql.idempotent => ("sql", DATABRICKS, "run again: idempotent", false),
+        StepKind::Sql(_) => (
+            "sql",
+            DATABRICKS,
+            "looked up in the query history; not found: outcome-unknown, since it may still come",
+            true,
+        ),
         StepKind::Job(_) => ("job", DATABRICKS, "sent again with the same token: one run", false),
         StepKind::Refresh(_) => {
             ("refresh", POWER_BI, "looked up in the dataset's history; several candidates: outcome-unknown", true)
@@ -43,15 +48,22 @@ pub(super) fn told(step: &Step, catalog: &Catalog) -> Told {
                 ("push_rows", neighbour, recovery, true)
             }
         }
-        StepKind::Message(_) => {
-            ("message", SERVICE_BUS, "sent again with the same causeway-key; gone from sight for an hour: outcome-unknown", true)
-        }
+        StepKind::Message(_) => (
+            "message",
+            SERVICE_BUS,
+            "sent again with the same causeway-key; gone from sight for an hour: outcome-unknown",
+            true,
+        ),
         StepKind::WaitFor(WaitForStep::Condition(_)) => ("wait_for", DATABRICKS, "looks again: it only reads", false),
         StepKind::WaitFor(_) => ("wait_for", NOBODY, "nothing is sent", false),
         StepKind::Assert(_) => ("assert", NOBODY, "nothing is sent", false),
         StepKind::Operation(call) => {
             let unknown = unknown_within(&call.name, catalog, 0);
-            let recovery = if unknown { "its run is found again; what it does may be outcome-unknown" } else { "its run is found again" };
+            let recovery = if unknown {
+                "its run is found again; what it does may be outcome-unknown"
+            } else {
+                "its run is found again"
+            };
             ("operation", NOBODY, recovery, unknown)
         }
         _ => ("other", NOBODY, "outcome-unknown", true),

@@ -45,6 +45,8 @@ pub struct Scope {
     pub item_index: Option<usize>,
     /// What `wait_for` has just seen.
     pub result: Option<Value>,
+    /// What an operation's `events` see of the event; empty everywhere else.
+    pub event: Map<String, Value>,
 }
 
 /// An expression that has no value, at its place. Never holds a value, which could be sensitive.

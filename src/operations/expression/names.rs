@@ -22,6 +22,8 @@ pub(in crate::operations) struct Names {
     pub(in crate::operations) variables: BTreeSet<String>,
     /// Whether a parameter or step may be named at all: a schedule sees neither.
     pub(in crate::operations) schedule: bool,
+    /// Whether `event` is there: only in `events`, which see no more than a schedule otherwise.
+    pub(in crate::operations) event: bool,
     /// Whether `run.error` is there: only in `on_failure`.
     pub(in crate::operations) failed: bool,
     /// Whether `item` and `item_index` are there: only in a step with `for_each`.
@@ -161,6 +163,12 @@ impl Walk<'_> {
         let root = root.trim_start_matches('.');
         let names = self.names;
         let problem = match (root, member) {
+            ("event", _) if names.event => None,
+            ("event", _) => Some("`event` exists only in `events`; hand what you need over as a parameter".to_owned()),
+            ("run", Some("dueTime")) if names.event => Some("only a schedule has `run.dueTime`".to_owned()),
+            ("parameters" | "steps", _) if names.event => {
+                Some(format!("`events` see `event`, `run` and `variables`, not `{root}`"))
+            }
             ("parameters" | "steps", _) if names.schedule => {
                 Some(format!("a schedule sees `run` and `variables`, not `{root}`"))
             }
@@ -178,7 +186,9 @@ impl Walk<'_> {
             ("parameters" | "variables" | "steps" | "run", _) => None,
             ("item" | "item_index", _) if names.item => None,
             ("result", _) if names.result => None,
-            ("item" | "item_index", _) => Some(format!("`{root}` exists only in a step with for_each, and not in its `when`")),
+            ("item" | "item_index", _) => {
+                Some(format!("`{root}` exists only in a step with for_each, and not in its `when`"))
+            }
             ("result", _) => Some("`result` exists only in `until` of wait_for".to_owned()),
             (type_name, None) if ENVIRONMENT.types().find_type(type_name).is_some() => None,
             _ => Some(format!("`{root}` is not declared; there are parameters, steps, run and variables")),

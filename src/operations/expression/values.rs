@@ -26,6 +26,7 @@ pub(super) fn root(
         "run" => (&scope.run, &times),
         "variables" => (&scope.variables, &none),
         "item" | "item_index" | "result" => return Ok(scope.single(name).as_ref().map(from_json)),
+        "event" => (&scope.event, &none),
         _ => return Ok(None),
     };
     let wanted = map.iter().filter(|(name, _)| members.is_none_or(|members| members.contains(*name)));

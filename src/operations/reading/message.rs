@@ -67,7 +67,8 @@ impl Reader<'_> {
         for (key, value) in node.map(Node::members).unwrap_or_default() {
             let name = key.name.as_str();
             if !matches(r"^[a-z][a-z0-9_.-]{0,63}$", name) {
-                let message = "a property's name must match ^[a-z][a-z0-9_.-]{0,63}$: it travels as a header, which has no case";
+                let message =
+                    "a property's name must match ^[a-z][a-z0-9_.-]{0,63}$: it travels as a header, which has no case";
                 self.problem(key.place, message);
             } else if TAKEN.contains(&name) || name.starts_with("x-ms-") || name.starts_with("causeway-") {
                 self.problem(key.place, format!("the property `{name}` is a reserved name"));

@@ -26,11 +26,11 @@ fn check(marked: &str, expected: &str) {
 #[case("summary: s\ndescription«:\nsteps: [{id: a, job: {job: j}}]\n", "must be a text, not nothing")]
 #[case("«steps: [{id: a, job: {job: j}}]\n", "the file lacks `summary`")]
 #[case("summary: s\nsteps: «[]\n", "`steps` must not be empty")]
-#[case("summary: s\nconcurrency: 1\nsteps: [{id: a, job: {job: j}}]\n«", "not supported by this version")]
+#[case("summary: s\nrun_as: caller\nsteps: [{id: a, job: {job: j}}]\n«", "not supported by this version")]
 fn the_file(#[case] marked: &str, #[case] expected: &str) {
     // The key is what is not supported, not the end of the file.
     let marked = match marked.strip_suffix('«') {
-        Some(text) => text.replace("concurrency", "«concurrency"),
+        Some(text) => text.replace("run_as", "«run_as"),
         None => marked.to_owned(),
     };
     check(&marked, expected);
@@ -54,7 +54,10 @@ fn the_file(#[case] marked: &str, #[case] expected: &str) {
 #[case("- id: a\n  for_each: {in: [1], on_item_failure: «ignore}\n  job: {job: j}", "must be one of: stop, continue")]
 #[case("- id: a\n  when: «item == 1\n  for_each: {in: [1]}\n  job: {job: j}", "not in its `when`")]
 #[case("- id: a\n  for_each: {in: \"{{ [«item] }}\"}\n  job: {job: j}", "only in a step with for_each")]
-#[case("- id: a\n  for_each: {in: [1]}\n  job: {job: j}\n- id: b\n  job: {job: \"{{ «item }}\"}", "only in a step with for_each")]
+#[case(
+    "- id: a\n  for_each: {in: [1]}\n  job: {job: j}\n- id: b\n  job: {job: \"{{ «item }}\"}",
+    "only in a step with for_each"
+)]
 #[case("- id: a\n  timeout: «soon\n  job: {job: j}", "a duration is wanted, such as 90s")]
 #[case("- id: a\n  timeout: «-5s\n  job: {job: j}", "a duration is wanted")]
 #[case("- id: a\n  timeout: «90\n  job: {job: j}", "put quotes around it")]
@@ -128,11 +131,17 @@ fn the_file(#[case] marked: &str, #[case] expected: &str) {
 #[case("- id: a\n  wait_for: {sql: «{}, until: result.row.n == 1}", "sql lacks `statement` or `file`")]
 #[case("- id: a\n  wait_for: {sql: {statement: S}, until: «rows.n == 1}", "`rows` is not declared")]
 #[case("- id: a\n  wait_for: {sql: {statement: S}, until: result.n == 1, every: «10ms}", "at least 1s")]
-#[case("- id: a\n  wait_for: {sql: {statement: S}, until: result.n == 1, every: «{first: 2m, longest: 1m}}", "`longest` is shorter")]
+#[case(
+    "- id: a\n  wait_for: {sql: {statement: S}, until: result.n == 1, every: «{first: 2m, longest: 1m}}",
+    "`longest` is shorter"
+)]
 #[case("- id: a\n  wait_for: {sql: {statement: S}, until: result.n == 1, every: «{first: 2m}}", "lacks `longest`")]
 #[case("- id: a\n  «timeout: 1h\n  wait_for: {delay: 1m}", "move `timeout` there")]
 #[case("- id: a\n  push_rows: «{workspace: w, dataset: d, table: t}", "push_rows lacks `rows`, `statement` or `file`")]
-#[case("- id: a\n  push_rows: {workspace: w, dataset: d, table: t, statement: SELECT 1, rows: «[]}", "beside a statement")]
+#[case(
+    "- id: a\n  push_rows: {workspace: w, dataset: d, table: t, statement: SELECT 1, rows: «[]}",
+    "beside a statement"
+)]
 #[case("- id: a\n  push_rows: {workspace: w, dataset: d, table: t, rows: [], «catalog: c}", "belongs to a statement")]
 #[case("- id: a\n  push_rows: {workspace: w, dataset: d, table: t, file: «two.sql}", "there is no file two.sql")]
 fn steps(#[case] step: &str, #[case] expected: &str) {
@@ -240,4 +249,37 @@ fn yaml_that_explodes_or_nests_without_end_is_refused() {
     assert!(parse("").is_err());
     assert!(parse("- a\n").is_err());
     assert!(parse("summary: s\n---\nsummary: t\n").is_err());
+}
+
+#[rstest]
+#[case("- «type: T", "event lacks `source`")]
+#[case("- source: «kafka", "`source` must be one of: event_grid, dataverse")]
+#[case("- «source: event_grid", "an event of `event_grid` wants `type`")]
+#[case("- «{source: dataverse, message: Update}", "an event of `dataverse` wants `entity`")]
+#[case("- {source: event_grid, type: T, «entity: account}", "`entity` belongs to events of `dataverse`")]
+#[case("- {source: dataverse, entity: e, message: M, «subject: {ends_with: x}}", "belongs to events of `event_grid`")]
+#[case("- {source: event_grid, type: T, subject: {«contains: x}}", "unknown key `contains`")]
+#[case("- {source: event_grid, type: T, when: «parameters.p == 1}", "`events` see `event`, `run` and `variables`")]
+#[case("- {source: event_grid, type: T, when: «run.dueTime > run.startTime}", "only a schedule has `run.dueTime`")]
+#[case("- {source: event_grid, type: T, parameters: {«q: 1}}", "there is no parameter `q`")]
+#[case("- {source: event_grid, type: T, parameters: {p: «wrong}}", "parameter `p`")]
+#[case("- {source: event_grid, type: T, parameters: {p: '{{ «steps.a.row }}'}}", "not `steps`")]
+fn events(#[case] marked: &str, #[case] expected: &str) {
+    let file = "summary: s\nparameters: {p: {type: integer}}\nsteps: [{id: a, job: {job: j}}]\nevents:\n";
+    check(&format!("{file}{marked}\n"), expected);
+}
+
+#[test]
+fn an_event_gives_every_required_parameter() {
+    let file = "summary: s\nparameters: {p: {type: integer, required: true}}\nsteps: [{id: a, job: {job: j}}]\n";
+    let rule = "{source: event_grid, type: T}";
+    check(&format!("{file}events: [«{rule}]\n"), "the event does not give the required parameter `p`");
+}
+
+#[test]
+fn the_event_is_seen_by_events_alone() {
+    check(
+        "summary: s\nsteps: [{id: a, when: «event.id == '1', job: {job: j}}]\n",
+        "`event` exists only in `events`; hand what you need over as a parameter",
+    );
 }

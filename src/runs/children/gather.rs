@@ -10,7 +10,7 @@ use super::super::insist;
 use super::super::record::{RunState, StepState};
 use super::told::{End, Ended};
 use super::{Children, Of};
-use crate::failure::{Code, Failure, FailedItem, FailedItems};
+use crate::failure::{Code, FailedItem, FailedItems, Failure};
 use crate::operations::Step;
 
 /// Ends that are read at once.
@@ -30,6 +30,11 @@ impl Worker<'_> {
         ended: &Ended,
     ) -> Result<Flow, Failure> {
         let ends = self.ends(index, ended).await?;
+        let well = ends.iter().filter(|(_, end)| end.state == RunState::Succeeded).count();
+        if self.record.cancel.is_some() && well < children.count {
+            let detail = format!("{well} of {} were done when the run was cancelled.", children.count);
+            return self.ended_badly(index, StepState::Failed, Failure::new(Code::RunCanceled, detail)).await;
+        }
         if step.for_each.is_some() {
             self.record.steps[index].progress = Some(children.progress(ended));
         }
@@ -108,7 +113,8 @@ fn of_items(children: &Children, ends: &[(usize, End)]) -> Value {
 }
 
 fn of_failed(children: &Children, failed: &[&(usize, End)], unknown: bool) -> Failure {
-    let detail_of = |end: &End| end.error.as_ref().map_or("It did not say why.".to_owned(), |error| error.detail.clone());
+    let detail_of =
+        |end: &End| end.error.as_ref().map_or("It did not say why.".to_owned(), |error| error.detail.clone());
     let spoken: Vec<String> = failed
         .iter()
         .take(SPOKEN_OF)

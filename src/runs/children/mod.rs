@@ -95,8 +95,12 @@ impl Worker<'_> {
         }
         let (mut items, mut pause) = (None, FIRST_LOOK);
         loop {
+            let cancelled = self.cancel_seen().await;
             let ended = insist(deadline, || engine.ended_children(&self.record, index, deadline)).await?;
-            while !children.stops(&ended) && children.started - ended.among(children.started) < children.parallel() {
+            while !cancelled
+                && !children.stops(&ended)
+                && children.started - ended.among(children.started) < children.parallel()
+            {
                 match self.start_child(index, step, &children, &mut items).await? {
                     Ok(()) => children.started += 1,
                     // It may be a rollout: the operation is here soon, or is not.
@@ -106,14 +110,22 @@ impl Worker<'_> {
                     Err(failure) => return self.without_children(index, step, failure).await,
                 }
             }
-            if children.stops(&ended) && ended.among(children.started) == children.started {
+            if step.for_each.is_none() && children.started > 0 {
+                let child = engine.child_id(&self.record, index, 0);
+                self.record.steps[index].upstream_id = Some(format!("run:{child}"));
+            }
+            if (cancelled || children.stops(&ended)) && ended.among(children.started) == children.started {
                 return self.gather(index, step, &children, &ended).await;
             }
             let record = &mut self.record.steps[index];
             record.state = StepState::Submitted;
             record.rendered_inputs = Some(to_value(&children)?);
             record.progress = step.for_each.is_some().then(|| children.progress(&ended));
-            if step.for_each.is_none() && self.timed_out(index, step) {
+            if cancelled && self.record.steps[index].stop_asked_at.is_none() {
+                self.stop_children(index, &children, &ended).await;
+            }
+            if !cancelled && step.for_each.is_none() && self.timed_out(index, step) {
+                self.stop_children(index, &children, &ended).await;
                 return self.abandon(index, step, &children).await;
             }
             if self.patience.remaining() <= pause {
@@ -173,23 +185,46 @@ impl Worker<'_> {
         self.failed(index, step, failure).await
     }
 
+    /// Asks the children that are under way to end; one that cannot be asked now ends by itself, or is asked again.
+    async fn stop_children(&mut self, index: usize, children: &Children, ended: &Ended) {
+        let mut all = true;
+        for item in (0..children.started).filter(|item| !ended.0.contains_key(item)) {
+            let child = self.engine.child_id(&self.record, index, item);
+            if let Err(failure) = self.engine.cancel_child(&child, &self.record.run, self.deadline).await {
+                tracing::warn!(run = self.record.run, child, error = failure.chain(), "a child was not asked to end");
+                all = false;
+            }
+        }
+        if all {
+            self.record.steps[index].stop_asked_at = Some(self.engine.clock.now());
+            self.record.steps[index].polls = 0;
+        }
+    }
+
     async fn is_started(&self, index: usize, item: usize) -> Result<bool, Failure> {
         let (engine, deadline) = (self.engine, self.deadline);
         let child = engine.child_id(&self.record, index, item);
-        Ok(insist(deadline, || engine.first(&child, deadline)).await?.is_some())
+        if insist(deadline, || engine.first(&child, deadline)).await?.is_none() {
+            return Ok(false);
+        }
+        // Its first message may not have been sent.
+        insist(deadline, || engine.wake_anew(&child, None, deadline)).await?;
+        Ok(true)
     }
 
     /// The child has taken too long.
     async fn abandon(&mut self, index: usize, step: &Step, children: &Children) -> Result<Flow, Failure> {
         let after = step.timeout.unwrap_or_default();
         let child = self.engine.child_id(&self.record, index, children.started.saturating_sub(1));
-        let detail = format!("Step \"{}\" did not end within {after:?}. Its run {child} may still go on.", step.id);
+        let detail = format!("Step \"{}\" did not end within {after:?}. Its run {child} is cancelled.", step.id);
         self.failed(index, step, Failure::new(Code::StepTimeout, detail)).await
     }
 }
 
 fn too_many(count: usize) -> Failure {
-    let detail = format!("for_each takes at most {MOST_ITEMS} items and there are {count}. Take fewer, or put several into one.");
+    let detail = format!(
+        "for_each takes at most {MOST_ITEMS} items and there are {count}. Take fewer, or put several into one."
+    );
     Failure::new(Code::ParametersInvalid, detail).at("for_each.in")
 }
 

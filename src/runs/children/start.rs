@@ -9,7 +9,7 @@ use super::super::record::{Item, Parent, Record, StepState, Trigger};
 use super::super::scope::run_of;
 use super::super::{Engine, insist, parameters_invalid};
 use super::{Children, Of};
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
 use crate::operations::{DEEPEST, Entry, Scope, Step, StepKind};
 
@@ -22,6 +22,16 @@ impl Engine {
 }
 
 impl Engine {
+    /// Notes that a child is to end, and wakes it.
+    pub(super) async fn cancel_child(&self, child: &str, parent: &str, deadline: Deadline) -> Result<(), Failure> {
+        let Some(newest) = self.newest(child, deadline).await? else { return Ok(()) };
+        if newest.state.at_rest() {
+            return Ok(());
+        }
+        self.note_cancel(&newest, &format!("run:{parent}"), deadline).await?;
+        self.wake_anew(child, None, deadline).await
+    }
+
     /// The children that a run has started and that have not ended, as far as is on record: whoever cancels the run
     /// cancels them.
     pub(in crate::runs) async fn children_under_way(
@@ -94,14 +104,12 @@ impl Worker<'_> {
             of,
         };
         let trigger = Trigger::Parent(Box::new(parent));
-        let new = NewRun { run: run.clone(), parameters, caller: self.pinned.caller.clone(), trigger };
+        let new = NewRun { run, parameters, caller: self.pinned.caller.clone(), trigger };
         match insist(deadline, || engine.create(&entry, &new, false, deadline)).await {
             Ok(_) => {}
-            Err(failure) if super::super::is_outage(&failure) => return Err(failure),
+            // It may stand: whoever comes next finds it.
+            Err(failure) if failure.effect == Effect::Possible || super::super::is_outage(&failure) => return Err(failure),
             Err(failure) => return Ok(Err(failure)),
-        }
-        if step.for_each.is_none() {
-            self.record.steps[index].upstream_id = Some(format!("run:{run}"));
         }
         Ok(Ok(()))
     }
@@ -115,7 +123,8 @@ impl Worker<'_> {
             return Err(Failure::new(Code::OperationNotFound, format!("No operation is called \"{name}\".")));
         };
         let operation = runnable(entry)?;
-        let parameters = operation.accept(parameters).map_err(|problems| parameters_invalid(&problems, "parameters."))?;
+        let parameters =
+            operation.accept(parameters).map_err(|problems| parameters_invalid(&problems, "parameters."))?;
         Ok((entry.clone(), parameters))
     }
 

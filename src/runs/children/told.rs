@@ -124,7 +124,8 @@ impl Engine {
             let ended = self.listed(&folder, deadline).await?;
             let step = newest.steps.iter().find(|step| step.id == parent.step && step.attempt == parent.attempt);
             let waits = step.and_then(Children::of);
-            if waits.is_some_and(|children| children.stops(&ended) && ended.among(children.started) < children.started) {
+            if waits.is_some_and(|children| children.stops(&ended) && ended.among(children.started) < children.started)
+            {
                 return Ok(());
             }
         }

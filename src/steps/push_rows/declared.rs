@@ -33,7 +33,11 @@ pub(super) fn declared(step: &PushRowsStep, scope: &Scope, neighbours: &Neighbou
 fn query(step: &SqlStep, scope: &Scope, neighbours: &Neighbours) -> Result<Query, Failure> {
     surely_read(&step.statement, "statement")?;
     let text = |template: &Option<Template>| {
-        template.as_ref().map(|template| template.render_text(scope)).transpose().map_err(|error| expression_failed(&error))
+        template
+            .as_ref()
+            .map(|template| template.render_text(scope))
+            .transpose()
+            .map_err(|error| expression_failed(&error))
     };
     let parameters = match &step.parameters {
         Some(template) => template.render(scope).map_err(|error| expression_failed(&error))?,
