@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 
 use super::advance::Advance;
-use super::record::{Record, RunState, Transition};
+use super::children::has_children;
+use super::record::{Record, RunState, StepState, Transition};
 use super::{Engine, RunOutcome, Runs, not_found, outcome};
 use crate::failure::Failure;
 use crate::http::Deadline;
@@ -15,7 +16,7 @@ use crate::http::Deadline;
 /// Children that are moved at once.
 const AT_ONCE: usize = 10;
 /// How long a step is waited for before the run sleeps.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Runs {
     /// Takes the run and its children as far as they go now.
@@ -40,13 +41,23 @@ impl Engine {
             if newest.state == RunState::Waiting && !due && !ended {
                 return Ok(newest);
             }
-            match self.advance(newest.clone(), false, deadline.within(PATIENCE), deadline).await? {
+            let patience = if self.is_at_children(&newest, deadline).await? { Duration::ZERO } else { PATIENCE };
+            match self.advance(newest, false, deadline.within(patience), deadline).await? {
                 Advance::AtRest(record) => Ok(*record),
                 Advance::Waiting | Advance::Overtaken | Advance::Busy(_) => {
                     self.newest(run, deadline).await?.ok_or_else(|| not_found(run))
                 }
             }
         })
+    }
+
+    /// Whether what comes next is done by children: to wait for them would keep them from being moved.
+    async fn is_at_children(&self, newest: &Record, deadline: Deadline) -> Result<bool, Failure> {
+        let pinned = self.pinned_of(newest, deadline).await?;
+        let operation = self.operation_of(&newest.run, &pinned)?;
+        let mut all = operation.steps.iter().chain(&operation.on_failure).zip(&newest.steps);
+        let next = all.find(|(_, record)| matches!(record.state, StepState::Pending | StepState::Submitted));
+        Ok(next.is_some_and(|(step, _)| has_children(step)))
     }
 
     /// Whether one of them has ended.

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::check::Report;
 use super::table::table;
-use crate::operations::{Catalog, EventSource, OnConflict, Operation, Parameter, Schedule, Step, StepKind, WaitForStep};
+use crate::operations::{
+    Catalog, EventSource, OnConflict, Operation, Parameter, Schedule, Step, StepKind, WaitForStep,
+};
 use recovery::{Told, told, touched};
 
 /// Due times that are told ahead.
@@ -71,7 +73,8 @@ fn to_text(operation: &Operation, catalog: &Catalog, now: Timestamp) -> String {
     }
     if let Some(concurrency) = &operation.concurrency {
         let of = if concurrency.key.is_some() { "of its runs with the same key" } else { "of its runs" };
-        let others = if concurrency.on_conflict == OnConflict::Queue { "the others wait" } else { "the others are skipped" };
+        let others =
+            if concurrency.on_conflict == OnConflict::Queue { "the others wait" } else { "the others are skipped" };
         let _ = writeln!(text, "concurrency: one {of} at a time, {others}");
     }
     text

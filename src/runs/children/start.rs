@@ -108,7 +108,9 @@ impl Worker<'_> {
         match insist(deadline, || engine.create(&entry, &new, false, deadline)).await {
             Ok(_) => {}
             // It may stand: whoever comes next finds it.
-            Err(failure) if failure.effect == Effect::Possible || super::super::is_outage(&failure) => return Err(failure),
+            Err(failure) if failure.effect == Effect::Possible || super::super::is_outage(&failure) => {
+                return Err(failure);
+            }
             Err(failure) => return Ok(Err(failure)),
         }
         Ok(Ok(()))
