@@ -1,8 +1,9 @@
-//! The commands around the server: serve, check, and those that print a generated page. No rule of the product lives
+//! The commands around the server: serve, check, parked, and those that print a generated page. No rule of the product lives
 //! here.
 
 pub mod check;
 pub mod explain;
+mod parked;
 pub mod run;
 pub mod schema;
 mod serve;
@@ -49,6 +50,11 @@ enum Command {
     },
     /// Run an operation against the configured neighbours, from this process.
     Run(run::Arguments),
+    /// What waits in the parking queue: show it, send it again, or drop it.
+    Parked {
+        #[command(subcommand)]
+        command: parked::Parked,
+    },
     /// Print the JSON Schema of operation files, for completion in an editor.
     Schema,
     /// Print docs/error-codes.md, which is generated.
@@ -79,6 +85,15 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
         }
         Command::Explain { name, json } => explain_one(&name, json),
         Command::Run(arguments) => run::run(Reading::from(&ProcessEnvironment), arguments).await,
+        Command::Parked { command } => match Reading::from(&ProcessEnvironment).settings {
+            Ok(settings) => parked::run(command, &settings).await,
+            Err(problems) => {
+                for problem in problems {
+                    eprintln!("causeway: {} {}", problem.variable, problem.problem);
+                }
+                FAILED
+            }
+        },
         Command::Schema => print(&schema::run()),
         Command::ErrorCodes => print(&triggers::error_codes_page()),
         Command::SettingsPage => print(&settings_page::run()),

@@ -10,6 +10,7 @@ use super::chunks::{Access, Arrived};
 use super::links::{Fetched, Link};
 use super::{ChunkInfo, DatabricksError, Statement};
 use crate::failure::{Code, Failure};
+use crate::telemetry::carried;
 
 /// Chunks of one result that are fetched or wait for their turn. More of them bring little: between 32 and 96 at once a
 /// result of 400 chunks took the same time (arrowbricks, AGENTS.md), and here the budget ends it sooner.
@@ -121,7 +122,7 @@ impl Ahead {
             share.fit(&budget, fetched.body.len() as u64);
             Ok((fetched, share))
         };
-        self.under_way.push_back(Fetch { chunk, task: tokio::spawn(fetch.in_current_span()) });
+        self.under_way.push_back(Fetch { chunk, task: tokio::spawn(carried(fetch).in_current_span()) });
     }
 
     /// Bytes to take of the budget. The manifest tells those before compression, the link those that are stored, which

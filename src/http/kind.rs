@@ -73,6 +73,10 @@ pub enum RequestKind {
     PushTableGet,
     /// Sent again after an ambiguous failure: receivers drop doubles by the `causeway-key` property.
     MessageSend,
+    /// A lost answer leaves a message locked until its lock ends, and no more.
+    MessageReceive,
+    /// Completing or unlocking: the second time the lock is gone, which is told.
+    MessageSettle,
     TokenRequest,
     /// A look at whether a neighbour is there at all; one try.
     Probe,
@@ -129,6 +133,8 @@ impl RequestKind {
             Self::ExportFile => row(Read, 4, 30, 90),
             Self::PushTableGet => row(Read, 4, 15, 30),
             Self::MessageSend => row(Repeatable, 5, 15, 60),
+            Self::MessageReceive => row(Repeatable, 3, 30, 60),
+            Self::MessageSettle => row(Repeatable, 4, 15, 60),
             Self::TokenRequest => row(Read, 4, 10, 30),
             Self::Probe => row(Read, 1, 5, 5),
         }

@@ -9,6 +9,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use super::Outbound;
 use crate::failure::{Code, Failure};
+use crate::telemetry::Trace;
 
 /// `causeway/<version>`, sent with every request; neighbours' support asks for it.
 pub const USER_AGENT: &str = concat!("causeway/", env!("CARGO_PKG_VERSION"));
@@ -60,6 +61,18 @@ pub(super) fn build(request: &Outbound) -> Result<reqwest::Request, Broken> {
         let mut value = HeaderValue::from_str(value).map_err(|error| never(Arc::new(error)))?;
         value.set_sensitive(request.sensitive || name == reqwest::header::AUTHORIZATION);
         built.headers_mut().append(name, value);
+    }
+    // Service Bus would take the headers for properties of the message, which has its own.
+    let has = |wanted: &str| request.headers.iter().any(|(name, _)| name == wanted);
+    if let Some(trace) = Trace::current()
+        && !has("traceparent")
+        && !has("diagnostic-id")
+    {
+        let state = trace.tracestate().map(|state| ("tracestate", state.to_owned()));
+        for (name, value) in [("traceparent", trace.traceparent())].into_iter().chain(state) {
+            let value = HeaderValue::from_str(&value).map_err(|error| never(Arc::new(error)))?;
+            built.headers_mut().insert(HeaderName::from_static(name), value);
+        }
     }
     if let Some(body) = &request.body {
         *built.body_mut() = Some(body.clone().into());

@@ -19,6 +19,7 @@ use crate::failure::{Code, Failure};
 use crate::http::{Deadline, Incoming};
 use crate::power_bi::{Export, ExportRequest, ExportState};
 use crate::steps::Recovery;
+use crate::telemetry::carried;
 
 /// Pieces that wait for the caller.
 const WAITING: usize = 2;
@@ -97,7 +98,7 @@ impl Requests {
             deadline: call.stream_deadline,
             pause: call.stream_pause,
         };
-        tokio::spawn(pump.run(Some(Bytes::new())).in_current_span());
+        tokio::spawn(carried(pump.run(Some(Bytes::new()))).in_current_span());
         let headers = vec![("content-disposition", disposition(&export))];
         let content_type = content_type(export.extension.as_deref().unwrap_or_default());
         Ok(Answer::of(AnswerBody::Stream(AnswerStream { content_type, headers, parts, rows })))

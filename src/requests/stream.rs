@@ -16,6 +16,7 @@ use super::{Answer, AnswerBody, AnswerStream, Call, Requests};
 use crate::databricks::{Chunk, Chunks, Statement};
 use crate::failure::{Code, Failure};
 use crate::rows::{ChunkData, ChunkRows, Output, Piece, RowWriter};
+use crate::telemetry::carried;
 
 /// How much is written before it is handed over.
 const PIECE: usize = 64 * 1024;
@@ -53,7 +54,7 @@ impl Requests {
             pump.run(first).await;
             drop(place);
         };
-        tokio::spawn(place_kept.in_current_span());
+        tokio::spawn(carried(place_kept).in_current_span());
         let mut headers = vec![("x-causeway-statement-id", statement.statement_id.clone())];
         if let Some(total) = total {
             headers.push(("x-causeway-row-count", total.to_string()));

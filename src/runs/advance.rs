@@ -18,6 +18,7 @@ use super::scope::{Outputs, scope};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::Operation;
+use crate::telemetry::Trace;
 
 /// How often a run that waits for the one in front looks.
 const STANDING_BY: Duration = Duration::from_secs(30);
@@ -106,7 +107,7 @@ impl Engine {
         let stint = deadline.less(self.settings.send_window);
         let worker = Worker {
             engine: self,
-            record: record.is_on_the_log(),
+            record: record.on_the_log(),
             pinned,
             operation,
             outputs: Outputs::new(),
@@ -116,9 +117,12 @@ impl Engine {
             unsaved: false,
             deadline,
         };
+        let run = worker.record.run.clone();
+        let trace = worker.pinned.trace.as_ref().map_or_else(|| Trace::of(&run), Trace::child);
+        // On the heap: a worker holds whole records over many awaits.
         match refused {
-            Some(why) => worker.refused(why).await,
-            None => worker.work(prompt).await,
+            Some(why) => trace.within(Some(&run), Box::pin(worker.refused(why))).await,
+            None => trace.within(Some(&run), Box::pin(worker.work(prompt))).await,
         }
     }
 

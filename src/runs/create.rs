@@ -10,6 +10,7 @@ use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::ledger::draw_writer;
 use crate::operations::{Entry, Operation};
+use crate::telemetry::Trace;
 
 /// A run to be.
 #[derive(Clone, Debug)]
@@ -43,9 +44,25 @@ impl Engine {
         let operation = runnable(entry)?;
         let of_item = new.trigger.item().map(|(parent, _)| item_of(operation, &parent.step)).transpose()?;
         let operation = of_item.as_ref().unwrap_or(operation);
+        // What nobody called is a trace of its own, whose id is the run's.
+        let called = Trace::current().filter(|_| !matches!(new.trigger, Trigger::Schedule { .. }));
+        let trace = called.unwrap_or_else(|| Trace::of(&new.run));
+        trace.clone().within(Some(&new.run), self.created(entry, operation, new, trace, hold, deadline)).await
+    }
+
+    async fn created(
+        &self,
+        entry: &Entry,
+        operation: &Operation,
+        new: &NewRun,
+        trace: Trace,
+        hold: bool,
+        deadline: Deadline,
+    ) -> Result<(Record, bool), Failure> {
         let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
         self.ledger.put(&open_path(&new.run, 0), Bytes::from(marker.to_string()), deadline).await?;
-        let record = first_record(entry, operation, new, self.clock.now(), hold.then(|| self.lease_until(deadline)));
+        let lease = hold.then(|| self.lease_until(deadline));
+        let record = first_record(entry, operation, new, trace, self.clock.now(), lease);
         // From here on the run may stand: whoever is told of a failure must not make another one.
         let ours = self.append(&record, deadline).await.map_err(|failure| match failure.code {
             Code::LedgerUnavailable => failure.effect_possible(),
@@ -92,6 +109,7 @@ fn first_record(
     entry: &Entry,
     operation: &Operation,
     new: &NewRun,
+    trace: Trace,
     now: Timestamp,
     lease: Option<Timestamp>,
 ) -> Record {
@@ -116,6 +134,7 @@ fn first_record(
             caller: new.caller.clone(),
             trigger: new.trigger.clone(),
             created_at: now,
+            trace: Some(trace),
         })),
         key: None,
         steps: steps.map(|step| StepRecord { id: step.id.clone(), attempt: 1, ..StepRecord::default() }).collect(),

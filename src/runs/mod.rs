@@ -150,14 +150,14 @@ impl Runs {
     pub async fn accept(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
         let queue = self.0.queues.request_queue.clone();
-        insist(own, || self.0.accept(&message, &queue, own)).await
+        traced(&message, insist(own, || self.0.accept(&message, &queue, own))).await
     }
 
     /// A topic's subscription: the same wire as the request queue.
     pub async fn accept_from_topic(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
         let subscription = self.0.queues.subscription();
-        insist(own, || self.0.accept(&message, &subscription, own)).await
+        traced(&message, insist(own, || self.0.accept(&message, &subscription, own))).await
     }
 
     /// An event of Event Grid, in the bytes that the host gave us. An `Err` makes Event Grid deliver it again.
@@ -173,7 +173,8 @@ impl Runs {
     pub async fn work(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
         let tries = AtomicU32::new(message.delivery_count.unwrap_or(1).saturating_sub(1));
-        insist(own, || self.0.work(&message, tries.fetch_add(1, Ordering::Relaxed) > 0, own)).await
+        let work = insist(own, || self.0.work(&message, tries.fetch_add(1, Ordering::Relaxed) > 0, own));
+        traced(&message, work).await
     }
 
     /// A dead-letter queue: park with exact bytes, properties and the reason.
@@ -349,6 +350,14 @@ where
             }
             other => return other,
         }
+    }
+}
+
+/// In the trace that the message brings, when it brings one: the host's own has perhaps begun with its delivery.
+async fn traced<T>(message: &Received, handled: impl Future<Output = T>) -> T {
+    match message.trace() {
+        Some(theirs) => theirs.child().within(None, handled).await,
+        None => handled.await,
     }
 }
 

@@ -4,6 +4,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::service_bus::DIAGNOSTIC_ID;
+use crate::telemetry::Trace;
+
 /// Exact bytes and what the broker said of them. Every part but the body may be missing.
 #[derive(Clone, Debug, Default)]
 pub struct Received {
@@ -23,6 +26,15 @@ pub struct Received {
 }
 
 impl Received {
+    /// The span of whoever sent it, by one of the names that senders use; case is lost on some ways.
+    pub(super) fn trace(&self) -> Option<Trace> {
+        let said = |wanted: &str| {
+            let found = self.properties.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            found.and_then(|(_, value)| value.as_str())
+        };
+        ["traceparent", DIAGNOSTIC_ID].into_iter().find_map(|name| Trace::read(said(name)?, said("tracestate")))
+    }
+
     /// Whether the message, or the one that it is a copy of, has a property whose name is so.
     pub(super) fn has_property(&self, is: impl Fn(&str) -> bool) -> bool {
         let own = self.properties.keys().any(|name| is(name));

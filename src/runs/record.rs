@@ -10,6 +10,7 @@ use super::transitions::{self, Standing};
 use crate::failure::Failure;
 use crate::ledger::draw_writer;
 use crate::operations::Definition;
+use crate::telemetry::Trace;
 
 /// The version of the record's format. A newer one is not touched by this code.
 pub(super) const FORMAT: u32 = 1;
@@ -250,6 +251,9 @@ pub(super) struct Pinned {
     pub caller: String,
     pub trigger: Trigger,
     pub created_at: Timestamp,
+    /// The trace that all its work belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
 }
 
 /// One entry of `runs/{run}`.
@@ -338,7 +342,7 @@ impl Record {
     }
 
     /// How the run stands on the log with this record as its newest. What has changed in memory since does not count, if
-    /// [`Record::is_on_the_log`] was said of it.
+    /// [`Record::on_the_log`] was said of it.
     fn standing(&self) -> Standing {
         match &self.stands {
             Some(stands) if stands.seq == self.seq => Standing::clone(stands),
@@ -348,7 +352,7 @@ impl Record {
 
     /// It has been appended: from here on it may change in memory.
     #[must_use]
-    pub(super) fn is_on_the_log(mut self) -> Self {
+    pub(super) fn on_the_log(mut self) -> Self {
         self.stands = Some(Box::new(Standing::of(&self)));
         self
     }

@@ -322,7 +322,7 @@ impl Worker<'_> {
         let (engine, deadline) = (self.engine, self.deadline);
         let ours = insist(deadline, || engine.append(&record, deadline)).await?;
         if ours {
-            self.record = record.is_on_the_log();
+            self.record = record.on_the_log();
             self.unsaved = false;
         } else {
             self.leave_late(&record).await;

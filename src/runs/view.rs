@@ -18,6 +18,7 @@ pub(super) fn view(pinned: &Pinned, newest: &Record) -> Value {
         "endTime": ended,
         "durationMs": ended.map(|end| lasted(pinned.created_at, end)),
         "wakeAt": (newest.state == RunState::Waiting).then_some(newest.wake_at).flatten(),
+        "traceId": pinned.trace.as_ref().map(crate::telemetry::Trace::trace_id),
         "cancelRequestedAt": newest.cancel.as_ref().map(|cancel| cancel.at),
         "retries": newest.retries,
         "definitionHash": pinned.content_hash,

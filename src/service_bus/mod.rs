@@ -1,5 +1,6 @@
-//! Sending and scheduling messages over the Service Bus REST API. Receiving is the host's work.
+//! Sending and scheduling messages over the Service Bus REST API. Receiving is the host's work, the parking queue's aside.
 
+mod receive;
 mod rest;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,8 @@ use jiff::Timestamp;
 use crate::failure::Failure;
 use crate::http::Deadline;
 
-pub use rest::ServiceBus;
+pub use receive::{Locked, Resent};
+pub use rest::{DIAGNOSTIC_ID, ServiceBus};
 
 /// The Entra resource of Service Bus, the same in every cloud.
 pub const AUDIENCE: &str = "https://servicebus.azure.net";

@@ -15,6 +15,10 @@ use super::{MAX_MESSAGE_BYTES, Message, Messages};
 use crate::entra::{Authorized, CallError, TokenSource};
 use crate::failure::{Code, Effect, Failure, Upstream};
 use crate::http::{Deadline, Http, HttpError, Outbound, Reply, RequestKind};
+use crate::telemetry::Trace;
+
+/// The property that carries a message's trace.
+pub const DIAGNOSTIC_ID: &str = "Diagnostic-Id";
 
 /// A namespace; cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,7 +33,8 @@ impl ServiceBus {
         Self { url, way: Authorized::new(http, tokens) }
     }
 
-    fn request(&self, entity: &str, message: &Message) -> Result<Outbound, Failure> {
+    /// `{namespace}/{entity}/messages`.
+    pub(super) fn messages_of(&self, entity: &str) -> Result<Url, Failure> {
         let mut url = self.url.clone();
         url.path_segments_mut()
             .map_err(|()| Failure::new(Code::Misconfigured, "The Service Bus address cannot carry a path."))?
@@ -37,6 +42,26 @@ impl ServiceBus {
             // A slash is part of an entity's name; each part is encoded by itself.
             .extend(entity.split('/'))
             .push("messages");
+        Ok(url)
+    }
+
+    /// One call; any status is an answer.
+    pub(super) async fn call(
+        &self,
+        kind: RequestKind,
+        entity: &str,
+        request: Outbound,
+        deadline: Deadline,
+    ) -> Result<Reply, Failure> {
+        let sent = self.way.send(kind, request, deadline, |reply| reply.status == 401).await;
+        sent.map_err(|error| match error {
+            CallError::NoToken(failure) => failure,
+            CallError::NoAnswer(error) => lost(entity, error),
+        })
+    }
+
+    fn request(&self, entity: &str, message: &Message) -> Result<Outbound, Failure> {
+        let url = self.messages_of(entity)?;
         let properties = BrokerProperties {
             message_id: Uuid::new_v4().to_string(),
             correlation_id: message.correlation_id.as_deref(),
@@ -57,6 +82,13 @@ impl ServiceBus {
         for (name, value) in &message.values {
             request = request.header(name, ascii(&value.to_string()));
         }
+        // What the client libraries call the context of a message; names lose their capitals on this way
+        // (learn.microsoft.com/azure/service-bus-messaging/service-bus-end-to-end-tracing).
+        if let Some(trace) = Trace::current()
+            && !message.properties.iter().any(|(name, _)| name.eq_ignore_ascii_case(DIAGNOSTIC_ID))
+        {
+            request = request.header(DIAGNOSTIC_ID, serde_json::Value::from(trace.traceparent()).to_string());
+        }
         request.body = Some(message.body.clone());
         Ok(request)
     }
@@ -75,11 +107,7 @@ impl Messages for ServiceBus {
             ));
         }
         let request = self.request(entity, &message)?;
-        let sent = self.way.send(RequestKind::MessageSend, request, deadline, |reply| reply.status == 401).await;
-        let reply = sent.map_err(|error| match error {
-            CallError::NoToken(failure) => failure,
-            CallError::NoAnswer(error) => lost(entity, error),
-        })?;
+        let reply = self.call(RequestKind::MessageSend, entity, request, deadline).await?;
         if reply.is_success() { Ok(()) } else { Err(refused(entity, &reply)) }
     }
 }
@@ -107,7 +135,7 @@ fn http_date(moment: Timestamp) -> String {
 }
 
 /// A header carries ASCII only; JSON can say the rest with `\u` escapes.
-fn ascii(json: &str) -> String {
+pub(super) fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for letter in json.chars() {
         if letter.is_ascii() && letter != '\u{7f}' {
@@ -135,14 +163,14 @@ fn lost(entity: &str, error: HttpError) -> Failure {
     failure.caused_by(error)
 }
 
-fn refused(entity: &str, reply: &Reply) -> Failure {
+pub(super) fn refused(entity: &str, reply: &Reply) -> Failure {
     let after = reply.retry_after().unwrap_or(Duration::from_secs(5));
     let failure = match reply.status {
         401 | 403 => Failure::new(
             Code::Misconfigured,
             format!(
-                "Service Bus does not let Causeway send to {entity}. Give Causeway's identity the role Azure Service Bus \
-                 Data Sender on the namespace."
+                "Service Bus does not let Causeway use {entity}. Give its identity the roles Azure Service Bus Data \
+                 Sender and Data Receiver on the namespace."
             ),
         ),
         404 | 410 => Failure::new(

@@ -5,6 +5,7 @@
 mod lines;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::panic::PanicHookInfo;
 
@@ -18,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::settings;
 
 pub use lines::JsonLines;
+pub use trace::{Trace, carried};
 
 /// Starts logging for the whole process, panics included. Called once, by `main`; a second call changes nothing.
 pub fn init(settings: &settings::Telemetry) {

@@ -11,6 +11,7 @@ use super::Limits;
 use super::problem;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
+use crate::telemetry::Trace;
 
 /// One invocation: what it is called in the log, and by when it must end.
 #[derive(Clone, Debug)]
@@ -26,12 +27,20 @@ pub(crate) struct Invocation {
     pub(crate) arrived: Instant,
     /// Whether, once begun, its effect can no longer be excluded.
     pub(crate) may_have_effect: bool,
+    /// Its span of whoever called, or of a trace of its own.
+    pub(crate) trace: Trace,
 }
 
 impl Invocation {
     /// Every line logged within carries the invocation's id. At level error, so that no filter drops the span.
     pub(crate) fn span(&self) -> tracing::Span {
-        tracing::error_span!("invocation", invocationId = self.id, function = self.function)
+        tracing::error_span!(
+            "invocation",
+            invocationId = self.id,
+            function = self.function,
+            traceId = self.trace.trace_id(),
+            spanId = self.trace.span_id()
+        )
     }
 }
 
@@ -58,7 +67,7 @@ pub(super) async fn invoke<T: Send + 'static>(
     // The work runs on the main runtime and not inside its connection: a caller that hangs up must not stop it
     // between an effect and its record, and one that computes must not hold up the other connections of its worker.
     runtime
-        .spawn(handler.instrument(invocation.span()))
+        .spawn(invocation.trace.clone().carry(handler).instrument(invocation.span()))
         .await
         .unwrap_or_else(|error| Err(Failure::new(Code::Internal, "Causeway is shutting down.").caused_by(error)))
 }

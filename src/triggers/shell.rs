@@ -18,6 +18,7 @@ use super::layers::Invocation;
 use super::{Limits, WarmUp, envelope, http};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
+use crate::telemetry::Trace;
 
 /// What every request is answered with.
 #[derive(Debug)]
@@ -60,11 +61,19 @@ pub(crate) async fn enter<W: Send + Sync + 'static>(
         arrived: Instant::now(),
         // A message is told apart by its run and comes again by design; for HTTP the route decides.
         may_have_effect: false,
+        trace: trace_of(&request),
     };
     match function {
         Some(function) => envelope::answer(&shell, &request, payload, function, &invocation).await,
         None => http::answer(&shell, &request, payload, invocation).await,
     }
+}
+
+/// Ours within the caller's trace, as the host hands it on.
+fn trace_of(request: &HttpRequest) -> Trace {
+    let said = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let theirs = said("traceparent").and_then(|parent| Trace::read(parent, said("tracestate")));
+    theirs.map_or_else(Trace::begin, |theirs| theirs.child())
 }
 
 /// The host's id of the invocation, the same when its proxy sends the request again.

@@ -9,31 +9,41 @@ use std::process::ExitCode;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode, String> {
-    let profile = profile(arguments)?;
+    let (profile, topic) = options(arguments)?;
     workspace.build(&["--locked", "-p", "causeway", "--bin", "causeway", "--profile", profile])?;
     let target = workspace.target()?;
     let name = format!("causeway{}", std::env::consts::EXE_SUFFIX);
     let package = target.join("package");
-    let files = lay_out(&workspace.root, &target.join(profile).join(name), &package)?;
+    let files = lay_out(&workspace.root, &target.join(profile).join(name), &package, topic)?;
     println!("{}", package.display());
     print!("{}", table(&files));
     Ok(ExitCode::SUCCESS)
 }
 
-fn profile(arguments: &[OsString]) -> Result<&str, String> {
-    let words: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
-    match words.as_slice() {
-        [] => Ok("release"),
-        ["--profile", name @ ("release" | "dist")] if arguments.len() == 2 => Ok(name),
-        _ => Err("package [--profile release|dist]".to_owned()),
+/// The profile, and whether the functions of a topic's subscription go along.
+fn options(arguments: &[OsString]) -> Result<(&str, bool), String> {
+    let mut words = arguments.iter().map(|argument| argument.to_str().unwrap_or_default());
+    let (mut profile, mut topic) = ("release", false);
+    while let Some(word) = words.next() {
+        match word {
+            "--topic" => topic = true,
+            "--profile" => profile = words.next().filter(|name| ["release", "dist"].contains(name)).ok_or(USAGE)?,
+            _ => return Err(USAGE.to_owned()),
+        }
     }
+    Ok((profile, topic))
 }
+
+const USAGE: &str = "package [--profile release|dist] [--topic]";
+
+/// How a definition says that its function is off unless it is asked for.
+const DISABLED: &str = "  \"disabled\": true,\n";
 
 /// A file of the package: its place there and its size in bytes.
 type Laid = (String, u64);
 
 /// Starts from an empty folder, so that nothing of an earlier build stays.
-fn lay_out(root: &Path, binary: &Path, package: &Path) -> Result<Vec<Laid>, String> {
+fn lay_out(root: &Path, binary: &Path, package: &Path, topic: bool) -> Result<Vec<Laid>, String> {
     match fs::remove_dir_all(package) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(format!("{}: {error}", package.display()));
@@ -44,6 +54,9 @@ fn lay_out(root: &Path, binary: &Path, package: &Path) -> Result<Vec<Laid>, Stri
     for function in folder(&root.join("function-definitions"))? {
         let definition = function.join("function.json");
         if let Some(name) = function.file_name().filter(|_| definition.is_file()) {
+            if !topic && is_disabled(&definition)? {
+                continue;
+            }
             copies.push((definition.clone(), Path::new(name).join("function.json")));
         }
     }
@@ -63,10 +76,22 @@ fn lay_out(root: &Path, binary: &Path, package: &Path) -> Result<Vec<Laid>, Stri
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
         }
-        let size = fs::copy(&from, &to).map_err(|error| format!("{}: {error}", from.display()))?;
+        let failed = |error: std::io::Error| format!("{}: {error}", from.display());
+        let size = if from.ends_with("function.json") && is_disabled(&from)? {
+            let text = fs::read_to_string(&from).map_err(failed)?.replacen(DISABLED, "", 1);
+            fs::write(&to, &text).map_err(failed)?;
+            text.len() as u64
+        } else {
+            fs::copy(&from, &to).map_err(failed)?
+        };
         files.push((place.display().to_string(), size));
     }
     Ok(files)
+}
+
+fn is_disabled(definition: &Path) -> Result<bool, String> {
+    let text = fs::read_to_string(definition).map_err(|error| format!("{}: {error}", definition.display()))?;
+    Ok(text.contains(DISABLED))
 }
 
 fn folder(path: &Path) -> Result<Vec<PathBuf>, String> {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::conformance::everywhere;
 use super::soon;
 use super::store::{Fault, Faulty};
 use crate::ledger::{Budget, Decided, Ledger};
@@ -27,23 +28,25 @@ async fn take(budget: &mut Budget<Taken>, ledger: &Ledger, by: &str, most: u32) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_that_take_at_once_none_takes_what_another_has() {
-    let ledger = Ledger::in_memory();
-    let takers = (0..4).map(|by| {
-        let ledger = ledger.clone();
-        tokio::spawn(async move {
-            let mut budget = Budget::of("dataset");
-            let mut had = 0;
-            for _ in 0..20 {
-                had += u32::from(take(&mut budget, &ledger, &by.to_string(), 50).await);
-            }
-            had
-        })
-    });
-    let mut had = 0;
-    for taker in takers.collect::<Vec<_>>() {
-        had += taker.await.unwrap();
-    }
-    assert_eq!(had, 50);
+    everywhere(async |ledger| {
+        let takers = (0..4).map(|by| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move {
+                let mut budget = Budget::of("dataset");
+                let mut had = 0;
+                for _ in 0..20 {
+                    had += u32::from(take(&mut budget, &ledger, &by.to_string(), 50).await);
+                }
+                had
+            })
+        });
+        let mut had = 0;
+        for taker in takers.collect::<Vec<_>>() {
+            had += taker.await.unwrap();
+        }
+        assert_eq!(had, 50);
+    })
+    .await;
 }
 
 #[tokio::test]

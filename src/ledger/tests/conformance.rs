@@ -1,4 +1,4 @@
-//! What every kind of store must do: memory, a folder, and Blob as its stand-in has it.
+//! What every kind of store must do: memory, a folder, Blob as its stand-in has it, and Azurite when there is one.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use url::Url;
 use super::{entry, soon};
 use crate::entra::TokenSource;
 use crate::failure::{Code, Failure};
-use crate::http::Deadline;
+use crate::http::{Deadline, Http, Outbound, RequestKind};
 use crate::ledger::{Ledger, Put, entry_path};
 use crate::settings::{Ledger as LedgerSettings, LedgerPlace};
 
@@ -58,8 +58,38 @@ async fn blob() -> (Blob, Tokens, Ledger) {
     (blob, tokens, ledger)
 }
 
+/// A container of its own in the emulator of others, when there is one: `tests/conformance/azurite.py` starts it.
+async fn azurite() -> Option<Ledger> {
+    let account = std::env::var("CAUSEWAY_AZURITE_ACCOUNT_URL").ok()?;
+    let token = std::env::var("CAUSEWAY_AZURITE_TOKEN").expect("a token beside the URL");
+    let container = format!("ledger-{}", uuid::Uuid::new_v4().simple());
+    let url = Url::parse(&format!("{account}/{container}")).expect("an address");
+    let mut make = url.clone();
+    make.set_query(Some("restype=container"));
+    let make = Outbound { method: "PUT", ..Outbound::get(make) }
+        .header("authorization", format!("Bearer {token}"))
+        .header("x-ms-version", "2023-11-03")
+        .header("content-length", "0");
+    let made = Http::new().expect("a client").send(RequestKind::Probe, make, soon()).await.expect("an answer");
+    assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
+    let settings = LedgerSettings { place: LedgerPlace::Blob { url } };
+    Some(Ledger::open(&settings, Some(Arc::new(Given(token)))).expect("it opens"))
+}
+
+#[derive(Debug)]
+struct Given(String);
+
+#[async_trait]
+impl TokenSource for Given {
+    async fn token(&self, _deadline: Deadline) -> Result<SecretString, Failure> {
+        Ok(self.0.clone().into())
+    }
+
+    fn reject(&self, _token: &SecretString) {}
+}
+
 /// Runs `check` over each kind of store.
-async fn everywhere<F: Future<Output = ()>>(check: impl Fn(Ledger) -> F) {
+pub(super) async fn everywhere<F: Future<Output = ()>>(check: impl Fn(Ledger) -> F) {
     check(Ledger::in_memory()).await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("made/when missing");
@@ -67,6 +97,9 @@ async fn everywhere<F: Future<Output = ()>>(check: impl Fn(Ledger) -> F) {
     let (blob, _, ledger) = blob().await;
     blob.create_container(CONTAINER).expect("made");
     check(ledger).await;
+    if let Some(ledger) = azurite().await {
+        check(ledger).await;
+    }
 }
 
 async fn put(ledger: &Ledger, path: &str, writer: &str) -> Put {

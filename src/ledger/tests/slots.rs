@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::conformance::everywhere;
 use super::soon;
 use super::store::Faulty;
 use crate::ledger::{Held, LONGEST_HOLD, Ledger, Slot};
@@ -21,73 +22,87 @@ async fn take_later(ledger: &Ledger, by: &str, later: Duration) -> Option<Held> 
 
 #[tokio::test]
 async fn a_slot_has_one_holder_until_it_is_released() {
-    let ledger = Ledger::in_memory();
-    let held = take(&ledger, "a").await.expect("it is free");
-    assert!(take(&ledger, "b").await.is_none());
-    assert!(held.still_held(soon()).await.unwrap());
-    held.release(soon()).await.unwrap();
-    assert!(take(&ledger, "b").await.is_some());
-    let other = Slot::take(&ledger, "dataset/8", "a", MINUTE, soon()).await.unwrap();
-    assert!(other.is_some(), "slots know nothing of each other");
+    everywhere(async |ledger| {
+        let held = take(&ledger, "a").await.expect("it is free");
+        assert!(take(&ledger, "b").await.is_none());
+        assert!(held.still_held(soon()).await.unwrap());
+        held.release(soon()).await.unwrap();
+        assert!(take(&ledger, "b").await.is_some());
+        let other = Slot::take(&ledger, "dataset/8", "a", MINUTE, soon()).await.unwrap();
+        assert!(other.is_some(), "slots know nothing of each other");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_that_reach_for_a_free_slot_at_once_one_gets_it() {
-    let ledger = Ledger::in_memory();
-    let tries = (0..16).map(|by| {
-        let ledger = ledger.clone();
-        tokio::spawn(async move { take(&ledger, &format!("worker-{by}")).await })
-    });
-    let held: Vec<Held> =
-        futures_util::future::join_all(tries).await.into_iter().filter_map(|done| done.unwrap()).collect();
-    assert_eq!(held.len(), 1);
-    assert!(held[0].still_held(soon()).await.unwrap());
+    everywhere(async |ledger| {
+        let tries = (0..16).map(|by| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move { take(&ledger, &format!("worker-{by}")).await })
+        });
+        let held: Vec<Held> =
+            futures_util::future::join_all(tries).await.into_iter().filter_map(|done| done.unwrap()).collect();
+        assert_eq!(held.len(), 1);
+        assert!(held[0].still_held(soon()).await.unwrap());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_hold_that_lapsed_is_taken_over_and_its_holder_knows() {
-    let ledger = Ledger::in_memory();
-    let lapsed = take(&ledger, "a").await.expect("it is free");
-    assert!(take_later(&ledger, "b", MINUTE + Duration::from_secs(2)).await.is_none(), "clocks may lie apart");
-    assert!(take_later(&ledger, "b", MINUTE + Duration::from_secs(6)).await.is_some());
-    assert!(!lapsed.still_held(soon()).await.unwrap());
-    assert!(lapsed.renew(MINUTE, soon()).await.unwrap().is_none());
+    everywhere(async |ledger| {
+        let lapsed = take(&ledger, "a").await.expect("it is free");
+        assert!(take_later(&ledger, "b", MINUTE + Duration::from_secs(2)).await.is_none(), "clocks may lie apart");
+        assert!(take_later(&ledger, "b", MINUTE + Duration::from_secs(6)).await.is_some());
+        assert!(!lapsed.still_held(soon()).await.unwrap());
+        assert!(lapsed.renew(MINUTE, soon()).await.unwrap().is_none());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_late_release_takes_nothing_from_the_next_holder() {
-    let ledger = Ledger::in_memory();
-    let lapsed = take(&ledger, "a").await.expect("it is free");
-    let next = take_later(&ledger, "b", 2 * MINUTE).await.expect("it lapsed");
-    lapsed.release(soon()).await.expect("no failure");
-    assert!(next.still_held(soon()).await.unwrap());
+    everywhere(async |ledger| {
+        let lapsed = take(&ledger, "a").await.expect("it is free");
+        let next = take_later(&ledger, "b", 2 * MINUTE).await.expect("it lapsed");
+        lapsed.release(soon()).await.expect("no failure");
+        assert!(next.still_held(soon()).await.unwrap());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn renewing_makes_a_hold_longer_and_keeps_others_out() {
-    let ledger = Ledger::in_memory();
-    let held = take(&ledger, "a").await.expect("it is free");
-    let before = held.until();
-    let held = held.renew(4 * MINUTE, soon()).await.unwrap().expect("it is ours");
-    assert!(held.until() > before);
-    assert!(take_later(&ledger, "b", 2 * MINUTE).await.is_none());
-    assert!(held.still_held(soon()).await.unwrap());
+    everywhere(async |ledger| {
+        let held = take(&ledger, "a").await.expect("it is free");
+        let before = held.until();
+        let held = held.renew(4 * MINUTE, soon()).await.unwrap().expect("it is ours");
+        assert!(held.until() > before);
+        assert!(take_later(&ledger, "b", 2 * MINUTE).await.is_none());
+        assert!(held.still_held(soon()).await.unwrap());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn no_hold_is_longer_than_the_longest() {
-    let ledger = Ledger::in_memory();
-    let held = Slot::take(&ledger, "s", "a", 100 * MINUTE, soon()).await.unwrap().expect("it is free");
-    assert!(held.until() <= Timestamp::now() + LONGEST_HOLD);
+    everywhere(async |ledger| {
+        let held = Slot::take(&ledger, "s", "a", 100 * MINUTE, soon()).await.unwrap().expect("it is free");
+        assert!(held.until() <= Timestamp::now() + LONGEST_HOLD);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn who_takes_its_own_slot_anew_has_it_once() {
-    let ledger = Ledger::in_memory();
-    let first = take(&ledger, "a").await.expect("it is free");
-    let second = take(&ledger, "a").await.expect("it is ours");
-    assert!(!first.still_held(soon()).await.unwrap());
-    assert!(second.still_held(soon()).await.unwrap());
+    everywhere(async |ledger| {
+        let first = take(&ledger, "a").await.expect("it is free");
+        let second = take(&ledger, "a").await.expect("it is ours");
+        assert!(!first.still_held(soon()).await.unwrap());
+        assert!(second.still_held(soon()).await.unwrap());
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,12 +119,14 @@ async fn a_hold_ends_by_the_monotonic_clock_too() {
 
 #[tokio::test]
 async fn old_entries_of_a_slot_are_swept() {
-    let ledger = Ledger::in_memory();
-    let mut held = take(&ledger, "a").await.expect("it is free");
-    for _ in 0..100 {
-        held = held.renew(MINUTE, soon()).await.unwrap().expect("it is ours");
-    }
-    assert_eq!(ledger.list("slots", soon()).await.unwrap().len(), 64);
-    assert!(held.still_held(soon()).await.unwrap());
-    assert!(take(&ledger, "b").await.is_none());
+    everywhere(async |ledger| {
+        let mut held = take(&ledger, "a").await.expect("it is free");
+        for _ in 0..100 {
+            held = held.renew(MINUTE, soon()).await.unwrap().expect("it is ours");
+        }
+        assert_eq!(ledger.list("slots", soon()).await.unwrap().len(), 64);
+        assert!(held.still_held(soon()).await.unwrap());
+        assert!(take(&ledger, "b").await.is_none());
+    })
+    .await;
 }

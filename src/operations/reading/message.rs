@@ -19,6 +19,7 @@ const TAKEN: &[&str] = &[
     "content-length",
     "content-type",
     "date",
+    "diagnostic-id",
     "expect",
     "host",
     "te",

@@ -12,6 +12,7 @@ use crate::runs::identity::run_id;
 use crate::runs::received::Received;
 use crate::runs::record::Trigger;
 use crate::runs::{Engine, is_outage, parameters_invalid};
+use crate::telemetry::Trace;
 
 impl Engine {
     /// Starts what the events of one message start; what can never work is parked, once for the message. `Err` only for
@@ -100,7 +101,15 @@ impl Engine {
     ) -> Result<(), Failure> {
         let trigger = Trigger::Event { event: event.name(), identity: event.identity.clone() };
         let new = NewRun { run, parameters, caller: event.caller().into(), trigger };
-        self.create(entry, &new, false, deadline).await.map(|_| ())
+        // CloudEvents carry it as an extension (cloudevents/spec, "Distributed Tracing").
+        let said = |name: &str| event.shown.get("extensions").and_then(|all| all.get(name)).and_then(Value::as_str);
+        let theirs = said("traceparent").and_then(|parent| Trace::read(parent, said("tracestate")));
+        let created = self.create(entry, &new, false, deadline);
+        match theirs {
+            Some(theirs) => theirs.child().within(None, created).await,
+            None => created.await,
+        }
+        .map(|_| ())
     }
 }
 

@@ -180,7 +180,7 @@ impl Bench {
     /// Appends what a worker that is gone had written.
     async fn append(&self, record: Record) -> Record {
         assert!(self.engine.append(&record, soon()).await.unwrap());
-        record.is_on_the_log()
+        record.on_the_log()
     }
 
     async fn transitions(&self, run: &str) -> Vec<Transition> {

@@ -53,6 +53,7 @@ fn invocation() -> Invocation {
         route: "/api/sql/statements/{id}",
         deadline: Deadline::after(Limits::default().http_deadline),
         arrived: Instant::now(),
+        trace: crate::telemetry::Trace::begin(),
         may_have_effect: true,
     }
 }

@@ -13,10 +13,14 @@ fn sizes_are_lined_up() {
 
 #[test]
 fn only_profiles_that_ship_are_taken() {
-    let of = |words: &[&str]| profile(&words.iter().map(OsString::from).collect::<Vec<_>>()).map(str::to_owned);
-    assert_eq!(of(&[]).unwrap(), "release");
-    assert_eq!(of(&["--profile", "dist"]).unwrap(), "dist");
+    let of = |words: &[&str]| {
+        let words = words.iter().map(OsString::from).collect::<Vec<_>>();
+        options(&words).map(|(profile, topic)| (profile.to_owned(), topic))
+    };
+    assert_eq!(of(&[]).unwrap(), ("release".to_owned(), false));
+    assert_eq!(of(&["--topic", "--profile", "dist"]).unwrap(), ("dist".to_owned(), true));
     assert!(of(&["--profile", "dev"]).is_err());
+    assert!(of(&["--profile"]).is_err());
     assert!(of(&["--release"]).is_err());
 }
 
@@ -38,7 +42,13 @@ fn the_package_is_what_the_host_wants_and_nothing_old() {
     write("package/old");
     let binary = write("built/causeway");
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
-    let files = lay_out(&scratch.join("repo"), &binary, &scratch.join("package")).unwrap();
+    let topic = write("repo/function-definitions/topic/function.json");
+    fs::write(&topic, format!("{{\n{DISABLED}  \"bindings\": []\n}}\n")).unwrap();
+    let with_topic = lay_out(&scratch.join("repo"), &binary, &scratch.join("package"), true).unwrap();
+    assert!(with_topic.iter().any(|(place, _)| place == "topic/function.json"));
+    let laid = fs::read_to_string(scratch.join("package/topic/function.json")).unwrap();
+    assert_eq!(laid, "{\n  \"bindings\": []\n}\n");
+    let files = lay_out(&scratch.join("repo"), &binary, &scratch.join("package"), false).unwrap();
     let places: Vec<&str> = files.iter().map(|(place, _)| place.as_str()).collect();
     let wanted = ["host.json", "sql/function.json", "operations/a.yaml", "operations/deep/a.sql", "causeway"];
     assert_eq!(places, wanted);
