@@ -2,12 +2,15 @@
 //!
 //! A run is a log of records; who appends the next number moves it on. Messages wake it, the tick finds what fell asleep
 //! for good. The rooms: `record` is the state, `log` reads and appends it, `create` begins a run, `advance` and `step`
-//! move it, `follow` waits for another run, `watch` lets callers wait, `wake` and `tick` and `nudge` come back to it, `end` tells its end.
+//! move it, `children` are runs of its steps, `follow` waits for another run, `watch` lets callers wait, `wake` and `tick`
+//! and `nudge` come back to it, `end` tells its end.
 
 mod accept;
 mod advance;
 mod cancel;
+mod children;
 mod create;
+mod drive;
 mod end;
 mod events;
 mod fate;

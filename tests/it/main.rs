@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod bulk;
+mod children;
+mod commands;
 mod company;
 mod conflicts;
 mod contract;
@@ -46,6 +48,7 @@ mod refusals;
 mod road;
 mod runs;
 mod secrecy;
+mod sends;
 mod statements;
 mod status;
 mod steps;
@@ -55,5 +58,6 @@ mod ticks;
 mod traces;
 mod upkeep;
 mod values;
+mod wait_for;
 mod waiting;
 mod ways_out;
