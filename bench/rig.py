@@ -4,11 +4,14 @@ stand-ins, the load generator. What is measured, and of whom, lives elsewhere.""
 import http.client
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
@@ -28,21 +31,14 @@ def pinned(core, command):
     return ["taskset", "-c", str(core), *map(str, command)]
 
 
-class Process:
-    """A child with everything that it starts, on one core."""
+class Tree:
+    """A process with everything that it starts."""
 
-    def __init__(self, name, core, command, environment, folder=ROOT, **pipes):
-        self.log = DATA / "logs" / f"{name}.log"
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as log:
-            pipes.setdefault("stdout", log)
-            self.child = subprocess.Popen(
-                pinned(core, command), env=environment, cwd=folder, stderr=log, start_new_session=True, **pipes
-            )
-        self.name = name
+    def __init__(self, pid):
+        self.pid = pid
 
     def tree(self):
-        found, waiting = [], [self.child.pid]
+        found, waiting = [], [self.pid]
         while waiting:
             pid = waiting.pop()
             found.append(pid)
@@ -61,6 +57,24 @@ class Process:
 
     def peak_mib(self):
         return sum(status_kib(pid, "VmHWM") for pid in self.tree()) / 1024
+
+    def rss_mib(self):
+        return sum(status_kib(pid, "VmRSS") for pid in self.tree()) / 1024
+
+
+class Process(Tree):
+    """A child on one core."""
+
+    def __init__(self, name, core, command, environment, folder=ROOT, **pipes):
+        self.log = DATA / "logs" / f"{name}.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as log:
+            pipes.setdefault("stdout", log)
+            self.child = subprocess.Popen(
+                pinned(core, command), env=environment, cwd=folder, stderr=log, start_new_session=True, **pipes
+            )
+        super().__init__(self.child.pid)
+        self.name = name
 
     def stop(self):
         if self.child.poll() is None:
@@ -98,18 +112,22 @@ def status_kib(pid, name):
 class Stack:
     """The stand-ins, without the Functions host: the handler is called directly."""
 
-    def __init__(self, program):
+    def __init__(self, program, *options, name="stack"):
         environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-        command = [program, "up", "--ports", "0", "--json", "--no-host", "--app-root", ROOT]
-        self.process = Process("stack", OTHERS, command, environment, stdout=subprocess.PIPE, text=True)
+        command = [program, "up", "--ports", "0", "--json", "--app-root", ROOT, *(options or ["--no-host"])]
+        self.process = Process(name, OTHERS, command, environment, stdout=subprocess.PIPE, text=True)
         line = self.process.child.stdout.readline()
         if not line:
             raise SystemExit(f"the local stack did not start:\n{self.process.last_words()}")
-        facts = json.loads(line)
-        self.url = facts["endpoints"]["databricks"]
-        self.token = facts["credentials"]["token"]
-        self.warehouse = facts["credentials"]["warehouseId"]
-        self.handler_environment = facts["handlerEnvironment"]
+        self.facts = json.loads(line)
+        self.endpoints, self.credentials = self.facts["endpoints"], self.facts["credentials"]
+        self.url = self.endpoints["databricks"]
+        self.token = self.credentials["token"]
+        self.warehouse = self.credentials["warehouseId"]
+        self.handler_environment = self.facts["handlerEnvironment"]
+
+    def stop(self):
+        self.process.stop()
 
     def tell(self, what, body):
         """Control of the stand-in; see docs/local-stack.md."""
@@ -121,8 +139,47 @@ class Stack:
     def no_faults(self):
         call("DELETE", f"{self.url}/__stand-in/faults")
 
+    def history(self, service, kind):
+        """What happened, in order: `at` in seconds since 1970, and the detail."""
+        entries = json.loads(call("GET", f"{self.url}/__stand-in/history"))
+        return [(datetime.fromisoformat(entry["at"]).timestamp(), entry["detail"])
+                for entry in entries if (entry["service"], entry["kind"]) == (service, kind)]
+
     def peer_environment(self):
         return {"DATABRICKS_HOST": self.url, "DATABRICKS_TOKEN": self.token, "DATABRICKS_WAREHOUSE_ID": self.warehouse}
+
+
+class HostedStack(Stack):
+    """The same with the Functions host, and the handler as its child on the other core: messages and timers come."""
+
+    def __init__(self, program, handler, name="hosted", **settings):
+        # What the host starts: only so has it a core of its own, and settings of this scenario.
+        starter = DATA / f"{name}-handler.sh"
+        starter.parent.mkdir(parents=True, exist_ok=True)
+        settings = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
+        starter.write_text(f'#!/bin/sh\n{settings}exec {shutil.which("taskset")} -c {TESTED} {handler} "$@"\n')
+        starter.chmod(0o755)
+        super().__init__(program, "--handler", starter, name=name)
+        self.host = self.endpoints["host"]
+        self.key = {"x-functions-key": self.credentials["hostKey"]}
+        named = lambda pid: Path(f"/proc/{pid}/comm").read_text().strip() == Path(handler).name[:15]
+        self.handler = Tree(next(pid for pid in self.process.tree() if named(pid)))
+
+    def ask(self, method, path, body=None, **more):
+        """Through the host, with its key; the status, the headers and the answer."""
+        url = path if path.startswith("http") else self.host + path
+        return answered(method, url, body, headers=self.key | more.pop("headers", {}), **more)
+
+
+def answered(method, url, body=None, headers=(), timeout=600):
+    """The status, the headers and the JSON of whatever comes back."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **dict(headers)}, method=method)
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout) as answer:
+            return answer.status, answer.headers, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, json.loads(error.read() or b"null")
 
 
 def call(method, url, body=None, headers=(), timeout=600):

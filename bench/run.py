@@ -15,7 +15,7 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 DATA = ROOT / ".causeway-local" / "bench"
-SCENARIOS = ("small", "big", "memory", "retries", "conversion")
+SCENARIOS = ("small", "big", "memory", "retries", "conversion", "push", "waits", "drain")
 
 
 def arguments():
@@ -65,8 +65,8 @@ def load_generator():
 class Context:
     """What a scenario is given."""
 
-    def __init__(self, options, stack, handler):
-        self.stack, self.handler, self.big = stack, handler, options.big
+    def __init__(self, options, stack, program, handler):
+        self.stack, self.program, self.handler, self.big = stack, program, handler, options.big
         self.quick = options.quick
         self.rounds = options.rounds or self.pick(5, 2)
         self.peers = options.peer
@@ -123,7 +123,7 @@ def main():
         for name in options.only or SCENARIOS:
             print(f"== {name}", flush=True)
             scenario = importlib.import_module(f"scenarios.{name}")
-            facts, markdown = scenario.run(Context(options, stack, handler.resolve()))
+            facts, markdown = scenario.run(Context(options, stack, program.resolve(), handler.resolve()))
             found[name] = facts
             title = (scenario.__doc__ or "").strip()
             pages.append(f"### {name}\n\n{title}\n\n{markdown}\n")

@@ -13,7 +13,7 @@ use crate::operations::Catalog;
 use crate::power_bi::PowerBi;
 use crate::requests::Requests;
 use crate::runs::{Engine, Runs};
-use crate::service_bus::ServiceBus;
+use crate::service_bus::{Messages, ServiceBus};
 use crate::settings::{DatabricksAuthentication, Settings};
 use crate::steps::{EveryKind, Neighbours};
 
@@ -54,7 +54,12 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     } else {
         identity(&settings.power_bi.audience)
     };
+    let messages: Arc<dyn Messages> =
+        Arc::new(ServiceBus::new(settings.service_bus.url.clone(), http.clone(), identity(SERVICE_BUS)));
     let neighbours = Neighbours {
+        messages: messages.clone(),
+        send_queues: settings.service_bus.send_queues.clone(),
+        sql: settings.sql.clone(),
         databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens)
             .with_default_warehouse(settings.databricks.warehouse_id.clone()),
         power_bi: PowerBi::new(http.clone(), settings.power_bi.url.clone(), power_bi_tokens)
@@ -70,7 +75,7 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     let runs = Runs::new(Engine {
         ledger: ledger.clone(),
         neighbours: neighbours.clone(),
-        messages: Arc::new(ServiceBus::new(settings.service_bus.url.clone(), http.clone(), identity(SERVICE_BUS))),
+        messages,
         catalog: Arc::new(catalog),
         settings: settings.runs.clone(),
         queues: settings.service_bus.clone(),

@@ -21,10 +21,7 @@ pub struct Report {
 /// With settings that cannot be read operations are checked all the same, with what the environment says of them.
 pub fn run(reading: &Reading, environment: &dyn Variables, folder: Option<&Path>, warnings: &[String]) -> Report {
     let mut errors = settings_problems(reading);
-    let operations = match &reading.settings {
-        Ok(settings) => settings.operations.clone(),
-        Err(_) => operations_of(reading, environment),
-    };
+    let operations = operations(reading, environment);
     let folder = folder.unwrap_or(&operations.folder);
     let shown = folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
 
@@ -53,6 +50,14 @@ pub fn run(reading: &Reading, environment: &dyn Variables, folder: Option<&Path>
         counted(warnings.len(), "warning")
     );
     Report { text, exit_code: u8::from(!errors.is_empty()) }
+}
+
+/// Where operations are, also when the settings cannot be read.
+pub(super) fn operations(reading: &Reading, environment: &dyn Variables) -> Operations {
+    match &reading.settings {
+        Ok(settings) => settings.operations.clone(),
+        Err(_) => operations_of(reading, environment),
+    }
 }
 
 fn operations_of(reading: &Reading, environment: &dyn Variables) -> Operations {

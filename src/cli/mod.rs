@@ -2,15 +2,19 @@
 //! here.
 
 pub mod check;
+pub mod explain;
 mod parked;
+pub mod run;
 pub mod schema;
 mod serve;
 mod settings_page;
+mod table;
 
 use std::io::Write as _;
 
 use clap::{Parser, Subcommand};
 
+use crate::operations::Catalog;
 use crate::settings::{self, ProcessEnvironment, Reading};
 use crate::triggers;
 
@@ -37,6 +41,15 @@ enum Command {
         /// The operations to check; default the folder of the settings.
         folder: Option<std::path::PathBuf>,
     },
+    /// Tell what an operation takes, does and touches, and what may end as outcome-unknown.
+    Explain {
+        name: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run an operation against the configured neighbours, from this process.
+    Run(run::Arguments),
     /// What waits in the parking queue: show it, send it again, or drop it.
     Parked {
         #[command(subcommand)]
@@ -70,6 +83,8 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
             let _ = print(&report.text);
             report.exit_code
         }
+        Command::Explain { name, json } => explain_one(&name, json),
+        Command::Run(arguments) => run::run(Reading::from(&ProcessEnvironment), arguments).await,
         Command::Parked { command } => match Reading::from(&ProcessEnvironment).settings {
             Ok(settings) => parked::run(command, &settings).await,
             Err(problems) => {
@@ -83,6 +98,20 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
         Command::ErrorCodes => print(&triggers::error_codes_page()),
         Command::SettingsPage => print(&settings_page::run()),
     }
+}
+
+fn explain_one(name: &str, json: bool) -> u8 {
+    let operations = check::operations(&Reading::from(&ProcessEnvironment), &ProcessEnvironment);
+    let catalog = match Catalog::load(&operations.folder, &operations.variables) {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            eprintln!("causeway: the folder of operations cannot be read: {error}");
+            return FAILED;
+        }
+    };
+    let report = explain::run(&catalog, name, json, jiff::Timestamp::now());
+    let _ = print(&report.text);
+    report.exit_code
 }
 
 fn print(text: &str) -> u8 {

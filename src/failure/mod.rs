@@ -90,6 +90,24 @@ pub struct FailedTask {
     pub error_trace_cut: bool,
 }
 
+/// Items of a step that failed: how many, and the first of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedItems {
+    pub count: usize,
+    pub first: Vec<FailedItem>,
+}
+
+/// How one item failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedItem {
+    /// From 0.
+    pub index: usize,
+    pub run_id: String,
+    pub code: Code,
+    pub message: String,
+}
+
 /// A failure: `detail` is for the caller, `source` for the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -126,6 +144,9 @@ pub struct Failure {
     /// The tasks of a job run that failed, when that is what failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_tasks: Option<Box<FailedTasks>>,
+    /// The items of a step that failed, when that is what failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_items: Option<Box<FailedItems>>,
     /// The cause, for the log only.
     #[serde(skip)]
     pub source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -148,6 +169,7 @@ impl Failure {
             place: None,
             failed_rows: None,
             failed_tasks: None,
+            failed_items: None,
             source: None,
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::yaml::MAX_FILE;
-use super::{Definition, Operation};
+use super::{Definition, Operation, calls};
 
 /// Something wrong in a file, at its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -66,6 +66,7 @@ impl Catalog {
                 entries.insert(name.to_owned(), entry);
             }
         }
+        calls::check(&mut entries);
         Ok(Self { entries })
     }
 

@@ -93,3 +93,25 @@ pub struct Operation {
     /// `CAUSEWAY_VAR_*`, as expressions see them.
     pub variables: BTreeMap<String, String>,
 }
+
+impl Operation {
+    /// One step with `for_each` as an operation of its own: what is done for one item.
+    pub fn item_of(&self, step: &str) -> Option<Self> {
+        let step = self.steps.iter().chain(&self.on_failure).find(|other| other.id == step)?;
+        let name = format!("{}.{}", self.name, step.id);
+        Some(Self {
+            summary: self.summary.clone(),
+            description: None,
+            schedule: None,
+            events: Vec::new(),
+            parameters: self.parameters.clone(),
+            steps: vec![Step { when: None, for_each: None, ..step.clone() }],
+            on_failure: Vec::new(),
+            // Its parent has the turn that it would wait for.
+            concurrency: None,
+            output: Some(Template::step(&step.id, &name)),
+            variables: self.variables.clone(),
+            name,
+        })
+    }
+}

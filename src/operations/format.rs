@@ -3,6 +3,10 @@
 
 #![allow(dead_code)] // The shapes are read by the derive alone; values are read from the tree, which knows its places.
 
+mod children;
+mod message;
+mod wait_for;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -173,12 +177,13 @@ enum NumberOrText {
     Text(String),
 }
 
-/// One step: an id, exactly one of `sql`, `job`, `refresh`, `push_rows`, `assert`, and what holds for every kind.
+/// One step: an id, exactly one of `sql`, `job`, `refresh`, `push_rows`, `message`, `wait_for`, `operation`,
+/// `assert`, and what holds for every kind.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
     {"required": ["sql"]}, {"required": ["job"]}, {"required": ["refresh"]}, {"required": ["push_rows"]},
-    {"required": ["assert"]}
+    {"required": ["message"]}, {"required": ["wait_for"]}, {"required": ["operation"]}, {"required": ["assert"]}
 ]))]
 struct Step {
     /// Its name in expressions: `steps.<id>`.
@@ -189,10 +194,14 @@ struct Step {
     retry: Option<Retry>,
     /// How long the step may take, such as 90s, 10m or PT1H.
     timeout: Option<String>,
+    for_each: Option<children::ForEach>,
     sql: Option<Sql>,
     job: Option<Job>,
     refresh: Option<Refresh>,
     push_rows: Option<PushRows>,
+    message: Option<message::Message>,
+    wait_for: Option<wait_for::WaitFor>,
+    operation: Option<children::Operation>,
     assert: Option<Assert>,
 }
 
@@ -336,15 +345,28 @@ enum CommitMode {
     PartialBatch,
 }
 
-/// Rows into a table of a push dataset.
+/// Rows into a table of a push dataset: given, or what a statement gives.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["rows"]}, {"required": ["statement"]}, {"required": ["file"]}]))]
 struct PushRows {
     workspace: String,
     dataset: String,
     table: String,
     /// An expression for a list of objects, such as `{{ steps.daily.rows }}`, or the list itself.
-    rows: Value,
+    rows: Option<Value>,
+    /// A statement that only reads; its columns are named as the table's.
+    statement: Option<String>,
+    /// Or the file beside this one that holds it.
+    file: Option<String>,
+    /// Of the statement, by name: a value, or `{value, type}` with a SQL type.
+    parameters: Option<BTreeMap<String, Value>>,
+    /// Id of the warehouse; default the app's.
+    warehouse: Option<String>,
+    catalog: Option<String>,
+    schema: Option<String>,
+    /// Rows that are in the table already are deleted before.
+    clear: Option<bool>,
 }
 
 /// Goes on only when true.

@@ -1,6 +1,7 @@
 //! What makers declare: read strictly, checked before it runs, pinned by each run. Pure: no I/O but reading the folder
 //! in `catalog`, and nothing of any neighbour.
 
+mod calls;
 mod catalog;
 mod definition;
 mod events;
@@ -21,6 +22,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use calls::DEEPEST;
 pub use catalog::{Catalog, Diagnostic, Entry};
 pub use definition::{Concurrency, Definition, OnConflict, Operation};
 pub use events::{EventRule, EventSource, may_want_events};
@@ -28,5 +30,8 @@ pub use expression::{Expression, ExpressionError, Scope};
 pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};
 pub use schedule::{MissedTicks, Overlap, Schedule};
-pub use steps::{AssertStep, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind, WriteRowsStep};
+pub use steps::{
+    AssertStep, ConditionStep, ForEach, JobStep, MOST_ITEMS, MessageStep, OperationStep, PushRowsStep, PushedRows,
+    RefreshStep, Retry, SqlStep, Step, StepKind, WaitForStep, WriteRowsStep,
+};
 pub use template::Template;

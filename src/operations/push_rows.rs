@@ -27,7 +27,7 @@ pub(super) fn read(definition: &Definition) -> Option<Result<Operation, Vec<Diag
             schedule: None,
             events: Vec::new(),
             parameters: Vec::new(),
-            steps: vec![Step { id: STEP.to_owned(), kind: StepKind::Push, when: None, retry: None, timeout: None }],
+            steps: vec![Step::plain(STEP, StepKind::Push)],
             on_failure: Vec::new(),
             concurrency: None,
             output: Some(Template::step(STEP, NAME)),

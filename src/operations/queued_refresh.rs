@@ -24,7 +24,7 @@ pub(super) fn read(definition: &Definition) -> Option<Operation> {
 }
 
 fn operation() -> Operation {
-    let step = Step { id: STEP.to_owned(), kind: StepKind::QueuedRefresh, when: None, retry: None, timeout: None };
+    let step = Step::plain(STEP, StepKind::QueuedRefresh);
     Operation {
         name: NAME.to_owned(),
         summary: "Refresh a dataset once it is free".to_owned(),

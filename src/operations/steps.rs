@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::yaml::Place;
 use super::{Expression, Template};
 
 /// One step.
@@ -13,7 +16,30 @@ pub struct Step {
     pub when: Option<Expression>,
     pub retry: Option<Retry>,
     pub timeout: Option<Duration>,
+    /// Done once for each item; `retry` and `timeout` are then each item's.
+    pub for_each: Option<ForEach>,
 }
+
+impl Step {
+    /// A step that no file declares.
+    pub(super) fn plain(id: impl Into<String>, kind: StepKind) -> Self {
+        Self { id: id.into(), kind, when: None, retry: None, timeout: None, for_each: None }
+    }
+}
+
+/// The items that a step is done for.
+#[derive(Clone, Debug)]
+pub struct ForEach {
+    /// A list.
+    pub items: Template,
+    /// How many are under way at once.
+    pub parallel: usize,
+    /// Whether the others go on after one has failed.
+    pub keep_going: bool,
+}
+
+/// A step has no more items.
+pub const MOST_ITEMS: usize = 500;
 
 /// Tries in all and the pause between them, which doubles.
 #[derive(Clone, Debug)]
@@ -33,6 +59,9 @@ pub enum StepKind {
     QueuedRefresh,
     PushRows(PushRowsStep),
     Assert(AssertStep),
+    Message(MessageStep),
+    WaitFor(WaitForStep),
+    Operation(OperationStep),
     WriteRows(WriteRowsStep),
     /// What a caller handed over for a push table; the run's parameters say what. No file declares it: see `push_rows`.
     Push,
@@ -87,8 +116,76 @@ pub struct PushRowsStep {
     pub workspace: Template,
     pub dataset: Template,
     pub table: Template,
+    pub rows: PushedRows,
+    /// Rows that are in the table already are deleted before.
+    pub clear: bool,
+}
+
+/// Where the rows come from.
+#[derive(Clone, Debug)]
+pub enum PushedRows {
     /// An array of objects.
-    pub rows: Template,
+    Given(Template),
+    /// What a statement gives that surely reads.
+    Query(Box<SqlStep>),
+}
+
+/// `operation`: another operation, to its end.
+#[derive(Clone, Debug)]
+pub struct OperationStep {
+    pub name: String,
+    /// An object of its parameters.
+    pub parameters: Option<Template>,
+    pub(super) places: CallPlaces,
+}
+
+/// Where a call stands in its file, for what can be checked only once all files are read.
+#[derive(Clone, Debug)]
+pub(super) struct CallPlaces {
+    pub(super) name: Place,
+    pub(super) parameters: Place,
+    /// Each parameter, and its value where no expression is in it.
+    pub(super) given: Vec<(String, Place, Option<Value>)>,
+}
+
+/// `message`: one message to a queue or topic of Service Bus.
+#[derive(Clone, Debug)]
+pub struct MessageStep {
+    /// The name of the queue or topic.
+    pub entity: Template,
+    /// Any JSON.
+    pub body: Template,
+    /// An object of texts, numbers and booleans.
+    pub properties: Option<Template>,
+    pub session_id: Option<Template>,
+    pub subject: Option<Template>,
+    pub correlation_id: Option<Template>,
+    /// Not visible before so long, or before a time (RFC 3339).
+    pub after: Option<Duration>,
+    pub at: Option<Template>,
+}
+
+/// `wait_for`: goes on when a time has come, or when what is looked at is as it should be.
+#[derive(Clone, Debug)]
+pub enum WaitForStep {
+    Delay(Duration),
+    /// RFC 3339.
+    Time(Template),
+    Condition(Box<ConditionStep>),
+}
+
+/// A condition that is looked at again and again.
+#[derive(Clone, Debug)]
+pub struct ConditionStep {
+    /// A statement that surely reads.
+    pub sql: SqlStep,
+    /// Sees `result`: what the look gave.
+    pub until: Expression,
+    /// The first pause between looks, and the longest; in between it doubles.
+    pub first: Duration,
+    pub longest: Duration,
+    /// How long it is looked at in all.
+    pub timeout: Duration,
 }
 
 /// `assert`: goes on only when true.

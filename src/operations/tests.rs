@@ -1,6 +1,7 @@
 //! Files as makers write them: what is read, and what each slip says and where.
 
 mod accepting;
+mod calls;
 mod diagnostics;
 mod examples;
 mod reading;

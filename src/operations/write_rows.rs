@@ -43,12 +43,9 @@ fn step_id((first, last): (u64, u64)) -> String {
 }
 
 fn operation(batches: &[(u64, u64)]) -> Operation {
-    let step = |(batch, rows): (usize, &(u64, u64))| Step {
-        id: step_id(*rows),
-        kind: StepKind::WriteRows(WriteRowsStep { batch, batches: batches.len(), rows: *rows }),
-        when: None,
-        retry: None,
-        timeout: None,
+    let step = |(batch, rows): (usize, &(u64, u64))| {
+        let kind = StepKind::WriteRows(WriteRowsStep { batch, batches: batches.len(), rows: *rows });
+        Step::plain(step_id(*rows), kind)
     };
     Operation {
         name: NAME.to_owned(),

@@ -22,6 +22,8 @@ const HOUR: i64 = 60 * MINUTE;
 /// Clocks lie apart, and the service counts a request when it arrives, or when it is done; that takes as long beside a
 /// stand-in.
 const MARGIN: i64 = 1_000;
+/// From this many entries on, those that only the hour's window sees are put together by the minute.
+const MANY: usize = 128;
 
 /// The windows, in milliseconds. Stand-ins that run faster than the service have shorter ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,8 @@ pub(super) struct Taken {
 
 impl Taken {
     /// Takes it, or says how many milliseconds to wait.
-    pub(super) fn take(&mut self, now: i64, windows: Windows, taker: Taker<'_>, amount: Amount) -> Result<(), i64> {
+    /// Under the moment that it says it can be given back.
+    pub(super) fn take(&mut self, now: i64, windows: Windows, taker: Taker<'_>, amount: Amount) -> Result<i64, i64> {
         let wait = self.wait(now, windows, taker, amount);
         if wait > 0 {
             return Err(wait);
@@ -83,7 +86,21 @@ impl Taken {
         self.fold(now, windows);
         self.takers.retain(|(by, at)| now - at < windows.minute && by != taker.by);
         self.takers.push((taker.by.to_owned(), now));
-        Ok(())
+        Ok(at)
+    }
+
+    /// Gives back what was taken under `at` and surely did not come; whether that changes anything.
+    pub(super) fn give_back(&mut self, now: i64, windows: Windows, at: i64, amount: Amount) -> bool {
+        // Nothing counts it any more, and what stands there now is others'.
+        if now - at >= windows.hour {
+            return false;
+        }
+        // What was put together counts as the latest of it.
+        let Some((_, requests, rows)) = self.requests.iter_mut().find(|(when, ..)| *when >= at) else { return false };
+        let before = (*requests, *rows);
+        *requests = requests.saturating_sub(amount.requests);
+        *rows = rows.saturating_sub(amount.rows);
+        before != (*requests, *rows)
     }
 
     /// The service takes nothing for so long; whether that is news.
@@ -131,10 +148,18 @@ impl Taken {
     /// What is put together counts as the latest of it.
     fn fold(&mut self, now: i64, windows: Windows) {
         let Windows { minute, hour } = windows;
+        self.requests.retain(|(at, requests, rows)| now - at < hour + MARGIN && (*requests > 0 || *rows > 0));
         self.requests.sort_unstable_by_key(|(at, ..)| *at);
+        self.put_together(|_| minute / 60);
+        if self.requests.len() > MANY {
+            self.put_together(|at| if now - at < minute + MARGIN { minute / 60 } else { minute });
+        }
+    }
+
+    fn put_together(&mut self, grain: impl Fn(i64) -> i64) {
         let mut folded: Vec<(i64, u64, u64)> = Vec::new();
-        for (at, requests, rows) in self.requests.drain(..).filter(|(at, ..)| now - at < hour + MARGIN) {
-            let grain = (if now - at < minute + MARGIN { minute / 60 } else { minute }).max(1);
+        for (at, requests, rows) in self.requests.drain(..) {
+            let grain = grain(at).max(1);
             match folded.last_mut() {
                 Some(last) if last.0 / grain == at / grain => *last = (at, last.1 + requests, last.2 + rows),
                 _ => folded.push((at, requests, rows)),

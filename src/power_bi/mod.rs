@@ -44,7 +44,7 @@ pub use item::Item;
 pub use limits::{MAX_BYTES_PER_BATCH, MAX_ROWS_PER_BATCH};
 pub use listed::{Dataflow, Dataset, Report, Table, Workspace};
 pub use lists::Portion;
-pub use pace::NextBatch;
+pub use pace::{BatchTurn, NextBatch};
 pub use push_datasets::{NewDataset, Retention};
 pub use push_tables::{PushColumn, PushTable};
 pub use queries::DaxQuery;

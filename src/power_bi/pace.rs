@@ -43,9 +43,19 @@ struct Dataset {
 #[derive(Debug)]
 struct OfDataset {
     budget: Budget<Taken>,
-    /// Taken and not used.
+    /// Taken and not used,
     left: Amount,
+    /// under this moment.
+    taken_at: i64,
     good_until: Instant,
+}
+
+/// When a batch may be pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchTurn {
+    /// Now, and it counts as taken, under this moment: what does not come can be given back.
+    Now(i64),
+    After(Duration),
 }
 
 /// A batch that is about to be pushed.
@@ -78,7 +88,7 @@ impl Pace {
         let mut datasets = self.datasets.lock().unwrap_or_else(PoisonError::into_inner);
         let new = |name: &String| {
             let budget = Budget::of(name);
-            let taken = OfDataset { budget, left: Amount::default(), good_until: Instant::now() };
+            let taken = OfDataset { budget, left: Amount::default(), taken_at: 0, good_until: Instant::now() };
             Dataset {
                 taken: Arc::new(tokio::sync::Mutex::new(taken)),
                 places: Arc::new(Semaphore::new(PENDING)),
@@ -111,47 +121,55 @@ impl PowerBi {
         Ok(of.budget.decide(ledger, deadline, decide).await?)
     }
 
-    /// Whether the batch may be pushed now, which then counts as taken; else after how long.
+    /// Whether the batch may be pushed now; else after how long.
     pub async fn may_push(
         &self,
         ledger: &Ledger,
         batch: NextBatch<'_>,
         deadline: Deadline,
-    ) -> Result<Option<Duration>, Failure> {
+    ) -> Result<BatchTurn, Failure> {
         let dataset = self.pace.of(batch.dataset);
         let mut of = dataset.taken.lock().await;
         // What is taken is to be sent at once.
         let each = usize::try_from(dataset.each.load(Ordering::Relaxed)).unwrap_or(1);
         if !batch.alone && dataset.places.available_permits() < each {
-            return Ok(Some(NO_PLACE));
+            return Ok(BatchTurn::After(NO_PLACE));
         }
         if of.has_left(batch.rows) {
             of.left.requests -= 1;
             of.left.rows -= batch.rows;
-            return Ok(None);
+            return Ok(BatchTurn::Now(of.taken_at));
         }
         let one = Amount { requests: 1, rows: batch.rows };
         let more = batch.more();
         let windows = self.pace.windows;
         let taker = self.pace.taker(batch);
-        let decided = of.budget.decide(ledger, deadline, |taken: &mut Taken| {
+        let OfDataset { budget, left, taken_at, good_until } = &mut *of;
+        let (idle, idle_at) = (*left, *taken_at);
+        let decided = budget.decide(ledger, deadline, |taken: &mut Taken| {
             let now = ledger.clock().now().as_millisecond();
-            if more != one && taken.take(now, windows, taker, more).is_ok() {
-                return Decided::Taken(Ok((more, taken.share())));
+            if idle != Amount::default() {
+                taken.give_back(now, windows, idle_at, idle);
+            }
+            if more != one
+                && let Ok(at) = taken.take(now, windows, taker, more)
+            {
+                return Decided::Taken(Ok((more, at, taken.share())));
             }
             match taken.take(now, windows, taker, one) {
-                Ok(()) => Decided::Taken(Ok((one, taken.share()))),
+                Ok(at) => Decided::Taken(Ok((one, at, taken.share()))),
                 Err(wait) => Decided::Left(Err(wait)),
             }
         });
         match decided.await? {
-            Ok((amount, share)) => {
+            Ok((amount, at, share)) => {
                 dataset.each.store(u32::try_from(PENDING / share).unwrap_or(1), Ordering::Relaxed);
-                of.left = Amount { requests: amount.requests - 1, rows: amount.rows - batch.rows };
-                of.good_until = Instant::now() + duration(windows.good_for());
-                Ok(None)
+                *left = Amount { requests: amount.requests - 1, rows: amount.rows - batch.rows };
+                *taken_at = at;
+                *good_until = Instant::now() + duration(windows.good_for());
+                Ok(BatchTurn::Now(at))
             }
-            Err(wait) => Ok(Some(duration(wait))),
+            Err(wait) => Ok(BatchTurn::After(duration(wait))),
         }
     }
 
@@ -168,18 +186,48 @@ impl PowerBi {
         })
     }
 
-    /// The service has refused a push for so long: nobody tries before.
-    pub async fn push_refused(&self, ledger: &Ledger, dataset: &str, after: Duration, deadline: Deadline) {
+    /// The service has refused a push of so many rows, whose turn was `taken_at`, for so long: nobody tries before. The
+    /// request counts all the same.
+    pub async fn push_refused(
+        &self,
+        ledger: &Ledger,
+        dataset: &str,
+        after: Duration,
+        (taken_at, rows): (i64, u64),
+        deadline: Deadline,
+    ) {
+        let shut = |taken: &mut Taken, now| taken.shut(now, milliseconds(after));
+        self.give_back(ledger, dataset, (taken_at, rows), shut, deadline).await;
+    }
+
+    /// A push of so many rows, whose turn was `taken_at`, has surely not come: others may have them instead.
+    pub async fn push_lost(&self, ledger: &Ledger, dataset: &str, lost: (i64, u64), deadline: Deadline) {
+        self.give_back(ledger, dataset, lost, |_, _| false, deadline).await;
+    }
+
+    async fn give_back(
+        &self,
+        ledger: &Ledger,
+        dataset: &str,
+        (taken_at, rows): (i64, u64),
+        also: impl Fn(&mut Taken, i64) -> bool,
+        deadline: Deadline,
+    ) {
         let of = self.pace.of(dataset);
         let mut of = of.taken.lock().await;
-        of.left = Amount::default();
-        let told = of.budget.decide(ledger, deadline, |taken: &mut Taken| {
+        let windows = self.pace.windows;
+        let OfDataset { budget, left, taken_at: idle_at, .. } = &mut *of;
+        // What follows has to wait, and is taken anew when its turn comes.
+        let (idle, idle_at) = (std::mem::take(left), *idle_at);
+        let told = budget.decide(ledger, deadline, |taken: &mut Taken| {
             let now = ledger.clock().now().as_millisecond();
-            if taken.shut(now, milliseconds(after)) { Decided::Taken(()) } else { Decided::Left(()) }
+            let lost = taken.give_back(now, windows, taken_at, Amount { requests: 0, rows });
+            let unused = taken.give_back(now, windows, idle_at, idle);
+            if also(taken, now) | lost | unused { Decided::Taken(()) } else { Decided::Left(()) }
         });
         if let Err(error) = told.await {
             // Others find out by themselves.
-            tracing::warn!(dataset, error = Failure::from(error).chain(), "a refusal could not be told");
+            tracing::warn!(dataset, error = Failure::from(error).chain(), "what did not come could not be given back");
         }
     }
 }

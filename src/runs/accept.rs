@@ -145,6 +145,7 @@ impl Engine {
             subject: message.subject.clone(),
             scheduled: Some(self.clock.now() + LOOK_AGAIN.min(self.settings.unknown_operation_wait)),
             properties,
+            ..Message::default()
         };
         self.messages.send(&self.queues.request_queue, copy, deadline).await
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use super::cancel::LOOK_EVERY;
+use super::create::item_of;
 use super::line::Turn;
 use super::log::not_too_large;
 use super::record::{Pinned, Record, RunState, StepState, Transition, Trigger};
@@ -132,8 +133,17 @@ impl Engine {
         newest.lease_until.into_iter().chain(sent).filter(|until| *until > now).max()
     }
 
-    /// The definition that the run began with, whatever stands in the folder now.
+    /// What the run does, by the definition that it began with.
     pub(super) fn operation_of(&self, run: &str, pinned: &Pinned) -> Result<Arc<Operation>, Failure> {
+        let whole = self.pinned_operation(run, pinned)?;
+        match pinned.trigger.item() {
+            Some((parent, _)) => item_of(&whole, &parent.step).map(Arc::new),
+            None => Ok(whole),
+        }
+    }
+
+    /// The definition that the run began with, whatever stands in the folder now.
+    fn pinned_operation(&self, run: &str, pinned: &Pinned) -> Result<Arc<Operation>, Failure> {
         // Most runs are advanced by the version that created them, which has it compiled.
         if let Some(entry) = self.catalog.get(&pinned.definition.name)
             && let Ok(operation) = &entry.operation

@@ -42,6 +42,8 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<(Record, bool), Failure> {
         let operation = runnable(entry)?;
+        let of_item = new.trigger.item().map(|(parent, _)| item_of(operation, &parent.step)).transpose()?;
+        let operation = of_item.as_ref().unwrap_or(operation);
         // What nobody called is a trace of its own, whose id is the run's.
         let called = Trace::current().filter(|_| !matches!(new.trigger, Trigger::Schedule { .. }));
         let trace = called.unwrap_or_else(|| Trace::of(&new.run));
@@ -92,6 +94,14 @@ pub fn runnable(entry: &Entry) -> Result<&Operation, Failure> {
             Code::OperationInvalid,
             format!("The operation cannot run until its file is mended: {}", place.unwrap_or_default()),
         )
+    })
+}
+
+/// What is done for one item of a step.
+pub(super) fn item_of(operation: &Operation, step: &str) -> Result<Operation, Failure> {
+    operation.item_of(step).ok_or_else(|| {
+        let name = &operation.name;
+        Failure::new(Code::Internal, format!("The operation {name} has no step \"{step}\" for an item of it."))
     })
 }
 

@@ -43,6 +43,7 @@ impl Engine {
                 }
                 tracing::error!(run = ended.run, error = failure.chain(), "a reply was given up");
             }
+            self.tell_parent(&ended, &pinned, deadline).await?;
             let mut answered = ended.next(Transition::Answered, self.clock.now());
             answered.told = true;
             // Lost: another worker has told it too, and will close it or has.

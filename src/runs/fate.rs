@@ -46,7 +46,8 @@ impl Worker<'_> {
         // A new attempt is a new piece of work: its own key, pauses, and time. What is done in parts stays done.
         let StepRecord { id, rendered_inputs, progress, effect, .. } = std::mem::take(&mut self.record.steps[index]);
         self.record.steps[index] = StepRecord { id, attempt: attempt + 1, ..StepRecord::default() };
-        if progress.is_some() && rendered_inputs.is_some() {
+        let in_parts = self.engine.kinds.of(&step.kind).in_parts();
+        if in_parts && progress.is_some() && rendered_inputs.is_some() {
             let now = self.engine.clock.now();
             let step = &mut self.record.steps[index];
             (step.state, step.effect, step.started_at) = (StepState::Ready, effect, Some(now));

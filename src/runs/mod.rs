@@ -2,12 +2,15 @@
 //!
 //! A run is a log of records; who appends the next number moves it on. Messages wake it, the tick finds what fell asleep
 //! for good. The rooms: `record` is the state, `log` reads and appends it, `create` begins a run, `advance` and `step`
-//! move it, `follow` waits for another run, `wake` and `tick` and `nudge` come back to it, `end` tells its end.
+//! move it, `children` are runs of its steps, `follow` waits for another run, `watch` lets callers wait, `wake` and `tick`
+//! and `nudge` come back to it, `end` tells its end.
 
 mod accept;
 mod advance;
 mod cancel;
+mod children;
 mod create;
+mod drive;
 mod end;
 mod events;
 mod fate;
@@ -34,6 +37,7 @@ mod tick;
 mod transitions;
 mod view;
 mod wake;
+mod watch;
 mod ways_out;
 
 use std::fmt;
@@ -56,6 +60,7 @@ use crate::steps::{InQueue, Kinds, Neighbours, WantedRefresh};
 use advance::Advance;
 use create::NewRun;
 use record::{Record, RunState, Transition, Trigger};
+use watch::Watched;
 
 pub use create::runnable;
 pub use lists::{RunList, RunsFrom, RunsWanted};
@@ -79,7 +84,7 @@ pub struct Engine {
 
 /// The engine's ways in; cheap to clone.
 #[derive(Clone)]
-pub struct Runs(Arc<Engine>);
+pub struct Runs(Arc<Engine>, Arc<Watched>);
 
 impl fmt::Debug for Runs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,7 +142,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 impl Runs {
     pub fn new(engine: Engine) -> Self {
-        Self(Arc::new(engine))
+        Self(Arc::new(engine), Arc::default())
     }
 
     pub fn catalog(&self) -> &Catalog {
@@ -148,14 +153,14 @@ impl Runs {
     pub async fn accept(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
         let queue = self.0.queues.request_queue.clone();
-        traced(&message, insist(own, || self.0.accept(&message, &queue, own))).await
+        traced(&message, Box::pin(insist(own, || self.0.accept(&message, &queue, own)))).await
     }
 
     /// A topic's subscription: the same wire as the request queue.
     pub async fn accept_from_topic(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
         let subscription = self.0.queues.subscription();
-        traced(&message, insist(own, || self.0.accept(&message, &subscription, own))).await
+        traced(&message, Box::pin(insist(own, || self.0.accept(&message, &subscription, own)))).await
     }
 
     /// An event of Event Grid, in the bytes that the host gave us. An `Err` makes Event Grid deliver it again.
@@ -172,7 +177,7 @@ impl Runs {
         let own = deadline.less(LAST_WORDS);
         let tries = AtomicU32::new(message.delivery_count.unwrap_or(1).saturating_sub(1));
         let work = insist(own, || self.0.work(&message, tries.fetch_add(1, Ordering::Relaxed) > 0, own));
-        traced(&message, work).await
+        traced(&message, Box::pin(work)).await
     }
 
     /// A dead-letter queue: park with exact bytes, properties and the reason.
@@ -238,26 +243,6 @@ impl Runs {
                 }
                 Ok(RunOutcome { run: begun.run, state: RunEnd::Going { state: "running".into(), progress: None } })
             }
-        }
-    }
-
-    /// Watches a run until it ends or `patience` does. Moves nothing, but sees to it that something will.
-    pub async fn follow(&self, run: &str, patience: Deadline, deadline: Deadline) -> Result<RunOutcome, Failure> {
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let newest = self.0.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
-            if newest.state.at_rest() {
-                return Ok(outcome(&newest));
-            }
-            if patience.remaining() <= pause {
-                // A running run has no message under way; its worker may have died.
-                if newest.state == RunState::Running {
-                    self.0.wake(run, newest.seq, newest.lease_until, deadline).await?;
-                }
-                return Ok(outcome(&newest));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(Duration::from_secs(2));
         }
     }
 

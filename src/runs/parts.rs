@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::advance::{Flow, Worker};
 use super::log::fits;
 use super::record::{StepState, Transition};
+use super::scope::scope;
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled, pause_of, state_too_large};
 use super::{insist, is_outage};
 use crate::failure::{Code, Failure};
@@ -75,6 +76,14 @@ impl Worker<'_> {
             let (wait, changed) = match kind.turn(&self.engine.neighbours, inputs, self.deadline).await {
                 Ok(PartTurn::Now(changed)) => (None, changed),
                 Ok(PartTurn::After(after, changed)) => (Some(after), changed),
+                Ok(PartTurn::Seen { output, again, inputs }) => {
+                    self.record.steps[index].held_off_since = None;
+                    match self.is_met(index, step, kind, output).await? {
+                        Ok(Some(output)) => return self.done(index, step, output).await.map(Some),
+                        Ok(None) => (Some(again), Some(inputs)),
+                        Err(failure) => return self.failed(index, step, failure).await.map(Some),
+                    }
+                }
                 Ok(PartTurn::Look) if self.patience.remaining() > look => (Some(look), None),
                 Ok(PartTurn::Look) => {
                     let record = &mut self.record.steps[index];
@@ -109,6 +118,22 @@ impl Worker<'_> {
             tokio::time::sleep(wait).await;
             look = (look * 3 / 2).min(LONGEST_LOOK);
         }
+    }
+
+    /// What was seen, when it is what the step waits for.
+    async fn is_met(
+        &mut self,
+        index: usize,
+        step: &Step,
+        kind: &dyn Kind,
+        seen: Value,
+    ) -> Result<Result<Option<Value>, Failure>, Failure> {
+        self.load_outputs().await?;
+        let mut scope = scope(&self.record, &self.pinned, &self.outputs);
+        scope.result = Some(seen);
+        let met = kind.is_met(&step.kind, &scope);
+        tracing::debug!(run = self.record.run, step = self.record.steps[index].id, ?met, "looked");
+        Ok(met.map(|met| scope.result.filter(|_| met)))
     }
 
     /// A part was perhaps sent: just now, and its answer was lost, or by an earlier worker, of whose sending nothing can be

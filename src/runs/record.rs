@@ -195,6 +195,48 @@ pub(super) enum Trigger {
         #[serde(default)]
         behind: Option<String>,
     },
+    /// A step of another run.
+    Parent(Box<Parent>),
+}
+
+/// The step that a run is a child of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Parent {
+    pub run: String,
+    pub step: String,
+    pub attempt: u32,
+    /// Which of the step's children, from 0.
+    pub item: usize,
+    /// How many runs are above this one.
+    pub depth: usize,
+    /// Of an item of `for_each`; absent from the run of another operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Item>,
+}
+
+/// What the run of an item sees beside its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Item {
+    pub value: Value,
+    /// What `run` is to the parent, but for its id.
+    pub run: Map<String, Value>,
+    /// Where the outputs of the parent's steps are kept.
+    pub outputs: BTreeMap<String, String>,
+}
+
+impl Trigger {
+    /// How many runs are above this one.
+    pub(super) fn depth(&self) -> usize {
+        if let Self::Parent(parent) = self { parent.depth } else { 0 }
+    }
+
+    /// Of the run of an item: its parent, and the item.
+    pub(super) fn item(&self) -> Option<(&Parent, &Item)> {
+        let Self::Parent(parent) = self else { return None };
+        Some((parent, parent.of.as_ref()?))
+    }
 }
 
 /// What record 0 pins for the run's whole life.

@@ -118,7 +118,7 @@ impl Engine {
                 Some(mark)
             }
         };
-        for room in ["outputs", "notes"] {
+        for room in ["outputs", "notes", "children"] {
             for listed in self.ledger.list(&format!("{room}/{run}"), deadline).await? {
                 self.ledger.delete(&listed.path, deadline).await?;
             }

@@ -34,13 +34,19 @@ impl Engine {
 
 /// The scope at this point of the run.
 pub(super) fn scope(record: &Record, pinned: &Pinned, outputs: &Outputs) -> Scope {
+    let item = pinned.trigger.item();
+    let mut steps = steps(record, outputs);
+    for step in item.iter().flat_map(|(_, item)| item.outputs.keys()) {
+        steps.extend(outputs.get(step).map(|output| (step.clone(), output.clone())));
+    }
     Scope {
         parameters: pinned.parameters.clone(),
-        steps: steps(record, outputs),
-        run: run(record, pinned),
+        steps,
+        run: run_of(record, pinned),
+        item: item.map(|(_, item)| item.value.clone()),
+        item_index: item.map(|(parent, _)| parent.item),
         variables: pinned.variables.iter().map(|(name, value)| (name.clone(), json!(value))).collect(),
-        item: None,
-        event: Map::new(),
+        ..Scope::default()
     }
 }
 
@@ -50,7 +56,7 @@ fn steps(record: &Record, outputs: &Outputs) -> Map<String, Value> {
     ended.filter_map(|step| Some((step.id.clone(), outputs.get(&step.id)?.clone()))).collect()
 }
 
-fn run(record: &Record, pinned: &Pinned) -> Map<String, Value> {
+pub(super) fn run_of(record: &Record, pinned: &Pinned) -> Map<String, Value> {
     let mut run = Map::new();
     run.insert("id".into(), json!(record.run));
     run.insert("operation".into(), json!(record.operation));
@@ -60,6 +66,9 @@ fn run(record: &Record, pinned: &Pinned) -> Map<String, Value> {
     }
     if let Some(error) = &record.error {
         run.insert("error".into(), error_json(error));
+    }
+    if let Some((_, item)) = pinned.trigger.item() {
+        run.extend(item.run.clone());
     }
     run
 }

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::advance::{Flow, Worker};
+use super::children::has_children;
 use super::follow::followed;
 use super::identity::hash;
 use super::log::fits;
@@ -31,6 +32,9 @@ impl Worker<'_> {
     /// Takes the step as far as it goes in this invocation.
     pub(super) async fn step(&mut self, index: usize) -> Result<Flow, Failure> {
         let step = self.declared(index);
+        if has_children(&step) {
+            return self.tend(index, &step).await;
+        }
         let kind = self.engine.kinds.of(&step.kind);
         match self.record.steps[index].state {
             StepState::Submitted => self.look(index, &step, kind).await,
@@ -327,7 +331,14 @@ impl Worker<'_> {
     }
 
     pub(super) async fn load_outputs(&mut self) -> Result<(), Failure> {
-        self.engine.load_outputs(&self.record, &mut self.outputs, self.deadline).await
+        self.engine.load_outputs(&self.record, &mut self.outputs, self.deadline).await?;
+        for (step, reference) in self.pinned.trigger.item().iter().flat_map(|(_, item)| &item.outputs) {
+            if !self.outputs.contains_key(step) {
+                let output = self.engine.output(&self.record.run, reference, self.deadline).await?;
+                self.outputs.insert(step.clone(), output);
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn commit_or_overtaken(&mut self, record: Record) -> Result<Flow, Failure> {

@@ -27,6 +27,13 @@ pub(super) fn view(pinned: &Pinned, newest: &Record) -> Value {
             Trigger::Queue { .. } => "queue",
             Trigger::Event { .. } => "event",
             Trigger::Schedule { .. } => "schedule",
+            Trigger::Parent(_) => "parent",
+        },
+        "parent": match &pinned.trigger {
+            Trigger::Parent(parent) => Some(json!({
+                "runId": parent.run, "step": parent.step, "item": parent.of.is_some().then_some(parent.item),
+            })),
+            _ => None,
         },
         "nudges": newest.nudges,
         "steps": newest.steps.iter().filter(|step| seen(step, newest)).map(|one| step(newest, one)).collect::<Vec<_>>(),

@@ -34,8 +34,10 @@ pub struct Message {
     pub subject: Option<String>,
     /// Not visible before this moment (`ScheduledEnqueueTimeUtc`).
     pub scheduled: Option<Timestamp>,
-    /// Application properties, all strings.
+    /// Application properties that are texts.
     pub properties: Vec<(String, String)>,
+    /// Others: texts, numbers and booleans, which keep their type.
+    pub values: Vec<(String, serde_json::Value)>,
 }
 
 /// Where messages go. A trait, so that the engine can be simulated.

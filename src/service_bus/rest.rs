@@ -79,6 +79,9 @@ impl ServiceBus {
             let value = serde_json::Value::from(value.as_str()).to_string();
             request = request.header(name, ascii(&value));
         }
+        for (name, value) in &message.values {
+            request = request.header(name, ascii(&value.to_string()));
+        }
         // What the client libraries call the context of a message; names lose their capitals on this way
         // (learn.microsoft.com/azure/service-bus-messaging/service-bus-end-to-end-tracing).
         if let Some(trace) = Trace::current()

@@ -141,6 +141,8 @@ pub struct ServiceBus {
     pub request_subscription: String,
     /// `CAUSEWAY_REPLY_QUEUES`: where replies may go, separated by commas; default `causeway-replies`.
     pub reply_queues: Vec<String>,
+    /// `CAUSEWAY_SEND_QUEUES`: queues and topics that `message` steps may send to, separated by commas; default none.
+    pub send_queues: Vec<String>,
 }
 
 impl ServiceBus {

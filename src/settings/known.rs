@@ -82,6 +82,7 @@ pub const KNOWN: &[Known] = &[
     ours("CAUSEWAY_REQUEST_TOPIC", None, "topic name", "A topic whose subscription brings requests and Dataverse's messages too; only with the package option `--topic`. Also resolved by the host."),
     ours("CAUSEWAY_REQUEST_SUBSCRIPTION", Some("causeway"), "subscription name", "Its subscription; also resolved by the host."),
     ours("CAUSEWAY_REPLY_QUEUES", Some("causeway-replies"), "queue names, comma", "Where replies may go."),
+    ours("CAUSEWAY_SEND_QUEUES", None, "names of queues and topics, comma", "Where `message` steps may send; default nowhere."),
     ours("CAUSEWAY_LEDGER_URL", None, "url", "Container, file: folder or memory:; default the container causeway-ledger in the account of AzureWebJobsStorage."),
     ours("CAUSEWAY_PUBLIC_BASE_URL", None, "url", "Base of every Location; default the forwarded host."),
     ours("CAUSEWAY_STATUS_KEY_SECRET_NAME", Some("causeway-status-key"), "secret name", "The key that signs status URLs, in Key Vault."),

@@ -7,13 +7,17 @@ mod assert;
 mod binding;
 mod job;
 mod job_view;
+mod message;
 mod number;
+mod operation;
 pub mod push_rows;
 mod refresh;
 mod sql;
+mod wait_for;
 pub mod write_rows;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,6 +33,8 @@ use crate::http::Deadline;
 use crate::ledger::Ledger;
 use crate::operations::{ExpressionError, Scope, StepKind};
 use crate::power_bi::PowerBi;
+use crate::service_bus::Messages;
+use crate::settings;
 
 pub use crate::databricks::{MOST_TRIES, pause_before};
 pub use binding::{JsonParameters, bind_parameters};
@@ -50,6 +56,11 @@ pub struct Neighbours {
     pub ledger: Ledger,
     /// The time of day here.
     pub clock: Clock,
+    pub messages: Arc<dyn Messages>,
+    /// Queues and topics that steps may send to.
+    pub send_queues: Vec<String>,
+    /// How results come, and how much of them.
+    pub sql: settings::Sql,
 }
 
 /// A step, rendered: what is sent, now and in recovery, and never rendered again.
@@ -83,6 +94,12 @@ pub enum PartTurn {
     After(Duration, Option<Value>),
     /// It is being made ready elsewhere: to be asked again, and again less and less often.
     Look,
+    /// This is what was seen: unless it is what the step waits for ([`Kind::is_met`]), to be asked again after so long.
+    Seen {
+        output: Value,
+        again: Duration,
+        inputs: Value,
+    },
 }
 
 /// What became of a part that was perhaps sent ([`Recovery::Settle`]).
@@ -165,6 +182,11 @@ pub trait Kind: Send + Sync {
         Ok(PartTurn::Now(None))
     }
 
+    /// Whether what was seen, which is the scope's `result`, is what the step waits for ([`PartTurn::Seen`]).
+    fn is_met(&self, _step: &StepKind, _scope: &Scope) -> Result<bool, Failure> {
+        Err(mismatched())
+    }
+
     /// What became of the part that was perhaps sent. `certain`: what has not come by now will not come any more.
     async fn settle(
         &self,
@@ -235,6 +257,9 @@ impl Kinds for EveryKind {
             StepKind::QueuedRefresh => &refresh::QueuedRefresh,
             StepKind::PushRows(_) | StepKind::Push => &push_rows::PushRows,
             StepKind::Assert(_) => &assert::Assert,
+            StepKind::Message(_) => &message::Message,
+            StepKind::WaitFor(_) => &wait_for::WaitFor,
+            StepKind::Operation(_) => &operation::Operation,
             StepKind::WriteRows(_) => &write_rows::WriteRows,
         }
     }
@@ -261,6 +286,14 @@ pub fn is_end_of_work(failure: &Failure) -> bool {
 
 fn expression_failed(error: &ExpressionError) -> Failure {
     Failure::new(Code::ExpressionFailed, error.to_string())
+}
+
+/// A time that a template gave.
+fn time(text: &str, place: &str) -> Result<Timestamp, Failure> {
+    text.parse().map_err(|_| {
+        let detail = format!("`{place}` is not a time as RFC 3339 with an offset, such as 2026-01-31T06:00:00Z.");
+        Failure::new(Code::ExpressionFailed, detail).at(place)
+    })
 }
 
 fn to_inputs<T: Serialize>(inputs: &T) -> Result<Value, Failure> {

@@ -157,6 +157,16 @@ fn text(template: Option<&Template>, scope: &Scope) -> Result<Option<String>, Fa
     template.map(|template| template.render_text(scope)).transpose().map_err(|error| expression_failed(&error))
 }
 
+/// Refuses a statement that may write where only a read has a place.
+pub(super) fn surely_read(statement: &str, place: &str) -> Result<(), Failure> {
+    if is_surely_a_read(statement) {
+        return Ok(());
+    }
+    let detail = "The statement is not surely one that only reads. Begin it with SELECT, WITH, VALUES, TABLE, SHOW or \
+                  DESCRIBE; writes are `sql` steps of their own.";
+    Err(Failure::new(Code::StatementNotAllowed, detail).at(place))
+}
+
 pub(super) fn no_warehouse() -> Failure {
     Failure::new(
         Code::WarehouseMissing,

@@ -19,9 +19,9 @@ const MAX_STATE: usize = 512;
 #[serde(try_from = "Written", into = "Written")]
 pub struct Trace {
     /// 32 hex digits.
-    trace_id: String,
+    id: String,
     /// 16 hex digits.
-    span_id: String,
+    span: String,
     flags: u8,
     state: Option<String>,
 }
@@ -53,8 +53,8 @@ impl Trace {
             (1..=MAX_STATE).contains(&state.len()) && state.bytes().all(|byte| (0x20..0x7f).contains(&byte))
         });
         Some(Self {
-            trace_id: trace_id.to_owned(),
-            span_id: span_id.to_owned(),
+            id: trace_id.to_owned(),
+            span: span_id.to_owned(),
             flags: u8::from_str_radix(flags, 16).ok()? & 1,
             state: state.map(str::to_owned),
         })
@@ -70,26 +70,26 @@ impl Trace {
         if !is_hex(id, 32) || is_zero(id) {
             return Self::begin();
         }
-        Self { trace_id: id.to_owned(), span_id: draw_span(), flags: 1, state: None }
+        Self { id: id.to_owned(), span: draw_span(), flags: 1, state: None }
     }
 
     /// The next span of the same trace.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { span_id: draw_span(), ..self.clone() }
+        Self { span: draw_span(), ..self.clone() }
     }
 
     pub fn trace_id(&self) -> &str {
-        &self.trace_id
+        &self.id
     }
 
     pub fn span_id(&self) -> &str {
-        &self.span_id
+        &self.span
     }
 
     /// `00-{trace}-{span}-{flags}`.
     pub fn traceparent(&self) -> String {
-        format!("00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags)
+        format!("00-{}-{}-{:02x}", self.id, self.span, self.flags)
     }
 
     pub fn tracestate(&self) -> Option<&str> {
@@ -102,19 +102,22 @@ impl Trace {
     }
 
     /// Runs `future` in this span. Lines logged within carry `traceId`, `spanId` and, when it is told, `run`.
-    pub async fn within<F: Future>(self, run: Option<&str>, future: F) -> F::Output {
-        let (trace, span) = (&self.trace_id, &self.span_id);
+    ///
+    /// On the heap: it stands around whole runs.
+    pub fn within<F: Future>(self, run: Option<&str>, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let (trace, span) = (&self.id, &self.span);
         // At level error, so that no filter drops it.
-        let span = match run {
-            Some(run) => tracing::error_span!("run", run, traceId = trace, spanId = span),
-            None => tracing::error_span!("trace", traceId = trace, spanId = span),
+        let span = if let Some(run) = run {
+            tracing::error_span!("run", run, traceId = trace, spanId = span)
+        } else {
+            tracing::error_span!("trace", traceId = trace, spanId = span)
         };
-        CURRENT.scope(self, future).instrument(span).await
+        CURRENT.scope(self, Box::pin(future)).instrument(span)
     }
 
     /// Runs `future` in this span, whose lines carry the ids already.
-    pub async fn carry<F: Future>(self, future: F) -> F::Output {
-        CURRENT.scope(self, future).await
+    pub fn carry<F: Future>(self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        CURRENT.scope(self, future)
     }
 }
 
@@ -207,7 +210,7 @@ mod tests {
     async fn a_task_of_its_own_is_in_the_span_that_made_it() {
         assert!(Trace::current().is_none());
         let trace = Trace::begin();
-        let task = trace.clone().within(None, async { tokio::spawn(carried(async { Trace::current() })) }).await;
-        assert_eq!(task.await.unwrap(), Some(trace));
+        let there = async { tokio::spawn(carried(async { Trace::current() })).await.unwrap() };
+        assert_eq!(trace.clone().within(None, there).await, Some(trace));
     }
 }

@@ -3,6 +3,9 @@
 Prism reads Microsoft's contract as other people do, and holds each request and each reply against it. Not in CI: it
 wants Node.js and takes some minutes. `python3 tests/conformance/power_bi_prism.py`; PRISM may name a program that is
 there already.
+
+Last run, with Prism 5.14.2 on Node.js 20: all 45 tests pass in eight minutes, with no violation but those of the format
+`date-time`, which the tests leave alone: the service's times have no zone.
 """
 
 import os

@@ -4,6 +4,9 @@
 
 mod bad_input;
 mod bulk;
+mod children;
+mod commands;
+mod company;
 mod conflicts;
 mod contract;
 mod datasets;
@@ -46,6 +49,7 @@ mod road;
 mod runs;
 mod scenarios;
 mod secrecy;
+mod sends;
 mod statements;
 mod status;
 mod steps;
@@ -55,5 +59,6 @@ mod ticks;
 mod traces;
 mod upkeep;
 mod values;
+mod wait_for;
 mod waiting;
 mod ways_out;

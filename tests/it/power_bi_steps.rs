@@ -36,6 +36,23 @@ steps:
 ",
 );
 
+const QUERIED: (&str, &str) = (
+    "queried",
+    "summary: s
+parameters: {day: {type: date, required: true}}
+steps:
+  - id: push
+    push_rows:
+      workspace: '{{ variables.workspace }}'
+      dataset: '{{ variables.live_dataset }}'
+      table: DailySales
+      statement: SELECT DATE'2026-10-05' AS day, CAST(7 AS BIGINT) AS orders, 12.5D AS amount WHERE :day IS NOT NULL
+      parameters: {day: {value: '{{ parameters.day }}', type: DATE}}
+      clear: true
+output: {pushed: '{{ steps.push.rowsPushed }}'}
+",
+);
+
 async fn ended(road: &Declared, operation: &str) -> Value {
     road.ended(&run_id(&["queue", "causeway-requests", operation])).await
 }
@@ -86,4 +103,16 @@ async fn a_push_whose_answer_is_lost_is_not_repeated_and_says_which_rows() {
     );
     assert!(run["error"]["detail"].as_str().expect("a detail").contains("Rows 1 to 2 of 2"), "{run}");
     assert_eq!(road.effects("powerBi", "rows").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_statement_gives_is_pushed_after_the_table_was_cleared() {
+    let road = Declared::with(&[QUERIED], &[], |_| {}).await;
+    for key in ["first", "second"] {
+        let reply = road.post_keyed("/api/operations/queried", key, &json!({"day": "2026-10-05"})).await.expect(200);
+        assert_eq!(reply.at("/pushed"), 1);
+    }
+    let rows = road.stack.power_bi.rows(sample::SALES_LIVE, "DailySales");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(road.effects("powerBi", "rows").len(), 2);
 }

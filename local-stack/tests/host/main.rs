@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod events;
 mod lifecycle;
 mod messages;
 mod proxying;

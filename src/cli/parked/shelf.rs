@@ -14,7 +14,7 @@ use crate::settings::Settings;
 /// How long an empty queue is waited for.
 const WAIT: Duration = Duration::from_secs(1);
 /// For one call.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Shelf {
     bus: ServiceBus,

@@ -252,9 +252,11 @@ impl Compiled {
 
 fn follow(path: &[Segment], scope: &Scope) -> Result<Value, String> {
     let mut segments = path.iter();
-    let (Some(Segment::Member(root)), first) = (segments.next(), segments.next()) else {
-        return Err("not a value".to_owned());
-    };
+    let Some(Segment::Member(root)) = segments.next() else { return Err("not a value".to_owned()) };
+    if let Some(value) = scope.single(root) {
+        return descend(&value, segments);
+    }
+    let first = segments.next();
     let map = match root.as_str() {
         "parameters" => &scope.parameters,
         "steps" => &scope.steps,
@@ -264,11 +266,16 @@ fn follow(path: &[Segment], scope: &Scope) -> Result<Value, String> {
         _ => return Err(format!("`{root}` is not declared")),
     };
     let Some(first) = first else { return Ok(Value::Object(map.clone())) };
-    let mut value = match first {
+    let value = match first {
         Segment::Member(name) => map.get(name),
         Segment::Index(_) => None,
     }
     .ok_or_else(|| no_member(first))?;
+    descend(value, segments)
+}
+
+fn descend<'a>(value: &Value, segments: impl Iterator<Item = &'a Segment>) -> Result<Value, String> {
+    let mut value = value;
     for segment in segments {
         value = match (segment, value) {
             (Segment::Member(name), Value::Object(members)) => members.get(name),

@@ -40,7 +40,11 @@ pub struct Scope {
     /// `id`, `operation`, `startTime`, `dueTime`, `error`.
     pub run: Map<String, Value>,
     pub variables: Map<String, Value>,
+    /// The item of `for_each` that is at hand, and which it is, from 0.
     pub item: Option<Value>,
+    pub item_index: Option<usize>,
+    /// What `wait_for` has just seen.
+    pub result: Option<Value>,
     /// What an operation's `events` see of the event; empty everywhere else.
     pub event: Map<String, Value>,
 }
@@ -86,6 +90,18 @@ impl Origin {
             column: self.place.column,
             step: self.step.as_deref().map(ToOwned::to_owned),
             message: message.into(),
+        }
+    }
+}
+
+impl Scope {
+    /// A root that is one value, and no map of names.
+    fn single(&self, root: &str) -> Option<Value> {
+        match root {
+            "item" => self.item.clone(),
+            "item_index" => self.item_index.map(Value::from),
+            "result" => self.result.clone(),
+            _ => None,
         }
     }
 }

@@ -26,6 +26,10 @@ pub(in crate::operations) struct Names {
     pub(in crate::operations) event: bool,
     /// Whether `run.error` is there: only in `on_failure`.
     pub(in crate::operations) failed: bool,
+    /// Whether `item` and `item_index` are there: only in a step with `for_each`.
+    pub(in crate::operations) item: bool,
+    /// Whether `result` is there: only in `until` of `wait_for`.
+    pub(in crate::operations) result: bool,
 }
 
 /// CEL's own words, which cannot be names of parameters or steps.
@@ -180,7 +184,12 @@ impl Walk<'_> {
                 Some(format!("`run` has no `{name}`; it has {}, error", RUN.join(", ")))
             }
             ("parameters" | "variables" | "steps" | "run", _) => None,
-            ("item", _) => Some("`item` exists only in for_each, which this version does not support".to_owned()),
+            ("item" | "item_index", _) if names.item => None,
+            ("result", _) if names.result => None,
+            ("item" | "item_index", _) => {
+                Some(format!("`{root}` exists only in a step with for_each, and not in its `when`"))
+            }
+            ("result", _) => Some("`result` exists only in `until` of wait_for".to_owned()),
             (type_name, None) if ENVIRONMENT.types().find_type(type_name).is_some() => None,
             _ => Some(format!("`{root}` is not declared; there are parameters, steps, run and variables")),
         };

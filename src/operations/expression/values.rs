@@ -25,8 +25,8 @@ pub(super) fn root(
         "steps" => (&scope.steps, &none),
         "run" => (&scope.run, &times),
         "variables" => (&scope.variables, &none),
+        "item" | "item_index" | "result" => return Ok(scope.single(name).as_ref().map(from_json)),
         "event" => (&scope.event, &none),
-        "item" => return Ok(scope.item.as_ref().map(from_json)),
         _ => return Ok(None),
     };
     let wanted = map.iter().filter(|(name, _)| members.is_none_or(|members| members.contains(*name)));

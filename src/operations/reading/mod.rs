@@ -1,10 +1,14 @@
 //! From a definition's text to a checked operation: structure first, then what schemas cannot say. Collects every
 //! problem; nothing here stops at the first.
 
+mod children;
 mod events;
+mod message;
 mod parameters;
+mod push_rows;
 mod steps;
 mod structure;
+mod wait_for;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -74,8 +78,16 @@ fn read_here(definition: &Definition, variables: &BTreeMap<String, String>) -> R
 pub(super) fn named_files(yaml: &str) -> Vec<String> {
     let Ok(root) = Node::parse(yaml) else { return Vec::new() };
     let steps = ["steps", "on_failure"].into_iter().filter_map(|list| root.get(list)).flat_map(Node::items);
-    let files = steps.filter_map(|step| step.get("sql")?.text_of("file"));
-    files.filter(|file| is_file_name(file)).map(ToOwned::to_owned).collect()
+    let of = |step: &Node| {
+        let places = [step.get("sql"), step.get("push_rows"), step.get("wait_for").and_then(|wait| wait.get("sql"))];
+        places
+            .into_iter()
+            .flatten()
+            .filter_map(|place| place.text_of("file").map(ToOwned::to_owned))
+            .collect::<Vec<_>>()
+    };
+    let files = steps.flat_map(of);
+    files.filter(|file| is_file_name(file)).collect()
 }
 
 /// A plain name: no folder, nothing that climbs out of one.

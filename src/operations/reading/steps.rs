@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use super::super::expression::RESERVED;
 use super::super::yaml::{Node, Place, Tree};
-use super::super::{AssertStep, Diagnostic, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind};
+use super::super::{AssertStep, Diagnostic, JobStep, RefreshStep, Retry, SqlStep, Step, StepKind};
 use super::{Reader, is_file_name};
 use crate::failure::Code;
 use crate::rows::ValueOptions;
 
-const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "assert"];
+const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "message", "wait_for", "operation", "assert"];
 /// Kinds of later versions, which the structure has told already.
-const LATER: &[&str] = &["http", "message", "operation"];
+const LATER: &[&str] = &["http"];
 
 const IN_SQL: &str = "{{ }} has no place inside SQL; templates fill `parameters`, which are bound: write :name here";
 
@@ -49,6 +49,8 @@ impl Reader<'_> {
         let when = node.get("when").map(|when| self.templates(Some(&step), |templates| templates.expression(when)));
         let retry = node.get("retry").map(|retry| self.retry(retry));
         let timeout = node.get("timeout").map(|timeout| self.duration(timeout));
+        let for_each = node.get("for_each").map(|each| self.for_each(&step, each));
+        self.names.item = for_each.is_some();
         let kinds: Vec<_> = node.members().iter().filter(|(key, _)| KINDS.contains(&key.name.as_str())).collect();
         let mut read = None;
         for (index, (key, body)) in kinds.iter().enumerate() {
@@ -61,21 +63,32 @@ impl Reader<'_> {
                 "job" => self.job(&step, body).map(StepKind::Job),
                 "refresh" => self.refresh(&step, body).map(StepKind::Refresh),
                 "push_rows" => self.push_rows(&step, body).map(StepKind::PushRows),
+                "message" => self.message(&step, body).map(StepKind::Message),
+                "operation" => self.operation_step(&step, body).map(StepKind::Operation),
+                "wait_for" => {
+                    self.no_timeout_beside(node);
+                    self.wait_for(&step, body).map(StepKind::WaitFor)
+                }
                 _ => self.assert(&step, body).map(StepKind::Assert),
             };
         }
+        self.names.item = false;
         let later = node.members().iter().any(|(key, _)| LATER.contains(&key.name.as_str()));
         if kinds.is_empty() && !later && matches!(node.tree, Tree::Mapping(_)) {
             self.problem(node.place, format!("the step does nothing: it wants one of {}", KINDS.join(", ")));
         }
         // What was not declared is fine; what was, and could not be read, is not.
-        let complete = !matches!(when, Some(None)) && !matches!(retry, Some(None)) && !matches!(timeout, Some(None));
+        let complete = !matches!(when, Some(None))
+            && !matches!(retry, Some(None))
+            && !matches!(timeout, Some(None))
+            && !matches!(for_each, Some(None));
         Some(Step {
             id: id.to_owned(),
             kind: read.filter(|_| complete)?,
             when: when.flatten(),
             retry: retry.flatten(),
             timeout: timeout.flatten(),
+            for_each: for_each.flatten(),
         })
     }
 
@@ -96,7 +109,7 @@ impl Reader<'_> {
         Some(Retry { attempts: u32::try_from(attempts?).ok()?, backoff, on: texts(on) })
     }
 
-    fn sql(&mut self, step: &Arc<str>, node: &Node) -> Option<SqlStep> {
+    pub(super) fn sql(&mut self, step: &Arc<str>, node: &Node) -> Option<SqlStep> {
         let statement = self.statement(node);
         let parameters = self.optional(step, node, "parameters");
         self.sql_parameters(node.get("parameters"));
@@ -143,7 +156,7 @@ impl Reader<'_> {
         }
     }
 
-    fn statement(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn statement(&mut self, node: &Node) -> Option<String> {
         match (node.get("statement"), node.get("file")) {
             (Some(_), Some(file)) => {
                 self.problem(file.place, "`file` stands beside `statement`; only one may");
@@ -225,20 +238,6 @@ impl Reader<'_> {
         }
         let options = refresh_options(node);
         Some(RefreshStep { workspace: workspace?, dataset: dataset?, tables, effective_date, options })
-    }
-
-    fn push_rows(&mut self, step: &Arc<str>, node: &Node) -> Option<PushRowsStep> {
-        let workspace = self.optional(step, node, "workspace");
-        let dataset = self.optional(step, node, "dataset");
-        let table = self.optional(step, node, "table");
-        let rows = node.get("rows");
-        if let Some(rows) = rows
-            .filter(|rows| !matches!(rows.tree, Tree::List(_)) && !rows.text().is_some_and(|text| text.contains("{{")))
-        {
-            self.problem(rows.place, "`rows` must be a list of objects, or an expression for one in {{ }}");
-        }
-        let rows = self.optional(step, node, "rows");
-        Some(PushRowsStep { workspace: workspace?, dataset: dataset?, table: table?, rows: rows? })
     }
 
     fn assert(&mut self, step: &Arc<str>, node: &Node) -> Option<AssertStep> {

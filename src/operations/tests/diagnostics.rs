@@ -43,10 +43,21 @@ fn the_file(#[case] marked: &str, #[case] expected: &str) {
 #[case("- «id: a", "the step does nothing: it wants one of sql, job")]
 #[case("- id: a\n  job: {job: j}\n  «sql: {statement: SELECT 1}", "`sql` stands beside `job`")]
 #[case("- id: a\n  «http: {url: u}", "`http` is not supported by this version")]
-#[case("- id: a\n  «message: {queue: q}", "`message` is not supported by this version")]
-#[case("- id: a\n  «operation: b", "`operation` is not supported by this version")]
-#[case("- id: a\n  «for_each: b\n  job: {job: j}", "`for_each` is not supported by this version")]
-#[case("- id: a\n  «wait_for: b\n  job: {job: j}", "`wait_for` is not supported by this version")]
+#[case("- id: a\n  operation: «b", "`operation` must be a mapping")]
+#[case("- id: a\n  operation: «{parameters: {}}", "operation lacks `name`")]
+#[case("- id: a\n  operation: {name: «B_c}", "`name` must match")]
+#[case("- id: a\n  operation: {name: b, parameters: {x: \"{{ «item }}\"}}", "only in a step with for_each")]
+#[case("- id: a\n  for_each: «{}\n  job: {job: j}", "for_each lacks `in`")]
+#[case("- id: a\n  for_each: {in: «x}\n  job: {job: j}", "a list, or an expression for one")]
+#[case("- id: a\n  for_each: {in: «5}\n  job: {job: j}", "`in` must be a text or a list")]
+#[case("- id: a\n  for_each: {in: [1], parallel: «11}\n  job: {job: j}", "at most 10")]
+#[case("- id: a\n  for_each: {in: [1], on_item_failure: «ignore}\n  job: {job: j}", "must be one of: stop, continue")]
+#[case("- id: a\n  when: «item == 1\n  for_each: {in: [1]}\n  job: {job: j}", "not in its `when`")]
+#[case("- id: a\n  for_each: {in: \"{{ [«item] }}\"}\n  job: {job: j}", "only in a step with for_each")]
+#[case(
+    "- id: a\n  for_each: {in: [1]}\n  job: {job: j}\n- id: b\n  job: {job: \"{{ «item }}\"}",
+    "only in a step with for_each"
+)]
 #[case("- id: a\n  timeout: «soon\n  job: {job: j}", "a duration is wanted, such as 90s")]
 #[case("- id: a\n  timeout: «-5s\n  job: {job: j}", "a duration is wanted")]
 #[case("- id: a\n  timeout: «90\n  job: {job: j}", "put quotes around it")]
@@ -99,6 +110,40 @@ fn the_file(#[case] marked: &str, #[case] expected: &str) {
 #[case("- id: a\n  refresh: {workspace: w, dataset: d, tables: [{«tabel: x, table: y}]}", "unknown key `tabel`")]
 #[case("- id: a\n  assert: {that: «run.error == null, message: m}", "only in on_failure")]
 #[case("- id: a\n  assert: {that: «item == null, message: m}", "for_each")]
+#[case("- id: a\n  assert: {that: «result == null, message: m}", "only in `until` of wait_for")]
+#[case("- id: a\n  message: «{body: 1}", "message lacks `queue` or `topic`")]
+#[case("- id: a\n  message: {queue: q, topic: «t, body: 1}", "`topic` stands beside `queue`")]
+#[case("- id: a\n  message: «{queue: q}", "message lacks `body`")]
+#[case("- id: a\n  message: {queue: q, body: 1, after: «soon}", "a duration is wanted")]
+#[case("- id: a\n  message: {queue: q, body: 1, at: «tomorrow}", "a time is wanted as RFC 3339")]
+#[case("- id: a\n  message: {queue: q, body: 1, after: 1m, at: «'2026-01-31T06:00:00Z'}", "beside `after`")]
+#[case("- id: a\n  message: {queue: q, body: 1, properties: {«Kind: x}}", "must match ^[a-z]")]
+#[case("- id: a\n  message: {queue: q, body: 1, properties: {«causeway-key: x}}", "is a reserved name")]
+#[case("- id: a\n  message: {queue: q, body: 1, properties: {«host: x}}", "is a reserved name")]
+#[case("- id: a\n  message: {queue: q, body: 1, properties: {kind: «[x]}}", "a text, a number or a boolean")]
+#[case("- id: a\n  message: {queue: q, body: \"{{ «nope }}\"}", "`nope` is not declared")]
+#[case("- id: a\n  wait_for: «{}", "wait_for lacks `delay`, `time` or `sql`")]
+#[case("- id: a\n  wait_for: {delay: 1m, «time: '2026-01-31T06:00:00Z'}", "`time` stands beside `delay`")]
+#[case("- id: a\n  wait_for: {delay: «soon}", "a duration is wanted")]
+#[case("- id: a\n  wait_for: {time: «noon}", "a time is wanted as RFC 3339")]
+#[case("- id: a\n  wait_for: {delay: 1m, «every: 1m}", "`every` belongs to a condition")]
+#[case("- id: a\n  wait_for: «{sql: {statement: SELECT 1}}", "wait_for lacks `until`")]
+#[case("- id: a\n  wait_for: {sql: «{}, until: result.row.n == 1}", "sql lacks `statement` or `file`")]
+#[case("- id: a\n  wait_for: {sql: {statement: S}, until: «rows.n == 1}", "`rows` is not declared")]
+#[case("- id: a\n  wait_for: {sql: {statement: S}, until: result.n == 1, every: «10ms}", "at least 1s")]
+#[case(
+    "- id: a\n  wait_for: {sql: {statement: S}, until: result.n == 1, every: «{first: 2m, longest: 1m}}",
+    "`longest` is shorter"
+)]
+#[case("- id: a\n  wait_for: {sql: {statement: S}, until: result.n == 1, every: «{first: 2m}}", "lacks `longest`")]
+#[case("- id: a\n  «timeout: 1h\n  wait_for: {delay: 1m}", "move `timeout` there")]
+#[case("- id: a\n  push_rows: «{workspace: w, dataset: d, table: t}", "push_rows lacks `rows`, `statement` or `file`")]
+#[case(
+    "- id: a\n  push_rows: {workspace: w, dataset: d, table: t, statement: SELECT 1, rows: «[]}",
+    "beside a statement"
+)]
+#[case("- id: a\n  push_rows: {workspace: w, dataset: d, table: t, rows: [], «catalog: c}", "belongs to a statement")]
+#[case("- id: a\n  push_rows: {workspace: w, dataset: d, table: t, file: «two.sql}", "there is no file two.sql")]
 fn steps(#[case] step: &str, #[case] expected: &str) {
     let mut lines = String::new();
     for line in step.lines() {

@@ -52,7 +52,20 @@ fn requests(claim_life: Duration) -> Requests {
     let (http, nowhere) = (Http::new().unwrap(), Url::parse("http://127.0.0.1:9/").unwrap());
     let tokens = std::sync::Arc::new(Nobody);
     let ledger = Ledger::open(&settings::Ledger { place: LedgerPlace::Memory }, None).unwrap();
+    let sql = settings::Sql {
+        mode: settings::SqlMode::ReadWrite,
+        disposition: settings::ResultDisposition::Auto,
+        max_rows: None,
+        max_bytes: None,
+        concurrency: 64,
+        streams: 8,
+        result_budget: 64 << 20,
+    };
+    let messages = std::sync::Arc::new(ServiceBus::new(nowhere.clone(), http.clone(), tokens.clone()));
     let neighbours = Neighbours {
+        messages: messages.clone(),
+        send_queues: Vec::new(),
+        sql: sql.clone(),
         clock: crate::clock::Clock::system(),
         databricks: Databricks::new(http.clone(), nowhere.clone(), tokens.clone()),
         power_bi: PowerBi::new(http.clone(), nowhere.clone(), tokens.clone()),
@@ -73,7 +86,7 @@ fn requests(claim_life: Duration) -> Requests {
         kinds: std::sync::Arc::new(crate::steps::EveryKind),
         ledger: ledger.clone(),
         neighbours: neighbours.clone(),
-        messages: std::sync::Arc::new(ServiceBus::new(nowhere.clone(), http, tokens.clone())),
+        messages,
         catalog: std::sync::Arc::new(Catalog::default()),
         settings: runs_settings.clone(),
         queues: settings::ServiceBus {
@@ -84,6 +97,7 @@ fn requests(claim_life: Duration) -> Requests {
             request_topic: None,
             request_subscription: "causeway".into(),
             reply_queues: Vec::new(),
+            send_queues: Vec::new(),
         },
     });
     let settings = settings::Requests {
@@ -91,15 +105,6 @@ fn requests(claim_life: Duration) -> Requests {
         status_key_secret_name: "key".into(),
         claim_life,
         power_bi_raw: false,
-    };
-    let sql = settings::Sql {
-        mode: settings::SqlMode::ReadWrite,
-        disposition: settings::ResultDisposition::Auto,
-        max_rows: None,
-        max_bytes: None,
-        concurrency: 64,
-        streams: 8,
-        result_budget: 64 << 20,
     };
     Requests::new(neighbours, ledger, tokens, runs, settings, sql, runs_settings)
 }

@@ -9,7 +9,7 @@ use super::super::{Call, Mode, Requests, is_transient};
 use super::intake::TakenIn;
 use crate::failure::{Effect, Failure};
 use crate::http::Deadline;
-use crate::power_bi::{NextBatch, PowerBiError};
+use crate::power_bi::{BatchTurn, NextBatch, PowerBiError};
 use crate::steps::push_rows::{Push, Source, in_doubt};
 
 /// When a 429 does not say for how long.
@@ -34,9 +34,8 @@ impl Requests {
         let Source::Rows { text, count } = &push.source else { return Ok(None) };
         let power_bi = &self.0.neighbours.power_bi;
         let Ok(_place) = power_bi.place_to_push(&push.dataset, ours.window).await else { return Ok(None) };
-        if power_bi.may_push(&self.0.ledger, batch(&push.dataset, *count), ours.window).await?.is_some() {
-            return Ok(None);
-        }
+        let turn = power_bi.may_push(&self.0.ledger, batch(&push.dataset, *count), ours.window).await?;
+        let BatchTurn::Now(taken_at) = turn else { return Ok(None) };
         let pushed = power_bi.push_rows(&push.workspace, &push.dataset, &push.table, text, None, ours.window).await;
         let error = match pushed {
             Ok(()) => return Ok(Some(json!({"rowsPushed": count, "batches": 1}))),
@@ -46,7 +45,8 @@ impl Requests {
             && refused.status == 429
         {
             let after = refused.retry_after.unwrap_or(REFUSED_FOR);
-            power_bi.push_refused(&self.0.ledger, &push.dataset, after, Deadline::after(TO_TELL)).await;
+            let lost = (taken_at, *count);
+            power_bi.push_refused(&self.0.ledger, &push.dataset, after, lost, Deadline::after(TO_TELL)).await;
         }
         let failure = Failure::from(error);
         if failure.effect == Effect::Possible {

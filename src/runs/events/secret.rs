@@ -16,10 +16,8 @@ impl Engine {
     pub(super) async fn note_secret(&self, event: &Event, deadline: Deadline) -> Result<bool, Failure> {
         let Kind::EventGrid { of_type, .. } = &event.kind else { return Ok(false) };
         // learn.microsoft.com/azure/event-grid/event-schema-key-vault
-        let about = match of_type.strip_prefix("Microsoft.KeyVault.Secret") {
-            Some(about @ ("NewVersionCreated" | "NearExpiry" | "Expired")) => about,
-            _ => return Ok(false),
-        };
+        let about = of_type.strip_prefix("Microsoft.KeyVault.Secret");
+        let Some(about @ ("NewVersionCreated" | "NearExpiry" | "Expired")) = about else { return Ok(false) };
         let data = event.shown.get("data").unwrap_or(&Value::Null);
         let (Some(name), Some(version)) = (member(data, "objectName"), member(data, "version")) else {
             return Ok(false);

@@ -12,7 +12,7 @@ fn declared(rules: &str) -> String {
 }
 
 /// A bench whose job never begins, as its neighbour is away.
-async fn bench(rules: &str) -> Bench {
+fn bench(rules: &str) -> Bench {
     Bench::new(&[("alone", &declared(rules))])
 }
 
@@ -33,7 +33,7 @@ impl Bench {
 
 #[tokio::test]
 async fn runs_wait_for_their_turn_in_the_order_in_which_they_came() {
-    let bench = bench("key: all").await;
+    let bench = bench("key: all");
     for run in ["a", "b", "c"] {
         bench.create("alone", run).await;
         bench.wake(run).await;
@@ -57,7 +57,7 @@ async fn runs_wait_for_their_turn_in_the_order_in_which_they_came() {
 #[case::no_rule("on_conflict: queue, key: '{{ run.id }}'")]
 #[tokio::test]
 async fn runs_of_other_keys_are_no_matter(#[case] rules: &str) {
-    let bench = bench(rules).await;
+    let bench = bench(rules);
     for run in ["a", "b"] {
         bench.create("alone", run).await;
         assert!(bench.wake(run).await.has_turn);
@@ -66,7 +66,7 @@ async fn runs_of_other_keys_are_no_matter(#[case] rules: &str) {
 
 #[tokio::test]
 async fn a_run_that_ended_without_leaving_is_no_obstacle() {
-    let bench = bench("on_conflict: queue").await;
+    let bench = bench("on_conflict: queue");
     for run in ["a", "b"] {
         bench.create("alone", run).await;
         bench.wake(run).await;
@@ -78,7 +78,7 @@ async fn a_run_that_ended_without_leaving_is_no_obstacle() {
 
 #[tokio::test]
 async fn a_run_may_be_skipped_instead() {
-    let bench = bench("on_conflict: skip").await;
+    let bench = bench("on_conflict: skip");
     for run in ["a", "b"] {
         bench.create("alone", run).await;
         bench.wake(run).await;
@@ -92,7 +92,7 @@ async fn a_run_may_be_skipped_instead() {
 
 #[tokio::test]
 async fn who_waits_in_line_can_be_cancelled_and_is_waited_for_by_nobody() {
-    let bench = bench("key: all").await;
+    let bench = bench("key: all");
     for run in ["a", "b", "c"] {
         bench.create("alone", run).await;
         bench.wake(run).await;
@@ -105,7 +105,7 @@ async fn who_waits_in_line_can_be_cancelled_and_is_waited_for_by_nobody() {
 
 #[tokio::test]
 async fn many_at_once_get_one_turn() {
-    let bench = bench("key: all").await;
+    let bench = bench("key: all");
     let runs: Vec<String> = (0..12).map(|run| format!("run{run}")).collect();
     for run in &runs {
         bench.create("alone", run).await;

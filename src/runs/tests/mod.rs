@@ -1,6 +1,7 @@
 //! The engine on a ledger in memory, with messages that are only written down and a clock that tests choose.
 
 mod cancelling;
+mod children;
 mod forgetting;
 mod in_line;
 mod listing;
@@ -115,6 +116,17 @@ impl Bench {
                 warehouse_id: Some("0123456789abcdef".into()),
                 ledger,
                 clock: Clock::system(),
+                messages: outbox.clone(),
+                send_queues: vec!["orders".into()],
+                sql: settings::Sql {
+                    mode: settings::SqlMode::ReadWrite,
+                    disposition: settings::ResultDisposition::Auto,
+                    max_rows: None,
+                    max_bytes: None,
+                    concurrency: 64,
+                    streams: 8,
+                    result_budget: 64 << 20,
+                },
             },
             messages: outbox.clone(),
             catalog: Arc::new(Catalog { entries: entries.collect() }),
@@ -137,6 +149,7 @@ impl Bench {
                 request_topic: None,
                 request_subscription: "causeway".into(),
                 reply_queues: vec!["replies".into()],
+                send_queues: vec!["orders".into()],
             },
         };
         Self { engine, outbox }

@@ -62,5 +62,6 @@ pub(super) fn service_bus(reader: &mut Reader<'_>) -> ServiceBus {
         request_topic: reader.text("CAUSEWAY_REQUEST_TOPIC").map(|_| reader.queue("CAUSEWAY_REQUEST_TOPIC")),
         request_subscription: reader.queue("CAUSEWAY_REQUEST_SUBSCRIPTION"),
         reply_queues: reader.queues("CAUSEWAY_REPLY_QUEUES"),
+        send_queues: reader.queues("CAUSEWAY_SEND_QUEUES"),
     }
 }

@@ -96,6 +96,9 @@ pub(super) struct Inputs {
     pub numbers_asked: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbers: Option<Numbers>,
+    /// The moment under which the dataset's limits have the batch that is next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<i64>,
     /// How often all of it began again from the delete.
     #[serde(default)]
     pub restarts: u32,
@@ -120,6 +123,7 @@ impl Inputs {
             statement_id: None,
             numbers_asked: false,
             numbers: None,
+            taken_at: None,
             restarts: 0,
         }
     }

@@ -4,6 +4,7 @@
 
 mod batch;
 mod check;
+mod declared;
 mod inputs;
 mod numbers;
 mod read;
@@ -13,18 +14,17 @@ mod spool;
 mod value;
 
 use async_trait::async_trait;
-use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::declared::declared;
 use self::inputs::{Inputs, Phase};
 use super::{
-    Kind, Neighbours, PartTurn, Polled, Prepared, Recovery, Sent, Settled, expression_failed, from_inputs, mismatched,
-    to_inputs,
+    Kind, Neighbours, PartTurn, Polled, Prepared, Recovery, Sent, Settled, from_inputs, mismatched, to_inputs,
 };
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::http::Deadline;
-use crate::operations::{PushRowsStep, Scope, StepKind};
+use crate::operations::{Scope, StepKind};
 
 pub use batch::{Batch, Batches};
 pub use inputs::{Push, Query, Source};
@@ -39,9 +39,9 @@ pub(super) struct PushRows;
 
 #[async_trait]
 impl Kind for PushRows {
-    fn prepare(&self, step: &StepKind, scope: &Scope, _neighbours: &Neighbours) -> Result<Prepared, Failure> {
+    fn prepare(&self, step: &StepKind, scope: &Scope, neighbours: &Neighbours) -> Result<Prepared, Failure> {
         let push = match step {
-            StepKind::PushRows(step) => given(step, scope)?,
+            StepKind::PushRows(step) => declared(step, scope, neighbours)?,
             StepKind::Push => from_inputs(&Value::Object(scope.parameters.clone()))?,
             _ => return Err(mismatched()),
         };
@@ -128,7 +128,11 @@ impl Kind for PushRows {
             }
             // Else somebody has pushed under our name after us, or the numbers are gone.
             if inputs.next == 0 || known.contains(&(numbers.next - 1)) {
-                return Ok(if certain { Settled::NotSent } else { Settled::NotYet(why) });
+                if certain {
+                    inputs.lost(at, deadline).await;
+                    return Ok(Settled::NotSent);
+                }
+                return Ok(Settled::NotYet(why));
             }
         }
         if !inputs.push.clear || inputs.restarts == MOST_RESTARTS {
@@ -162,18 +166,4 @@ impl Kind for PushRows {
 /// What is told of a push of one batch whose answer was lost.
 pub fn in_doubt(push: &Push) -> Failure {
     Inputs::new(push.clone(), "", String::new()).in_doubt()
-}
-
-/// The rows of a declared step.
-fn given(step: &PushRowsStep, scope: &Scope) -> Result<Push, Failure> {
-    let rows = step.rows.render(scope).map_err(|error| expression_failed(&error))?;
-    let rows = Vec::deserialize(&rows)
-        .map_err(|_| Failure::new(Code::RowsInvalid, "`rows` is a list of objects, one a row.").at("rows"))?;
-    Ok(Push {
-        workspace: step.workspace.render_text(scope).map_err(|error| expression_failed(&error))?,
-        dataset: step.dataset.render_text(scope).map_err(|error| expression_failed(&error))?,
-        table: step.table.render_text(scope).map_err(|error| expression_failed(&error))?,
-        source: Source::Given(rows),
-        clear: false,
-    })
 }

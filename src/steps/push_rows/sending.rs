@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::super::{Neighbours, PartTurn, Sent, to_inputs};
 use super::inputs::{Inputs, Phase, Push, Source};
 use super::spool::{forget, unspool};
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
-use crate::power_bi::{NextBatch, PowerBiError};
+use crate::power_bi::{BatchTurn, NextBatch, PowerBiError};
 
 /// When a 429 does not say for how long.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
@@ -25,9 +25,13 @@ impl Inputs {
             rows_left: self.rows() - self.pushed(),
             rows_there: self.pushed(),
         };
-        let wait = to.power_bi.may_push(&to.ledger, batch, deadline).await?;
-        let changed = if changed { Some(to_inputs(&self)?) } else { None };
-        Ok(wait.map_or_else(|| PartTurn::Now(changed.clone()), |after| PartTurn::After(after, changed.clone())))
+        match to.power_bi.may_push(&to.ledger, batch, deadline).await? {
+            BatchTurn::Now(at) => {
+                self.taken_at = Some(at);
+                Ok(PartTurn::Now(Some(to_inputs(&self)?)))
+            }
+            BatchTurn::After(after) => Ok(PartTurn::After(after, if changed { Some(to_inputs(&self)?) } else { None })),
+        }
     }
 
     pub(super) async fn push(&mut self, to: &Neighbours, deadline: Deadline) -> Result<(), Failure> {
@@ -51,15 +55,30 @@ impl Inputs {
                 Ok(())
             }
             Err(error) => {
-                if let PowerBiError::Refused(refused) = &error
-                    && refused.status == 429
-                {
-                    let after = refused.retry_after.unwrap_or(REFUSED_FOR);
-                    to.power_bi.push_refused(&to.ledger, dataset, after, deadline).await;
+                let refused = match &error {
+                    PowerBiError::Refused(refused) if refused.status == 429 => {
+                        Some(refused.retry_after.unwrap_or(REFUSED_FOR))
+                    }
+                    _ => None,
+                };
+                let failure = Failure::from(error);
+                if let Some(after) = refused {
+                    to.power_bi.push_refused(&to.ledger, dataset, after, self.taken(), deadline).await;
+                } else if failure.effect != Effect::Possible {
+                    self.lost(to, deadline).await;
                 }
-                Err(self.cut_short(error.into()))
+                Err(self.cut_short(failure))
             }
         }
+    }
+
+    /// The batch that is next has surely not come: its rows count for nothing.
+    pub(super) async fn lost(&self, to: &Neighbours, deadline: Deadline) {
+        to.power_bi.push_lost(&to.ledger, &self.push.dataset, self.taken(), deadline).await;
+    }
+
+    fn taken(&self) -> (i64, u64) {
+        (self.taken_at.unwrap_or_default(), self.of_next())
     }
 
     pub(super) fn has_come(&mut self) {

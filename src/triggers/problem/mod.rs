@@ -81,6 +81,8 @@ pub(super) fn problem(failure: &Failure, request_id: &str) -> Problem {
     put("failedRows", failure.failed_rows.as_ref().map(|rows| json!(rows.first)));
     put("failedTaskCount", failure.failed_tasks.as_ref().map(|tasks| Value::from(tasks.count)));
     put("failedTasks", failure.failed_tasks.as_ref().map(|tasks| json!(tasks.first)));
+    put("failedItemCount", failure.failed_items.as_ref().map(|items| Value::from(items.count)));
+    put("failedItems", failure.failed_items.as_ref().map(|items| json!(items.first)));
     Problem { status, body: Value::Object(body).to_string().into_bytes(), retry_after_seconds }
 }
 

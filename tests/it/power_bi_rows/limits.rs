@@ -146,3 +146,32 @@ async fn no_function_is_held_while_a_push_waits_for_its_turn() {
     assert_eq!(seen.at("/steps/0/state"), &json!("ready"));
     assert_eq!(pushes(&road), [10_000]);
 }
+
+/// What the newest entry of the dataset's budget says was taken: requests and rows.
+fn taken(road: &Road) -> (u64, u64) {
+    let newest = road.ledger("budgets/").pop().expect("a budget");
+    let entry = road.stack.blob.read(local_stack::stack::LEDGER_CONTAINER, &newest).expect("its newest entry");
+    let entry: Value = serde_json::from_slice(&entry).unwrap();
+    let taken = entry["requests"].as_array().unwrap().iter();
+    taken.fold((0, 0), |(requests, rows), one| (requests + one[1].as_u64().unwrap(), rows + one[2].as_u64().unwrap()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_were_refused_or_lost_can_be_pushed_within_the_same_hour() {
+    let soon = |name: &str| (name.to_owned(), "1".to_owned());
+    let road = Road::with(|options| {
+        options.databricks.engine = false;
+        options.extra_environment.extend([soon("CAUSEWAY_SEND_WINDOW_SECONDS"), soon("CAUSEWAY_SEND_MARGIN_SECONDS")]);
+    })
+    .await;
+    let refused =
+        Action::Status { status: 429, headers: vec![("retry-after".into(), "1".into())], body: String::new() };
+    road.stack.power_bi.served.faults.add(Fault::once("POST", "/rows", refused).skip(1));
+    road.stack.power_bi.served.faults.add(Fault::once("POST", "/rows", Action::CutBeforeCommit).skip(1));
+    let reply = road.post(&rows(TABLE), &days(45_000)).await;
+    let reply = if reply.status == 202 { road.follow(&reply.accepted()).await } else { reply };
+    assert_eq!(reply.expect(200).body, json!({"rowsPushed": 45_000, "batches": 5}));
+    assert_whole(&road, 45_000);
+    // The service may count a request that it refuses; rows that are not in the table it cannot.
+    assert_eq!(taken(&road), (7, 45_000));
+}

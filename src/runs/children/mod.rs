@@ -1,0 +1,234 @@
+//! Children: the run of an `operation` step, and the runs of the items of `for_each`. Their ids follow from the step, so
+//! that a child that was started before is found, and starting needs no intent on record.
+//!
+//! The rooms: here a step with children is moved on; `start` begins a child, `told` is how its end comes back, `gather`
+//! makes the step's output of it.
+
+mod gather;
+mod start;
+mod told;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::advance::{Flow, Worker};
+use super::insist;
+use super::log::not_too_large;
+use super::record::{StepRecord, StepState};
+use super::scope::scope;
+use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
+use crate::failure::{Code, Failure};
+use crate::operations::{MOST_ITEMS, Step, StepKind};
+use told::Ended;
+
+/// Pauses between looks within one invocation: the first, and the longest.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
+
+/// What is on record of a step that has children.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Children {
+    /// How many there are to be.
+    count: usize,
+    /// The first so many have been started.
+    started: usize,
+    of: Of,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum Of {
+    /// One: the run of another operation.
+    Operation { name: String, parameters: Map<String, Value> },
+    /// One for each item; `items` is where the list is kept.
+    Items { items: String, parallel: usize, keep_going: bool },
+}
+
+impl Children {
+    /// Of a step that has some, as it stands on record.
+    pub(super) fn of(step: &StepRecord) -> Option<Self> {
+        (step.state == StepState::Submitted).then_some(())?;
+        Self::deserialize(step.rendered_inputs.as_ref()?).ok()
+    }
+
+    fn parallel(&self) -> usize {
+        match self.of {
+            Of::Operation { .. } => 1,
+            Of::Items { parallel, .. } => parallel,
+        }
+    }
+
+    /// Whether no more are started.
+    fn stops(&self, ended: &Ended) -> bool {
+        let keeps_going = matches!(self.of, Of::Items { keep_going: true, .. });
+        self.started >= self.count || (ended.failed() > 0 && !keeps_going)
+    }
+
+    fn progress(&self, ended: &Ended) -> Value {
+        json!({"items": self.count, "started": self.started, "ended": ended.count(), "failed": ended.failed()})
+    }
+}
+
+/// Whether a step is done by children.
+pub(super) fn has_children(step: &Step) -> bool {
+    step.for_each.is_some() || matches!(step.kind, StepKind::Operation(_))
+}
+
+impl Worker<'_> {
+    /// Takes a step with children as far as it goes in this invocation.
+    pub(super) async fn tend(&mut self, index: usize, step: &Step) -> Result<Flow, Failure> {
+        let mut children = match Children::of(&self.record.steps[index]) {
+            Some(children) => children,
+            None => match self.expect(index, step).await? {
+                Ok(Some(children)) => children,
+                Ok(None) => return Ok(Flow::Next),
+                Err(failure) => return self.without_children(index, step, failure).await,
+            },
+        };
+        let (engine, deadline) = (self.engine, self.deadline);
+        // A worker that died may have started more than it wrote down.
+        while children.started < children.count && self.is_started(index, children.started).await? {
+            children.started += 1;
+        }
+        let (mut items, mut pause) = (None, FIRST_LOOK);
+        loop {
+            let cancelled = self.cancel_seen().await;
+            let ended = insist(deadline, || engine.ended_children(&self.record, index, deadline)).await?;
+            while !cancelled
+                && !children.stops(&ended)
+                && children.started - ended.among(children.started) < children.parallel()
+            {
+                match self.start_child(index, step, &children, &mut items).await? {
+                    Ok(()) => children.started += 1,
+                    // It may be a rollout: the operation is here soon, or is not.
+                    Err(failure) if matches!(failure.code, Code::OperationNotFound | Code::OperationInvalid) => {
+                        return self.not_yet(index, step, FIRST_SLEEP, failure, false).await;
+                    }
+                    Err(failure) => return self.without_children(index, step, failure).await,
+                }
+            }
+            if step.for_each.is_none() && children.started > 0 {
+                let child = engine.child_id(&self.record, index, 0);
+                self.record.steps[index].upstream_id = Some(format!("run:{child}"));
+            }
+            if (cancelled || children.stops(&ended)) && ended.among(children.started) == children.started {
+                return self.gather(index, step, &children, &ended).await;
+            }
+            let record = &mut self.record.steps[index];
+            record.state = StepState::Submitted;
+            record.rendered_inputs = Some(to_value(&children)?);
+            record.progress = step.for_each.is_some().then(|| children.progress(&ended));
+            if cancelled && self.record.steps[index].stop_asked_at.is_none() {
+                self.stop_children(index, &children, &ended).await;
+            }
+            if !cancelled && step.for_each.is_none() && self.timed_out(index, step) {
+                self.stop_children(index, &children, &ended).await;
+                return self.abandon(index, step, &children).await;
+            }
+            if self.patience.remaining() <= pause {
+                let asleep = doubled(FIRST_SLEEP, self.record.steps[index].polls, LONGEST_SLEEP);
+                self.record.steps[index].polls += 1;
+                // Nothing is on record between the look at the children and this: who ends meanwhile knows which record comes.
+                return self.sleep(index, asleep).await;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_LOOK);
+        }
+    }
+
+    /// What the step's children are to be; `None` when it is skipped.
+    async fn expect(&mut self, index: usize, step: &Step) -> Result<Result<Option<Children>, Failure>, Failure> {
+        self.load_outputs().await?;
+        let scope = scope(&self.record, &self.pinned, &self.outputs);
+        match step.when.as_ref().map_or(Ok(true), |when| when.is_true(&scope)) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.record.steps[index].state = StepState::Skipped;
+                return Ok(Ok(None));
+            }
+            Err(error) => return Ok(Err(Failure::new(Code::ExpressionFailed, error.to_string()))),
+        }
+        let now = self.engine.clock.now();
+        self.record.steps[index].started_at.get_or_insert(now);
+        self.record.steps[index].effect = true;
+        let (Some(each), id) = (&step.for_each, &step.id) else {
+            return Ok(self.called(step, &scope).map(Some));
+        };
+        let items = match each.items.render(&scope) {
+            Ok(Value::Array(items)) if items.len() <= MOST_ITEMS => Value::Array(items),
+            Ok(Value::Array(items)) => return Ok(Err(too_many(items.len()))),
+            Ok(_) => return Ok(Err(Failure::new(Code::ExpressionFailed, "`in` of for_each is not a list."))),
+            Err(error) => return Ok(Err(Failure::new(Code::ExpressionFailed, error.to_string()))),
+        };
+        if let Err(failure) = not_too_large(&format!("The list of for_each in step \"{id}\""), &items) {
+            return Ok(Err(failure));
+        }
+        // The list that stands is the one that counts: it is never rendered again.
+        let (engine, run, deadline) = (self.engine, self.record.run.clone(), self.deadline);
+        let (name, attempt) = (format!("{id}.items"), self.record.steps[index].attempt);
+        let (items, kept) =
+            insist(deadline, || engine.keep_output(&run, &name, attempt, items.clone(), deadline)).await?;
+        let count = kept.as_array().map_or(0, Vec::len);
+        let of = Of::Items { items, parallel: each.parallel, keep_going: each.keep_going };
+        Ok(Ok(Some(Children { count, started: 0, of })))
+    }
+
+    /// A failure before any child has done anything.
+    async fn without_children(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
+        // `retry` of a step with for_each is each item's own.
+        if step.for_each.is_some() {
+            return self.ended_badly(index, StepState::Failed, failure).await;
+        }
+        self.failed(index, step, failure).await
+    }
+
+    /// Asks the children that are under way to end; one that cannot be asked now ends by itself, or is asked again.
+    async fn stop_children(&mut self, index: usize, children: &Children, ended: &Ended) {
+        let mut all = true;
+        for item in (0..children.started).filter(|item| !ended.0.contains_key(item)) {
+            let child = self.engine.child_id(&self.record, index, item);
+            if let Err(failure) = self.engine.cancel_child(&child, &self.record.run, self.deadline).await {
+                tracing::warn!(run = self.record.run, child, error = failure.chain(), "a child was not asked to end");
+                all = false;
+            }
+        }
+        if all {
+            self.record.steps[index].stop_asked_at = Some(self.engine.clock.now());
+            self.record.steps[index].polls = 0;
+        }
+    }
+
+    async fn is_started(&self, index: usize, item: usize) -> Result<bool, Failure> {
+        let (engine, deadline) = (self.engine, self.deadline);
+        let child = engine.child_id(&self.record, index, item);
+        if insist(deadline, || engine.first(&child, deadline)).await?.is_none() {
+            return Ok(false);
+        }
+        // Its first message may not have been sent.
+        insist(deadline, || engine.wake_anew(&child, None, deadline)).await?;
+        Ok(true)
+    }
+
+    /// The child has taken too long.
+    async fn abandon(&mut self, index: usize, step: &Step, children: &Children) -> Result<Flow, Failure> {
+        let after = step.timeout.unwrap_or_default();
+        let child = self.engine.child_id(&self.record, index, children.started.saturating_sub(1));
+        let detail = format!("Step \"{}\" did not end within {after:?}. Its run {child} is cancelled.", step.id);
+        self.failed(index, step, Failure::new(Code::StepTimeout, detail)).await
+    }
+}
+
+fn too_many(count: usize) -> Failure {
+    let detail = format!(
+        "for_each takes at most {MOST_ITEMS} items and there are {count}. Take fewer, or put several into one."
+    );
+    Failure::new(Code::ParametersInvalid, detail).at("for_each.in")
+}
+
+fn to_value(children: &Children) -> Result<Value, Failure> {
+    serde_json::to_value(children)
+        .map_err(|error| Failure::new(Code::Internal, "A step's children could not be written.").caused_by(error))
+}

@@ -1,0 +1,171 @@
+//! `wait_for`: goes on when a time has come, or when what is looked at is as it should be. Between two looks the run sleeps
+//! and nothing is held. Changes nothing.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::sql::{Sql, surely_read};
+use super::{
+    Kind, Neighbours, PartTurn, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
+};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::operations::{ConditionStep, Scope, StepKind, WaitForStep};
+
+/// How soon to come back to a statement that still runs; this doubles.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+const LONGEST_LOOK: Duration = Duration::from_mins(1);
+
+pub(super) struct WaitFor;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Inputs {
+    Until(Timestamp),
+    Condition(Box<Condition>),
+}
+
+/// A condition, and how far the looking has come.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Condition {
+    /// As the `sql` step has them.
+    sql: Value,
+    give_up_at: Timestamp,
+    first_ms: u64,
+    longest_ms: u64,
+    /// Looks that were not enough.
+    looks: u32,
+    /// The look that is under way, and how often it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statement_id: Option<String>,
+    asked: u32,
+    /// The last look has been.
+    over: bool,
+}
+
+#[async_trait]
+impl Kind for WaitFor {
+    fn prepare(&self, step: &StepKind, scope: &Scope, neighbours: &Neighbours) -> Result<Prepared, Failure> {
+        let StepKind::WaitFor(step) = step else { return Err(mismatched()) };
+        let inputs = match step {
+            WaitForStep::Delay(delay) => Inputs::Until(neighbours.clock.now() + *delay),
+            WaitForStep::Time(time) => {
+                let time = time.render_text(scope).map_err(|error| expression_failed(&error))?;
+                Inputs::Until(super::time(&time, "time")?)
+            }
+            WaitForStep::Condition(condition) => {
+                Inputs::Condition(Box::new(Condition::new(condition, scope, neighbours)?))
+            }
+        };
+        Ok(Prepared { inputs: to_inputs(&inputs)?, effect: false })
+    }
+
+    fn in_parts(&self) -> bool {
+        true
+    }
+
+    fn acts(&self, _inputs: &Value) -> bool {
+        false
+    }
+
+    async fn turn(&self, to: &Neighbours, inputs: &Value, deadline: Deadline) -> Result<PartTurn, Failure> {
+        match from_inputs(inputs)? {
+            Inputs::Until(time) => {
+                let left = Duration::try_from(to.clock.now().duration_until(time)).unwrap_or_default();
+                Ok(if left.is_zero() { PartTurn::Now(None) } else { PartTurn::After(left, None) })
+            }
+            Inputs::Condition(condition) => condition.look(to, deadline).await,
+        }
+    }
+
+    fn is_met(&self, step: &StepKind, scope: &Scope) -> Result<bool, Failure> {
+        let StepKind::WaitFor(WaitForStep::Condition(condition)) = step else { return Err(mismatched()) };
+        condition.until.is_true(scope).map_err(|error| expression_failed(&error))
+    }
+
+    /// Its time has come: a condition that is met ends the step before.
+    async fn send(&self, _: &Neighbours, inputs: &Value, _: &str, _: Deadline) -> Result<Sent, Failure> {
+        match from_inputs(inputs)? {
+            Inputs::Until(time) => Ok(Sent::Done { upstream_id: None, output: json!({"time": time}) }),
+            Inputs::Condition(_) => Err(mismatched()),
+        }
+    }
+
+    fn recovery(&self, _inputs: &Value) -> Recovery {
+        Recovery::SendAgain
+    }
+
+    async fn poll(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<Polled, Failure> {
+        Err(mismatched())
+    }
+
+    async fn cancel(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl Condition {
+    fn new(step: &ConditionStep, scope: &Scope, neighbours: &Neighbours) -> Result<Self, Failure> {
+        surely_read(&step.sql.statement, "sql")?;
+        let sql = Sql.prepare(&StepKind::Sql(step.sql.clone()), scope, neighbours)?.inputs;
+        Ok(Self {
+            sql,
+            give_up_at: neighbours.clock.now() + step.timeout,
+            first_ms: millis(step.first),
+            longest_ms: millis(step.longest),
+            looks: 0,
+            statement_id: None,
+            asked: 0,
+            over: false,
+        })
+    }
+
+    async fn look(mut self: Box<Self>, to: &Neighbours, deadline: Deadline) -> Result<PartTurn, Failure> {
+        if self.over {
+            let detail = format!(
+                "What is waited for had not happened by {}, after {} looks. Look why, or wait longer: `timeout`.",
+                self.give_up_at, self.looks
+            );
+            return Err(Failure::new(Code::WaitTimeout, detail));
+        }
+        let output = match self.statement_id.take() {
+            None => match Sql.send(to, &self.sql, "", deadline).await? {
+                Sent::Done { output, .. } => Ok(output),
+                Sent::Submitted { upstream_id } => Err(upstream_id),
+                _ => return Err(mismatched()),
+            },
+            Some(id) => match Sql.poll(to, &self.sql, &id, deadline).await? {
+                Polled::Done { output } => Ok(output),
+                Polled::Running => Err(id),
+            },
+        };
+        let output = match output {
+            Ok(output) => output,
+            Err(running) => {
+                let pause = doubled(FIRST_LOOK, self.asked, LONGEST_LOOK);
+                self.asked += 1;
+                self.statement_id = Some(running);
+                return Ok(PartTurn::After(pause, Some(to_inputs(&Inputs::Condition(self))?)));
+            }
+        };
+        let left = Duration::try_from(to.clock.now().duration_until(self.give_up_at)).unwrap_or_default();
+        let pause = doubled(Duration::from_millis(self.first_ms), self.looks, Duration::from_millis(self.longest_ms));
+        self.looks += 1;
+        self.asked = 0;
+        self.over = left.is_zero();
+        Ok(PartTurn::Seen { output, again: pause.min(left), inputs: to_inputs(&Inputs::Condition(self))? })
+    }
+}
+
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1_u32.checked_shl(times.min(16)).unwrap_or(u32::MAX)).min(longest)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
