@@ -47,7 +47,9 @@ async fn an_end_that_comes_while_its_parent_is_moved_counts_from_the_record_that
     bench.create("call", "a").await;
     let parent = bench.advance("a").await;
     // Somebody has taken the parent, and has perhaps looked at its children already.
-    let leased = bench.append(parent.next(Transition::Leased, bench.engine.clock.now())).await;
+    let mut leased = parent.next(Transition::Leased, bench.engine.clock.now());
+    leased.lease_until = Some(bench.engine.lease_until(soon()));
+    let leased = bench.append(leased).await;
     bench.advance(&bench.engine.child_id(&parent, 0, 0)).await;
     assert_eq!(bench.outbox.work().last(), Some(&(leased.seq + 1, None)));
 }
