@@ -88,6 +88,8 @@ codes! {
     RunCanceled = "run-canceled",
     AssertionFailed = "assertion-failed",
     ExpressionFailed = "expression-failed",
+    HttpFailed = "http-failed",
+    HostNotAllowed = "host-not-allowed",
     StepTimeout = "step-timeout",
     OutputTooLarge = "output-too-large",
     IdempotencyKeyReused = "idempotency-key-reused",

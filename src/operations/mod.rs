@@ -4,6 +4,7 @@
 mod catalog;
 mod definition;
 mod expression;
+pub mod followed;
 mod format;
 mod parameters;
 pub mod push_rows;
@@ -26,5 +27,8 @@ pub use expression::{Expression, ExpressionError, Scope};
 pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};
 pub use schedule::{MissedTicks, Overlap, Schedule};
-pub use steps::{AssertStep, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind, WriteRowsStep};
+pub use steps::{
+    AssertStep, HttpHeader, HttpStep, HttpUrl, JobStep, PushRowsStep, RefreshStep, Retry, SqlStep, Step, StepKind,
+    WriteRowsStep,
+};
 pub use template::Template;

@@ -31,7 +31,10 @@ pub enum StepKind {
     Refresh(RefreshStep),
     /// A refresh that waits for its dataset. No file declares it: see `queued_refresh`.
     QueuedRefresh,
+    /// Work that others own, to its end. No file declares it: see `followed`.
+    Follow,
     PushRows(PushRowsStep),
+    Http(HttpStep),
     Assert(AssertStep),
     WriteRows(WriteRowsStep),
     /// What a caller handed over for a push table; the run's parameters say what. No file declares it: see `push_rows`.
@@ -89,6 +92,34 @@ pub struct PushRowsStep {
     pub table: Template,
     /// An array of objects.
     pub rows: Template,
+}
+
+/// `http`: one call of an address outside.
+#[derive(Clone, Debug)]
+pub struct HttpStep {
+    pub url: HttpUrl,
+    /// `GET`, `POST`, …
+    pub method: &'static str,
+    /// Names in lower case.
+    pub headers: Vec<(String, HttpHeader)>,
+    pub body: Option<Template>,
+    pub idempotent: bool,
+    /// Empty: any from 200 to 299.
+    pub expect: Vec<u16>,
+}
+
+#[derive(Clone, Debug)]
+pub enum HttpUrl {
+    Given(Template),
+    /// The name of the secret that holds it.
+    Secret(String),
+}
+
+#[derive(Clone, Debug)]
+pub enum HttpHeader {
+    Given(Template),
+    /// The name of the secret that holds it.
+    Secret(String),
 }
 
 /// `assert`: goes on only when true.

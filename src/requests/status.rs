@@ -61,7 +61,7 @@ impl Requests {
                 let signer = self.signer(call.deadline).await?;
                 self.queued_answer(call, &InQueue { run, joined }, end, false, &signer)
             }
-            Target::Run { id } => {
+            Target::Run { id } | Target::Callback { run: id } => {
                 let outcome = self.0.runs.look(&id, call.deadline).await?;
                 let signer = self.signer(call.deadline).await?;
                 self.run_answer(call, outcome, false, &signer)

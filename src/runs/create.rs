@@ -43,6 +43,8 @@ impl Engine {
         let operation = runnable(entry)?;
         let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
         self.ledger.put(&open_path(&new.run), Bytes::from(marker.to_string()), deadline).await?;
+        let parameters = self.seal_parameters(operation, &new.run, new.parameters.clone(), deadline).await?;
+        let new = &NewRun { parameters, ..new.clone() };
         let record = first_record(entry, operation, new, self.clock.now(), hold.then(|| self.lease_until(deadline)));
         // From here on the run may stand: whoever is told of a failure must not make another one.
         let ours = self.append(&record, deadline).await.map_err(|failure| match failure.code {
@@ -103,6 +105,7 @@ fn first_record(
             definition: entry.definition.clone(),
             variables: operation.variables.clone(),
             parameters: new.parameters.clone(),
+            sensitive: operation.sensitive(),
             caller: new.caller.clone(),
             trigger: new.trigger.clone(),
             created_at: now,
@@ -113,5 +116,7 @@ fn first_record(
         output: None,
         ended_at: None,
         nudges: 0,
+        tellings: 0,
+        sealing: false,
     }
 }

@@ -18,8 +18,10 @@ mod parts;
 mod received;
 mod record;
 mod scope;
+mod sealed;
 mod search;
 mod step;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -32,23 +34,27 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::clock::Clock;
 use crate::failure::{Code, Failure};
-use crate::http::Deadline;
+use crate::http::{self, Deadline};
 use crate::ledger::Ledger;
 use crate::operations::{Catalog, Entry, FieldProblem};
+use crate::sealing::Sealer;
 use crate::service_bus::Messages;
 use crate::settings;
 use crate::steps::{InQueue, Kinds, Neighbours, WantedRefresh};
 
 use advance::Advance;
 use create::NewRun;
-use record::{Record, RunState, Trigger};
+use record::{Callback, Record, RunState, Trigger};
 
 pub use create::runnable;
+pub use follow::upstream_id;
 pub use park::DeadLetters;
 pub use received::Received;
+pub use tell::Telling;
 
 /// What the engine stands on.
 #[derive(Debug)]
@@ -61,6 +67,8 @@ pub struct Engine {
     pub queues: settings::ServiceBus,
     pub clock: Clock,
     pub kinds: Arc<dyn Kinds>,
+    pub sealer: Sealer,
+    pub telling: Telling,
 }
 
 /// The engine's ways in; cheap to clone.
@@ -89,6 +97,21 @@ impl Begun {
 
     pub fn run(&self) -> &str {
         &self.run
+    }
+}
+
+/// Where a caller wants to be told the end.
+#[derive(Clone)]
+pub struct TellAt {
+    /// Checked ([`Runs::may_tell`]). A secret.
+    pub url: String,
+    /// Our own address, as the caller reached it, without a slash at its end.
+    pub base: String,
+}
+
+impl fmt::Debug for TellAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TellAt").field("base", &self.base).finish()
     }
 }
 
@@ -178,6 +201,38 @@ impl Runs {
         let new = NewRun { run: run.to_owned(), parameters, caller: caller.to_owned(), trigger: Trigger::Http };
         let (record, ours) = self.0.create(entry, &new, hold, deadline).await?;
         Ok(Begun { run: run.to_owned(), held: (hold && ours).then(|| Box::new(record)) })
+    }
+
+    /// Whether the end of work may be told at this address.
+    pub fn may_tell(&self, url: &str) -> Result<(), Failure> {
+        self.0.telling.outside.read(url).map(|_| ()).map_err(|why| http::not_allowed(&why).at("callbackUrl"))
+    }
+
+    /// Seals what a caller handed over, for `place`.
+    pub fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    /// Creates a run whose end is told at `to`, or finds the one that stands under this id. Its first message has been sent.
+    pub async fn begin_telling(
+        &self,
+        entry: &Entry,
+        run: &str,
+        parameters: Map<String, Value>,
+        caller: &str,
+        to: &TellAt,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        let host = Url::parse(&to.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+        let url = self.0.sealer.seal(&tell::callback_place(run), &Value::from(to.url.as_str()), deadline).await?;
+        let trigger = Trigger::Webhook(Callback { url, host, base: to.base.clone() });
+        let new = NewRun { run: run.to_owned(), parameters, caller: caller.to_owned(), trigger };
+        self.0.create(entry, &new, false, deadline).await.map(|_| ())
+    }
+
+    /// Nobody wants to be told the end of this run any more; once is as good as twice.
+    pub async fn unsubscribe(&self, run: &str, deadline: Deadline) -> Result<(), Failure> {
+        self.0.unsubscribe(run, deadline).await
     }
 
     /// Advances a run that this invocation holds, or watches one that another moves, until `patience` ends.

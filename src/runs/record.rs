@@ -35,6 +35,8 @@ pub(super) enum Transition {
     Nudged,
     /// The run ended.
     Ended,
+    /// Its end was not taken by whoever wants to know it, and is told again at `wakeAt`.
+    Untold,
     /// Its end was told to whoever waits for it.
     Answered,
 }
@@ -138,12 +140,26 @@ pub(super) enum Trigger {
         #[serde(default)]
         reply_session_id: Option<String>,
     },
+    /// A call whose caller is told the end at an address of its own.
+    Webhook(Callback),
     Schedule {
         due: Timestamp,
         /// The run that must end before this one begins (`overlap: queue`).
         #[serde(default)]
         behind: Option<String>,
     },
+}
+
+/// Where the end of a run is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Callback {
+    /// Sealed: whoever has it may speak in our name.
+    pub url: String,
+    /// All of it that is ever shown.
+    pub host: String,
+    /// Our own address, as the caller reached it, without a slash at its end.
+    pub base: String,
 }
 
 /// What record 0 pins for the run's whole life.
@@ -154,7 +170,11 @@ pub(super) struct Pinned {
     pub content_hash: String,
     /// `variables.*` as they were.
     pub variables: BTreeMap<String, String>,
+    /// The sensitive ones sealed.
     pub parameters: Map<String, Value>,
+    /// The names of the sensitive ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<String>,
     pub caller: String,
     pub trigger: Trigger,
     pub created_at: Timestamp,
@@ -194,6 +214,12 @@ pub(super) struct Record {
     /// Nudges since the last progress.
     #[serde(default)]
     pub nudges: u32,
+    /// How often its end was told in vain.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tellings: u32,
+    /// What its steps are sent is open here, and sealed before it is appended.
+    #[serde(skip)]
+    pub sealing: bool,
 }
 
 impl Record {

@@ -1,9 +1,10 @@
 //! A run as callers see it.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::end::error_json;
-use super::record::{Record, RunState, StepRecord, StepState};
+use super::record::{Pinned, Record, RunState, StepRecord, StepState, Trigger};
+use crate::http::HIDDEN;
 
 /// `GET /api/runs/{id}`: state, times, steps with their tries and upstream ids.
 pub(super) fn view(first: &Record, newest: &Record) -> Value {
@@ -20,15 +21,23 @@ pub(super) fn view(first: &Record, newest: &Record) -> Value {
         "wakeAt": (newest.state == RunState::Waiting).then_some(newest.wake_at).flatten(),
         "definitionHash": pinned.map(|pinned| pinned.content_hash.as_str()),
         "trigger": pinned.map(|pinned| match pinned.trigger {
-            super::record::Trigger::Http => "http",
-            super::record::Trigger::Queue { .. } => "queue",
-            super::record::Trigger::Schedule { .. } => "schedule",
+            Trigger::Http | Trigger::Webhook(_) => "http",
+            Trigger::Queue { .. } => "queue",
+            Trigger::Schedule { .. } => "schedule",
         }),
+        "parameters": pinned.map(parameters),
         "nudges": newest.nudges,
         "steps": newest.steps.iter().filter(|step| seen(step, newest)).map(step).collect::<Vec<_>>(),
         "output": newest.output,
         "error": newest.error.as_ref().map(error_json),
     })
+}
+
+/// What it began with; of what is sensitive only that it was given.
+fn parameters(pinned: &Pinned) -> Map<String, Value> {
+    let shown =
+        |name: &String, value: &Value| if pinned.sensitive.contains(name) { json!(HIDDEN) } else { value.clone() };
+    pinned.parameters.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect()
 }
 
 /// Steps of `on_failure` show only when they had a reason to run.

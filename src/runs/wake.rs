@@ -77,8 +77,9 @@ impl Engine {
             return Ok(());
         };
         if newest.state.at_rest() {
-            // The end may not have been told: telling it again does no harm.
-            return if newest.transition == Transition::Answered {
+            // The end may not have been told: telling it again does no harm, but a spare message is no reason to.
+            let spare = newest.transition == Transition::Untold && newest.seq > work.after;
+            return if newest.transition == Transition::Answered || spare {
                 Ok(())
             } else {
                 self.closed(newest, deadline).await

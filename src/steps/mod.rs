@@ -5,6 +5,8 @@
 
 mod assert;
 mod binding;
+mod follow;
+mod http_call;
 mod job;
 mod job_view;
 mod number;
@@ -14,6 +16,7 @@ mod sql;
 pub mod write_rows;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,13 +28,15 @@ use serde_json::Value;
 use crate::clock::Clock;
 use crate::databricks::Databricks;
 use crate::failure::{Code, Failure};
-use crate::http::Deadline;
+use crate::http::{Deadline, Guarded};
+use crate::key_vault::Secrets;
 use crate::ledger::Ledger;
 use crate::operations::{ExpressionError, Scope, StepKind};
 use crate::power_bi::PowerBi;
 
 pub use crate::databricks::{MOST_TRIES, pause_before};
 pub use binding::{JsonParameters, bind_parameters};
+pub use follow::Followed;
 pub use job::parameter_texts;
 pub use job_view::{dependencies_json, job_run_head, job_run_json, job_run_with_tasks};
 pub use refresh::{
@@ -50,6 +55,9 @@ pub struct Neighbours {
     pub ledger: Ledger,
     /// The time of day here.
     pub clock: Clock,
+    /// The way out to what makers name, and the secrets that they name.
+    pub outside: Guarded,
+    pub secrets: Arc<dyn Secrets>,
 }
 
 /// A step, rendered: what is sent, now and in recovery, and never rendered again.
@@ -217,6 +225,8 @@ impl Kinds for EveryKind {
             StepKind::Job(_) => &job::Job,
             StepKind::Refresh(_) => &refresh::Refresh,
             StepKind::QueuedRefresh => &refresh::QueuedRefresh,
+            StepKind::Http(_) => &http_call::HttpCall,
+            StepKind::Follow => &follow::Follow,
             StepKind::PushRows(_) | StepKind::Push => &push_rows::PushRows,
             StepKind::Assert(_) => &assert::Assert,
             StepKind::WriteRows(_) => &write_rows::WriteRows,

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bulk;
+mod callbacks;
 mod conflicts;
 mod contract;
 mod datasets;
@@ -13,6 +14,7 @@ mod flex;
 mod guarded;
 mod handler;
 mod health;
+mod http_steps;
 mod idempotency;
 mod job_graphs;
 mod job_lists;
@@ -42,6 +44,7 @@ mod refusals;
 mod road;
 mod runs;
 mod secrecy;
+mod sensitive;
 mod statements;
 mod status;
 mod steps;

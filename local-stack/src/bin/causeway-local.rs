@@ -154,6 +154,7 @@ fn print_table(stack: &Stack) {
         ("Service Bus", endpoints.service_bus),
         ("Blob", endpoints.blob),
         ("Managed identity", endpoints.managed_identity),
+        ("Receivers", endpoints.webhooks),
         ("CA file", credentials.ca_file.display().to_string()),
     ];
     if let (Some(host), Some(key)) = (endpoints.host, credentials.host_key) {

@@ -17,7 +17,7 @@ use crate::service_bus::QueueOptions;
 pub enum Ports {
     /// Any free ones.
     Any,
-    /// In a row from here: host, Databricks, Power BI, Key Vault, Entra, Service Bus, Blob, managed identity.
+    /// In a row from here: host, Databricks, Power BI, Key Vault, Entra, Service Bus, Blob, managed identity, receivers.
     Base(u16),
 }
 

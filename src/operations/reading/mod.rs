@@ -1,6 +1,7 @@
 //! From a definition's text to a checked operation: structure first, then what schemas cannot say. Collects every
 //! problem; nothing here stops at the first.
 
+mod http_step;
 mod parameters;
 mod steps;
 mod structure;
@@ -112,6 +113,8 @@ impl Reader<'_> {
         let parameters = self.parameters(root.get("parameters"));
         let dates = parameters.iter().filter(|parameter| matches!(parameter.kind.as_str(), "date" | "datetime"));
         self.names.dates = Arc::new(dates.map(|parameter| parameter.name.clone()).collect());
+        let sensitive = parameters.iter().filter(|parameter| parameter.sensitive);
+        self.names.sensitive = sensitive.map(|parameter| parameter.name.clone()).collect();
         let declared = root.get("parameters").map(Node::members).unwrap_or_default();
         self.names.parameters = declared.iter().map(|(key, _)| key.name.clone()).collect();
 
@@ -124,7 +127,9 @@ impl Reader<'_> {
         self.names.later = ids(main);
         let steps = self.steps(main, &mut seen);
         let done = self.names.clone();
+        self.names.told = true;
         let output = root.get("output").and_then(|output| self.templates(None, |templates| templates.output(output)));
+        self.names.told = false;
 
         self.names.failed = true;
         self.names.later = ids(on_failure);
@@ -162,6 +167,12 @@ impl Reader<'_> {
                 }
                 continue;
             };
+            if parameter.sensitive {
+                self.problem(
+                    value.place,
+                    format!("parameter `{}` is sensitive: a schedule, which many read, cannot give it", key.name),
+                );
+            }
             let template = value.text().is_some_and(|text| text.contains("{{"));
             if let Err(message) = if template { Ok(()) } else { parameter.check(&value.to_json()) } {
                 self.problem(value.place, format!("parameter `{}` {message}", key.name));

@@ -13,9 +13,9 @@ use super::{Reader, is_file_name};
 use crate::failure::Code;
 use crate::rows::ValueOptions;
 
-const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "assert"];
+const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "http", "assert"];
 /// Kinds of later versions, which the structure has told already.
-const LATER: &[&str] = &["http", "message", "operation"];
+const LATER: &[&str] = &["message", "operation"];
 
 const IN_SQL: &str = "{{ }} has no place inside SQL; templates fill `parameters`, which are bound: write :name here";
 
@@ -61,6 +61,7 @@ impl Reader<'_> {
                 "job" => self.job(&step, body).map(StepKind::Job),
                 "refresh" => self.refresh(&step, body).map(StepKind::Refresh),
                 "push_rows" => self.push_rows(&step, body).map(StepKind::PushRows),
+                "http" => self.http(&step, body).map(StepKind::Http),
                 _ => self.assert(&step, body).map(StepKind::Assert),
             };
         }
@@ -243,7 +244,9 @@ impl Reader<'_> {
 
     fn assert(&mut self, step: &Arc<str>, node: &Node) -> Option<AssertStep> {
         let that = node.get("that").and_then(|that| self.templates(Some(step), |templates| templates.expression(that)));
+        self.names.told = true;
         let message = self.optional(step, node, "message");
+        self.names.told = false;
         Some(AssertStep { that: that?, message: message? })
     }
 }

@@ -10,7 +10,7 @@ use super::super::format::format_schema;
 use super::super::yaml::{Node, Place, Tree};
 
 /// Words of the design that this version cannot do; anything else unknown is a slip.
-const LATER: &[&str] = &["http", "message", "for_each", "operation", "wait_for", "concurrency", "run_as", "sensitive"];
+const LATER: &[&str] = &["message", "for_each", "operation", "wait_for", "concurrency", "run_as"];
 
 pub(super) type Problems = Vec<(Place, String)>;
 

@@ -54,6 +54,8 @@ fn requests(claim_life: Duration) -> Requests {
     let ledger = Ledger::open(&settings::Ledger { place: LedgerPlace::Memory }, None).unwrap();
     let neighbours = Neighbours {
         clock: crate::clock::Clock::system(),
+        outside: crate::http::Guarded::new(&[], false),
+        secrets: tokens.clone(),
         databricks: Databricks::new(http.clone(), nowhere.clone(), tokens.clone()),
         power_bi: PowerBi::new(http.clone(), nowhere.clone(), tokens.clone()),
         warehouse_id: None,
@@ -69,6 +71,8 @@ fn requests(claim_life: Duration) -> Requests {
     let runs = Runs::new(Engine {
         clock: crate::clock::Clock::system(),
         kinds: std::sync::Arc::new(crate::steps::EveryKind),
+        sealer: crate::sealing::Sealer::new(tokens.clone(), "sealing"),
+        telling: crate::runs::Telling { outside: crate::http::Guarded::new(&[], false), problem: |_, _| Vec::new() },
         ledger: ledger.clone(),
         neighbours: neighbours.clone(),
         messages: std::sync::Arc::new(ServiceBus::new(nowhere.clone(), http, tokens.clone())),
