@@ -5,7 +5,7 @@
 //!
 //! - [`core`] is what every stand-in shares: serving, faults, the history of effects.
 //! - [`host`] is the Functions host, which runs the unmodified handler as a child process.
-//! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`] and [`blob`] are the neighbours;
+//! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`], [`event_grid`] and [`blob`] are the neighbours;
 //!   [`webhooks`] is whoever wants to be told.
 //! - [`certificates`] is the throw-away authority that they are trusted by.
 //! - [`python`] makes the Python environments that the SQL engine and the tests need.
@@ -17,6 +17,7 @@ pub mod core;
 pub mod databricks;
 pub mod demo;
 pub mod entra;
+pub mod event_grid;
 pub mod host;
 pub mod key_vault;
 pub mod power_bi;

@@ -30,6 +30,8 @@ fn operation() -> Operation {
         summary: "Follow work to its end".to_owned(),
         description: None,
         schedule: None,
+        concurrency: None,
+        events: Vec::new(),
         parameters: Vec::new(),
         steps: vec![step],
         on_failure: Vec::new(),

@@ -82,6 +82,11 @@ pub(super) enum Target {
     Callback {
         run: String,
     },
+    /// A page of runs.
+    Runs {
+        wanted: crate::runs::RunsWanted,
+        from: crate::runs::RunsFrom,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]

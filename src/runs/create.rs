@@ -42,7 +42,7 @@ impl Engine {
     ) -> Result<(Record, bool), Failure> {
         let operation = runnable(entry)?;
         let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
-        self.ledger.put(&open_path(&new.run), Bytes::from(marker.to_string()), deadline).await?;
+        self.ledger.put(&open_path(&new.run, 0), Bytes::from(marker.to_string()), deadline).await?;
         let parameters = self.seal_parameters(operation, &new.run, new.parameters.clone(), deadline).await?;
         let new = &NewRun { parameters, ..new.clone() };
         let record = first_record(entry, operation, new, self.clock.now(), hold.then(|| self.lease_until(deadline)));
@@ -63,9 +63,9 @@ impl Engine {
     }
 }
 
-/// The marker of a run that has not been closed; 0 is the transition that opened it.
-pub(super) fn open_path(run: &str) -> String {
-    format!("open/{run}/0")
+/// The marker of a run that has not been closed since this record opened it.
+pub(super) fn open_path(run: &str, opened: u64) -> String {
+    format!("open/{run}/{opened}")
 }
 
 /// The operation, or why it cannot run.
@@ -118,5 +118,14 @@ fn first_record(
         nudges: 0,
         tellings: 0,
         sealing: false,
+        retries: 0,
+        digest: None,
+        opened: 0,
+        pinned_at: 0,
+        cancel: None,
+        told: false,
+        line: None,
+        has_turn: false,
+        stands: None,
     }
 }

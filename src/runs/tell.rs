@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::Engine;
-use super::record::{Callback, Record, RunState, Transition};
+use super::record::{Callback, Record, Transition};
 use super::step::doubled;
 use crate::failure::Failure;
 use crate::http::{Deadline, Guarded, Outbound, RequestKind};
@@ -88,7 +88,7 @@ impl Engine {
         let signature = self.sealer.sign(&[format!("{at}.").as_bytes(), &body].concat(), deadline).await?;
         let request = Outbound { sensitive: true, ..Outbound::post(url) }
             .header("causeway-run-id", run)
-            .header("x-causeway-state", if ended.state == RunState::Succeeded { "succeeded" } else { "failed" })
+            .header("x-causeway-state", ended.state.as_str())
             .header("x-causeway-signature", format!("t={at},k={},v1={}", signature.version, signature.mac))
             .json(Bytes::from(body));
         let sent = self.telling.outside.deliver(RequestKind::CallbackSend, request, "The receiver", deadline).await;

@@ -79,11 +79,7 @@ impl Engine {
         if newest.state.at_rest() {
             // The end may not have been told: telling it again does no harm, but a spare message is no reason to.
             let spare = newest.transition == Transition::Untold && newest.seq > work.after;
-            return if newest.transition == Transition::Answered || spare {
-                Ok(())
-            } else {
-                self.closed(newest, deadline).await
-            };
+            return if newest.is_told() || spare { Ok(()) } else { self.closed(newest, deadline).await };
         }
         if newest.seq > work.after {
             if again && newest.state == RunState::Running {

@@ -102,6 +102,11 @@ impl Sealing {
     }
 }
 
+/// Whether a text has the form of a sealed one.
+pub fn is_sealed(text: &str) -> bool {
+    split(text).is_some()
+}
+
 fn open_with(key: &[u8; 32], place: &str, body: &str) -> Result<Value, Failure> {
     let wrong = || unreadable(place);
     let whole = BASE64.decode(body).map_err(|_| wrong())?;

@@ -94,6 +94,6 @@ impl Kind for Follow {
 
     /// It is not ours to stop: whoever started it can.
     async fn cancel(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<(), Failure> {
-        Ok(())
+        Err(Failure::new(Code::NotCancellable, "The work goes on; it is stopped where it was started."))
     }
 }

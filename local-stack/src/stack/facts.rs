@@ -26,6 +26,8 @@ pub struct Endpoints {
     pub managed_identity: String,
     /// Of callbacks and webhooks.
     pub webhooks: String,
+    /// Where events are published; they are delivered to the function `event-grid`.
+    pub event_grid: String,
 }
 
 /// What opens the stand-ins, and what is in them.
@@ -60,6 +62,8 @@ pub struct Credentials {
     /// Where an action of Logic Apps waits for a `callbackUrl` to be called, and a plain webhook; both signed.
     pub callback_url: String,
     pub webhook_url: String,
+    /// What publishers send as `aeg-sas-key`.
+    pub event_grid_key: String,
 }
 
 /// Everything, as `--json` prints it.
@@ -83,6 +87,7 @@ impl Stack {
             blob: self.blob.account_url(),
             managed_identity: self.entra.identity_endpoint(),
             webhooks: self.webhooks.served.https_url(),
+            event_grid: self.event_grid.url(),
         }
     }
 
@@ -112,6 +117,7 @@ impl Stack {
             identity_header: self.entra.identity_header.clone(),
             callback_url: self.webhooks.callback_url("waiting"),
             webhook_url: self.webhooks.hook_url("any"),
+            event_grid_key: self.event_grid.key().to_owned(),
         }
     }
 

@@ -25,6 +25,8 @@ pub(in crate::operations) struct Names {
     pub(in crate::operations) variables: BTreeSet<String>,
     /// Whether a parameter or step may be named at all: a schedule sees neither.
     pub(in crate::operations) schedule: bool,
+    /// Whether `event` is there: only in `events`, which see no more than a schedule otherwise.
+    pub(in crate::operations) event: bool,
     /// Whether `run.error` is there: only in `on_failure`.
     pub(in crate::operations) failed: bool,
 }
@@ -160,12 +162,19 @@ impl Walk<'_> {
         let root = root.trim_start_matches('.');
         let names = self.names;
         let problem = match (root, member) {
+            ("event", _) if names.event => None,
+            ("event", _) => Some("`event` exists only in `events`; hand what you need over as a parameter".to_owned()),
+            ("run", Some("dueTime")) if names.event => Some("only a schedule has `run.dueTime`".to_owned()),
+            ("parameters" | "steps", _) if names.event => {
+                Some(format!("`events` see `event`, `run` and `variables`, not `{root}`"))
+            }
             ("parameters" | "steps", _) if names.schedule => {
                 Some(format!("a schedule sees `run` and `variables`, not `{root}`"))
             }
-            ("parameters", name) if names.told && hides(names, name) => {
-                Some("a sensitive parameter may not be told: not in `output`, and not in a message".to_owned())
-            }
+            ("parameters", name) if names.told && hides(names, name) => Some(
+                "a sensitive parameter may not be told: not in `output`, a message or a key of `concurrency`"
+                    .to_owned(),
+            ),
             ("parameters", Some(name)) => unknown("parameter", name, &names.parameters),
             ("variables", Some(name)) => unknown("variable", name, &names.variables)
                 .map(|message| format!("{message}; set CAUSEWAY_VAR_{}", name.to_ascii_uppercase())),

@@ -26,11 +26,11 @@ fn check(marked: &str, expected: &str) {
 #[case("summary: s\ndescription«:\nsteps: [{id: a, job: {job: j}}]\n", "must be a text, not nothing")]
 #[case("«steps: [{id: a, job: {job: j}}]\n", "the file lacks `summary`")]
 #[case("summary: s\nsteps: «[]\n", "`steps` must not be empty")]
-#[case("summary: s\nconcurrency: 1\nsteps: [{id: a, job: {job: j}}]\n«", "not supported by this version")]
+#[case("summary: s\nrun_as: 1\nsteps: [{id: a, job: {job: j}}]\n«", "not supported by this version")]
 fn the_file(#[case] marked: &str, #[case] expected: &str) {
     // The key is what is not supported, not the end of the file.
     let marked = match marked.strip_suffix('«') {
-        Some(text) => text.replace("concurrency", "«concurrency"),
+        Some(text) => text.replace("run_as", "«run_as"),
         None => marked.to_owned(),
     };
     check(&marked, expected);
@@ -44,12 +44,12 @@ fn the_file(#[case] marked: &str, #[case] expected: &str) {
 #[case("- id: a\n  job: {job: j}\n  «sql: {statement: SELECT 1}", "`sql` stands beside `job`")]
 #[case("- id: a\n  «message: {queue: q}", "`message` is not supported by this version")]
 #[case("- id: a\n  http: {url: «u}", "`url` must begin with https://")]
-#[case("- id: a\n  http: {«method: GET}", "http lacks `url` or `url_secret`")]
-#[case("- id: a\n  http: {url: 'https://a.example', «url_secret: b}", "only one may")]
+#[case("- id: a\n  http: «{method: GET}", "http lacks `url` or `url_secret`")]
+#[case("- id: a\n  http: {url: 'https://a.example', url_secret: «b}", "only one may")]
 #[case("- id: a\n  http: {url_secret: «'{{ parameters.x1 }}'}", "the name of a secret")]
 #[case("- id: a\n  http: {url: 'https://a.example', headers: {«Host: b}}", "not a maker's to set")]
 #[case("- id: a\n  http: {url: 'https://a.example', method: GET, body: «{a: 1}}", "a GET has no `body`")]
-#[case("- id: a\n  http: {url: 'https://a.example', headers: {A: {«name: b}}}", "name")]
+#[case("- id: a\n  http: {url: 'https://a.example', headers: {A: {secret: «b c}}}", "the name of a secret")]
 #[case("- id: a\n  «message: {queue: q}", "`message` is not supported by this version")]
 #[case("- id: a\n  «operation: b", "`operation` is not supported by this version")]
 #[case("- id: a\n  «for_each: b\n  job: {job: j}", "`for_each` is not supported by this version")]
@@ -211,4 +211,37 @@ fn yaml_that_explodes_or_nests_without_end_is_refused() {
     assert!(parse("").is_err());
     assert!(parse("- a\n").is_err());
     assert!(parse("summary: s\n---\nsummary: t\n").is_err());
+}
+
+#[rstest]
+#[case("- «type: T", "event lacks `source`")]
+#[case("- source: «kafka", "`source` must be one of: event_grid, dataverse")]
+#[case("- «source: event_grid", "an event of `event_grid` wants `type`")]
+#[case("- «{source: dataverse, message: Update}", "an event of `dataverse` wants `entity`")]
+#[case("- {source: event_grid, type: T, «entity: account}", "`entity` belongs to events of `dataverse`")]
+#[case("- {source: dataverse, entity: e, message: M, «subject: {ends_with: x}}", "belongs to events of `event_grid`")]
+#[case("- {source: event_grid, type: T, subject: {«contains: x}}", "unknown key `contains`")]
+#[case("- {source: event_grid, type: T, when: «parameters.p == 1}", "`events` see `event`, `run` and `variables`")]
+#[case("- {source: event_grid, type: T, when: «run.dueTime > run.startTime}", "only a schedule has `run.dueTime`")]
+#[case("- {source: event_grid, type: T, parameters: {«q: 1}}", "there is no parameter `q`")]
+#[case("- {source: event_grid, type: T, parameters: {p: «wrong}}", "parameter `p`")]
+#[case("- {source: event_grid, type: T, parameters: {p: '{{ «steps.a.row }}'}}", "not `steps`")]
+fn events(#[case] marked: &str, #[case] expected: &str) {
+    let file = "summary: s\nparameters: {p: {type: integer}}\nsteps: [{id: a, job: {job: j}}]\nevents:\n";
+    check(&format!("{file}{marked}\n"), expected);
+}
+
+#[test]
+fn an_event_gives_every_required_parameter() {
+    let file = "summary: s\nparameters: {p: {type: integer, required: true}}\nsteps: [{id: a, job: {job: j}}]\n";
+    let rule = "{source: event_grid, type: T}";
+    check(&format!("{file}events: [«{rule}]\n"), "the event does not give the required parameter `p`");
+}
+
+#[test]
+fn the_event_is_seen_by_events_alone() {
+    check(
+        "summary: s\nsteps: [{id: a, when: «event.id == '1', job: {job: j}}]\n",
+        "`event` exists only in `events`; hand what you need over as a parameter",
+    );
 }
