@@ -88,8 +88,9 @@ impl Requests {
         signer: &Signer,
     ) -> Result<Answer, Failure> {
         let url = |target: &Target| Ok::<_, Failure>(self.url(call, &format!("/api/status/{}", signer.sign(target)?)));
+        let Going { id, state, target, .. } = going;
         let location = url(&Target::Callback { run: run.to_owned() })?;
-        let body = json!({"id": going.id, "state": going.state, "statusUrl": url(&going.target)?});
+        let body = json!({"id": id, "state": state, "statusUrl": url(&target)?});
         Ok(Answer {
             kind: AnswerKind::Started,
             location: Some(location),

@@ -278,7 +278,7 @@ impl Runs {
     pub async fn carry_on(&self, begun: Begun, patience: Deadline, deadline: Deadline) -> Result<RunOutcome, Failure> {
         let Some(record) = begun.held else { return self.follow(&begun.run, patience, deadline).await };
         let lease_until = record.lease_until;
-        match self.0.advance(*record, true, patience, deadline).await {
+        match Box::pin(self.0.advance(*record, true, patience, deadline)).await {
             Ok(Advance::AtRest(record)) => Ok(outcome(&record)),
             // It may wake and end while the caller still waits.
             Ok(Advance::Waiting | Advance::Busy(_) | Advance::Overtaken) => {

@@ -90,7 +90,7 @@ impl Engine {
         }
         // A wake-up goes out before its record: this one has come first, and the record is being written.
         let early = newest.seq < work.after;
-        match self.advance(newest, false, deadline.within(PATIENCE), deadline).await? {
+        match Box::pin(self.advance(newest, false, deadline.within(PATIENCE), deadline)).await? {
             Advance::Busy(until) => {
                 let until = if early { until.min(self.clock.now() + EARLY) } else { until };
                 self.wake(&work.run, work.after, Some(until), deadline).await
