@@ -9,6 +9,7 @@
 //! - [`steps`] holds one file for each kind of step and its recovery.
 //! - [`operations`] is what makers declare; [`rows`] turns results into what callers read. Both are pure.
 //! - [`databricks`], [`power_bi`], [`key_vault`] and [`service_bus`] speak to the neighbours.
+//! - [`sealing`] keeps what others must not read.
 //! - [`ledger`] remembers, append only; [`entra`] says who we are.
 //! - [`http`] is the only way out; [`clock`], [`settings`], [`telemetry`] and [`failure`] serve every room.
 
@@ -26,6 +27,7 @@ pub mod power_bi;
 pub mod requests;
 pub mod rows;
 pub mod runs;
+pub mod sealing;
 pub mod service_bus;
 pub mod settings;
 pub mod steps;

@@ -5,7 +5,8 @@
 //!
 //! - [`core`] is what every stand-in shares: serving, faults, the history of effects.
 //! - [`host`] is the Functions host, which runs the unmodified handler as a child process.
-//! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`], [`event_grid`] and [`blob`] are the neighbours.
+//! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`], [`event_grid`] and [`blob`] are the neighbours;
+//!   [`webhooks`] is whoever wants to be told.
 //! - [`certificates`] is the throw-away authority that they are trusted by.
 //! - [`python`] makes the Python environments that the SQL engine and the tests need.
 //! - [`stack`] starts them together; [`demo`] drives the main job through them.
@@ -23,3 +24,4 @@ pub mod power_bi;
 pub mod python;
 pub mod service_bus;
 pub mod stack;
+pub mod webhooks;

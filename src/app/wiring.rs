@@ -6,16 +6,18 @@ use crate::clock::Clock;
 use crate::databricks::{Databricks, OAuthM2m, PersonalAccessToken};
 use crate::entra::{self, TokenSource};
 use crate::failure::{Code, Failure};
-use crate::http::Http;
+use crate::http::{Guarded, Http};
 use crate::key_vault::{self, KeyVault, Secrets, Watched};
 use crate::ledger::Ledger;
 use crate::operations::Catalog;
 use crate::power_bi::PowerBi;
 use crate::requests::Requests;
-use crate::runs::{Engine, Runs};
+use crate::runs::{Engine, Runs, Telling};
+use crate::sealing::Sealer;
 use crate::service_bus::{Messages, ServiceBus};
 use crate::settings::{DatabricksAuthentication, Settings};
 use crate::steps::{EveryKind, Neighbours};
+use crate::triggers;
 
 /// The audience of Azure Storage, the same in every cloud.
 const STORAGE: &str = "https://storage.azure.com";
@@ -56,6 +58,7 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     };
     let messages: Arc<dyn Messages> =
         Arc::new(ServiceBus::new(settings.service_bus.url.clone(), http.clone(), identity(SERVICE_BUS)));
+    let callbacks = Guarded::new(&settings.outside.callback_hosts, settings.outside.private_addresses);
     let neighbours = Neighbours {
         messages: messages.clone(),
         send_queues: settings.service_bus.send_queues.clone(),
@@ -67,6 +70,8 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
         warehouse_id: settings.databricks.warehouse_id.clone(),
         ledger: ledger.clone(),
         clock: clock.clone(),
+        outside: callbacks.to(&settings.outside.http_hosts),
+        secrets: secrets.clone(),
     };
     let catalog = Catalog::load(&settings.operations.folder, &settings.operations.variables).map_err(|error| {
         Failure::new(Code::Misconfigured, "CAUSEWAY_OPERATIONS_FOLDER cannot be read.").caused_by(error)
@@ -81,6 +86,8 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
         queues: settings.service_bus.clone(),
         clock,
         kinds: Arc::new(EveryKind),
+        sealer: Sealer::new(secrets.clone(), &settings.outside.sealing_key_secret_name),
+        telling: Telling { outside: callbacks, problem: triggers::problem_body },
     });
     let requests = Requests::new(
         neighbours,

@@ -2,6 +2,7 @@
 //! with a line for each thing that happens. Ended before its run has, it says how to go on.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -46,11 +47,11 @@ pub(super) async fn run(reading: Reading, arguments: Arguments) -> u8 {
     let told = Teller { json: arguments.json };
     let work = match app::warm_up(reading) {
         Ok(work) => work,
-        Err(failure) => return told.not_begun(&failure),
+        Err(failure) => return Teller::not_begun(&failure),
     };
     let run = match begin(&work.runs, &arguments).await {
         Ok(run) => run,
-        Err(failure) => return told.not_begun(&failure),
+        Err(failure) => return Teller::not_begun(&failure),
     };
     told.line(&format!("run {run}"));
     let mut seen = Seen::default();
@@ -171,19 +172,19 @@ impl Seen {
 fn line(step: &Value, state: &str) -> String {
     let mut line = state.to_owned();
     if let Some(attempt) = step["attempt"].as_u64().filter(|attempt| *attempt > 1) {
-        line.push_str(&format!(", attempt {attempt}"));
+        let _ = write!(line, ", attempt {attempt}");
     }
     if let Some(id) = step["upstreamId"].as_str() {
-        line.push_str(&format!("  {id}"));
+        let _ = write!(line, "  {id}");
     }
     if !step["progress"].is_null() {
-        line.push_str(&format!("  {}", step["progress"]));
+        let _ = write!(line, "  {}", step["progress"]);
     }
     if let Some(took) = step["durationMs"].as_i64() {
-        line.push_str(&format!("  {took} ms"));
+        let _ = write!(line, "  {took} ms");
     }
     if let Some(error) = step["error"]["detail"].as_str() {
-        line.push_str(&format!("  {}: {error}", step["error"]["code"].as_str().unwrap_or_default()));
+        let _ = write!(line, "  {}: {error}", step["error"]["code"].as_str().unwrap_or_default());
     }
     line
 }
@@ -219,7 +220,7 @@ impl Teller {
         FAILED
     }
 
-    fn not_begun(&self, failure: &Failure) -> u8 {
+    fn not_begun(failure: &Failure) -> u8 {
         eprintln!("causeway: not begun, {}: {}", failure.code, failure.chain());
         NOT_ENDED
     }

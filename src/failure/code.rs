@@ -99,6 +99,8 @@ codes! {
     DefinitionChanged = "definition-changed",
     AssertionFailed = "assertion-failed",
     ExpressionFailed = "expression-failed",
+    HttpFailed = "http-failed",
+    HostNotAllowed = "host-not-allowed",
     StepTimeout = "step-timeout",
     OutputTooLarge = "output-too-large",
     IdempotencyKeyReused = "idempotency-key-reused",

@@ -8,6 +8,9 @@ use super::transport::MAX_REPLY_BYTES;
 /// others have seen up to 100 MB.
 const MAX_LINK_BYTES: usize = 128 * 1024 * 1024;
 
+/// The largest answer of an address that somebody else chose: what a run keeps of a step.
+const MAX_STRANGER_BYTES: usize = 256 * 1024;
+
 /// How a kind behaves when the answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
@@ -78,6 +81,12 @@ pub enum RequestKind {
     /// Completing or unlocking: the second time the lock is gone, which is told.
     MessageSettle,
     TokenRequest,
+    /// The end of work, told where its caller asked; told again by the run, which keeps the pauses.
+    CallbackSend,
+    /// What a maker declares as `http`: asks, may be sent twice, or may not.
+    HttpStepRead,
+    HttpStepRepeatable,
+    HttpStepWrite,
     /// A look at whether a neighbour is there at all; one try.
     Probe,
 }
@@ -136,6 +145,10 @@ impl RequestKind {
             Self::MessageReceive => row(Repeatable, 3, 30, 60),
             Self::MessageSettle => row(Repeatable, 4, 15, 60),
             Self::TokenRequest => row(Read, 4, 10, 30),
+            Self::CallbackSend => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Repeatable, 1, 20, 20) },
+            Self::HttpStepRead => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Read, 3, 60, 90) },
+            Self::HttpStepRepeatable => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Repeatable, 3, 60, 90) },
+            Self::HttpStepWrite => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Execute, 3, 60, 90) },
             Self::Probe => row(Read, 1, 5, 5),
         }
     }

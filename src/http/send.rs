@@ -23,6 +23,11 @@ impl Http {
         Ok(Self { client: transport::client()? })
     }
 
+    /// Over a client made otherwise.
+    pub(super) fn over(client: reqwest::Client) -> Self {
+        Self { client }
+    }
+
     pub(super) fn client(&self) -> &reqwest::Client {
         &self.client
     }

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::Outbound;
+use super::guarded::LedInside;
 use crate::failure::{Code, Failure};
 use crate::telemetry::Trace;
 
@@ -26,6 +27,16 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Roots come from the system's store (or `SSL_CERT_FILE`). Redirects are answers, never followed: a private-link
 /// refusal of Databricks is a redirect to a login page, and a token must not travel on.
 pub(super) fn client() -> Result<reqwest::Client, Failure> {
+    built(builder())
+}
+
+/// The same for addresses that somebody else chose: names are looked up by `resolver` alone, and no proxy stands between,
+/// which would look them up itself.
+pub(super) fn guarded_client(resolver: Arc<dyn reqwest::dns::Resolve>) -> Result<reqwest::Client, Failure> {
+    built(builder().no_proxy().dns_resolver(resolver))
+}
+
+fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
@@ -35,15 +46,17 @@ pub(super) fn client() -> Result<reqwest::Client, Failure> {
         .tcp_nodelay(true)
         .referer(false)
         .gzip(true)
-        .build()
-        .map_err(|error| {
-            Failure::new(
-                Code::Misconfigured,
-                "No HTTPS client could be made: check that the system's certificates (package ca-certificates) or \
-                 SSL_CERT_FILE can be read.",
-            )
-            .caused_by(error)
-        })
+}
+
+fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Failure> {
+    builder.build().map_err(|error| {
+        Failure::new(
+            Code::Misconfigured,
+            "No HTTPS client could be made: check that the system's certificates (package ca-certificates) or \
+             SSL_CERT_FILE can be read.",
+        )
+        .caused_by(error)
+    })
 }
 
 /// Turns our request into the library's; fails for a header that HTTP cannot carry.
@@ -203,10 +216,22 @@ fn broken(error: reqwest::Error) -> Broken {
     let known = if error.is_connect() || error.is_builder() { Known::NeverSent } else { Known::Ambiguous };
     Broken {
         known,
-        transient: !error.is_builder(),
+        transient: !error.is_builder() && !led_inside(&error),
         timed_out: error.is_timeout(),
         source: Arc::new(error.without_url()),
     }
+}
+
+/// The lookup refused where the name leads; it would again.
+fn led_inside(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<LedInside>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Whatever the library calls a failure while the body is read (a cut shows up as "decode"), the request had arrived.

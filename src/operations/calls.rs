@@ -65,7 +65,7 @@ fn problems(operation: &Operation, entries: &BTreeMap<String, Entry>, known: &mu
         };
         match reach(&call.name, entries, known, &mut vec![operation.name.clone()]) {
             Err(circle) => {
-                problems.push((call.places.name, format!("operations call each other in a circle: {circle}")))
+                problems.push((call.places.name, format!("operations call each other in a circle: {circle}")));
             }
             Ok(reach) => {
                 let levels = levels(step, reach);

@@ -148,6 +148,8 @@ struct Parameter {
     kind: ParameterType,
     /// Without it the parameter may be left out, and is then its default or null.
     required: Option<bool>,
+    /// Kept encrypted, and shown in no view, log or error.
+    sensitive: Option<bool>,
     /// What it is when left out.
     default: Option<Value>,
     /// Its label.
@@ -177,13 +179,14 @@ enum NumberOrText {
     Text(String),
 }
 
-/// One step: an id, exactly one of `sql`, `job`, `refresh`, `push_rows`, `message`, `wait_for`, `operation`,
+/// One step: an id, exactly one of `sql`, `job`, `refresh`, `push_rows`, `http`, `message`, `wait_for`, `operation`,
 /// `assert`, and what holds for every kind.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
     {"required": ["sql"]}, {"required": ["job"]}, {"required": ["refresh"]}, {"required": ["push_rows"]},
-    {"required": ["message"]}, {"required": ["wait_for"]}, {"required": ["operation"]}, {"required": ["assert"]}
+    {"required": ["http"]}, {"required": ["message"]}, {"required": ["wait_for"]}, {"required": ["operation"]},
+    {"required": ["assert"]}
 ]))]
 struct Step {
     /// Its name in expressions: `steps.<id>`.
@@ -199,6 +202,7 @@ struct Step {
     job: Option<Job>,
     refresh: Option<Refresh>,
     push_rows: Option<PushRows>,
+    http: Option<Http>,
     message: Option<message::Message>,
     wait_for: Option<wait_for::WaitFor>,
     operation: Option<children::Operation>,
@@ -367,6 +371,58 @@ struct PushRows {
     schema: Option<String>,
     /// Rows that are in the table already are deleted before.
     clear: Option<bool>,
+}
+
+/// One call of an address outside, which must be on the operator's list.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["url"]}, {"required": ["url_secret"]}]))]
+struct Http {
+    /// The address: https, and a host that CAUSEWAY_HTTP_HOSTS names.
+    url: Option<String>,
+    /// Or the name of the secret in Key Vault that holds it.
+    url_secret: Option<String>,
+    /// Default GET, with a body POST.
+    method: Option<HttpMethod>,
+    /// By name: a text, or `{secret: name}` of a secret in Key Vault.
+    headers: Option<BTreeMap<String, TextOrSecret>>,
+    /// Sent as JSON.
+    body: Option<Value>,
+    /// Calling twice does no harm, so it may be called again when its answer was lost.
+    idempotent: Option<bool>,
+    /// Statuses that are a success; default any from 200 to 299.
+    #[schemars(length(min = 1))]
+    expect: Option<Vec<HttpStatus>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "UPPERCASE")]
+enum HttpMethod {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// A status of an answer.
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+struct HttpStatus(#[schemars(range(min = 200, max = 599))] u16);
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum TextOrSecret {
+    Text(String),
+    Secret(SecretName),
+}
+
+/// A secret in Key Vault, read when it is used.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct SecretName {
+    secret: String,
 }
 
 /// Goes on only when true.

@@ -6,6 +6,7 @@ mod catalog;
 mod definition;
 mod events;
 mod expression;
+pub mod followed;
 mod format;
 mod parameters;
 pub mod push_rows;
@@ -31,7 +32,7 @@ pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};
 pub use schedule::{MissedTicks, Overlap, Schedule};
 pub use steps::{
-    AssertStep, ConditionStep, ForEach, JobStep, MOST_ITEMS, MessageStep, OperationStep, PushRowsStep, PushedRows,
-    RefreshStep, Retry, SqlStep, Step, StepKind, WaitForStep, WriteRowsStep,
+    AssertStep, ConditionStep, ForEach, HttpHeader, HttpStep, HttpUrl, JobStep, MOST_ITEMS, MessageStep, OperationStep,
+    PushRowsStep, PushedRows, RefreshStep, Retry, SqlStep, Step, StepKind, WaitForStep, WriteRowsStep,
 };
 pub use template::Template;

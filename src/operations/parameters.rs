@@ -13,6 +13,8 @@ pub struct Parameter {
     /// `string`, `integer`, `number`, `boolean`, `date`, `datetime`, `enum`, `array`, `object`.
     pub kind: String,
     pub required: bool,
+    /// Kept sealed, and shown to nobody.
+    pub sensitive: bool,
     pub default: Option<Value>,
     pub summary: Option<String>,
     pub description: Option<String>,
@@ -46,6 +48,11 @@ pub struct FieldProblem {
 }
 
 impl Operation {
+    /// The names of its sensitive parameters.
+    pub fn sensitive(&self) -> Vec<String> {
+        self.parameters.iter().filter(|parameter| parameter.sensitive).map(|parameter| parameter.name.clone()).collect()
+    }
+
     /// Checks a body and fills in defaults; a parameter left out without one is null. Every problem at once.
     pub fn accept(&self, body: &Map<String, Value>) -> Result<Map<String, Value>, Vec<FieldProblem>> {
         let mut accepted = Map::new();

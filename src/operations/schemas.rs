@@ -53,6 +53,11 @@ impl Parameter {
         let bounds = &self.bounds;
         let numeric = |limit: &Option<Value>| limit.clone().filter(Value::is_number);
         put("format", format.map(Value::from));
+        // What a client shows as dots, and never gets back.
+        put("writeOnly", self.sensitive.then_some(Value::Bool(true)));
+        if self.sensitive && format.is_none() && kind == "string" {
+            put("format", Some(Value::from("password")));
+        }
         put("title", self.summary.clone().map(Value::from));
         put("description", self.description.clone().map(Value::from));
         put("default", self.default.clone());

@@ -57,7 +57,10 @@ pub enum StepKind {
     Refresh(RefreshStep),
     /// A refresh that waits for its dataset. No file declares it: see `queued_refresh`.
     QueuedRefresh,
+    /// Work that others own, to its end. No file declares it: see `followed`.
+    Follow,
     PushRows(PushRowsStep),
+    Http(HttpStep),
     Assert(AssertStep),
     Message(MessageStep),
     WaitFor(WaitForStep),
@@ -186,6 +189,34 @@ pub struct ConditionStep {
     pub longest: Duration,
     /// How long it is looked at in all.
     pub timeout: Duration,
+}
+
+/// `http`: one call of an address outside.
+#[derive(Clone, Debug)]
+pub struct HttpStep {
+    pub url: HttpUrl,
+    /// `GET`, `POST`, …
+    pub method: &'static str,
+    /// Names in lower case.
+    pub headers: Vec<(String, HttpHeader)>,
+    pub body: Option<Template>,
+    pub idempotent: bool,
+    /// Empty: any from 200 to 299.
+    pub expect: Vec<u16>,
+}
+
+#[derive(Clone, Debug)]
+pub enum HttpUrl {
+    Given(Template),
+    /// The name of the secret that holds it.
+    Secret(String),
+}
+
+#[derive(Clone, Debug)]
+pub enum HttpHeader {
+    Given(Template),
+    /// The name of the secret that holds it.
+    Secret(String),
 }
 
 /// `assert`: goes on only when true.

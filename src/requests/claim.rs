@@ -70,6 +70,16 @@ impl Effected {
         &self.work.inputs
     }
 
+    /// The log of the claim.
+    pub(super) fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// The same for every sending of the call, and no other's.
+    pub(super) fn key(&self) -> String {
+        self.work.key(&self.log)
+    }
+
     /// Which attempt this was, from 1.
     pub(super) fn attempt(&self) -> u32 {
         self.work.attempt
@@ -77,6 +87,11 @@ impl Effected {
 }
 
 impl Ours {
+    /// The log of the claim.
+    pub(super) fn log(&self) -> &str {
+        &self.log
+    }
+
     /// When it was claimed.
     pub(super) fn started_at(&self) -> Timestamp {
         self.work.started_at
@@ -123,10 +138,7 @@ impl Requests {
         claimant: &Claimant<'_>,
         wanted: Option<(String, Value)>,
     ) -> Result<Claimed, Failure> {
-        let call = claimant.call;
-        let key = call.idempotency_key.as_deref().unwrap_or(&call.invocation_id);
-        let log = format!("claims/{}/{}/{}", call.caller, claimant.route, hash(&[key]));
-        self.stake(claimant, log, wanted).await
+        self.stake(claimant, log_of(claimant.call, claimant.route), wanted).await
     }
 
     /// Records what came of a claimed effect.
@@ -203,6 +215,12 @@ impl Requests {
         }
         self.find(claimant, log, wanted).await
     }
+}
+
+/// The log of a call's claim.
+pub(super) fn log_of(call: &Call, route: &str) -> String {
+    let key = call.idempotency_key.as_deref().unwrap_or(&call.invocation_id);
+    format!("claims/{}/{route}/{}", call.caller, hash(&[key]))
 }
 
 /// How long a call looks for what was perhaps sent: as long as it waits for work, and some seconds at least, since an answer

@@ -25,6 +25,7 @@ pub(super) struct Body {
     python_params: Option<Vec<String>>,
     python_named_params: Option<BTreeMap<String, Value>>,
     sql_params: Option<BTreeMap<String, Value>>,
+    pub(super) callback_url: Option<Value>,
 }
 
 /// What is sent, as a claim keeps it.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::answers::Going;
+use super::callbacks::CALLBACK_URL;
 use super::claim::{Claimant, Claimed, Ours};
 use super::job_run_body::{Body, Wanted};
 use super::token::{Signer, Target};
@@ -11,7 +12,7 @@ use super::{Answer, Call, Mode, Requests};
 use crate::databricks::JobRun;
 use crate::failure::Failure;
 use crate::http::Deadline;
-use crate::steps::Recovery;
+use crate::steps::{Followed, Recovery};
 
 /// A run that somebody has started, or a repair of one.
 #[derive(Debug)]
@@ -28,7 +29,12 @@ impl Requests {
         let signer = self.signer(call.deadline).await?;
         let claimant =
             Claimant { call, route: "job-runs", target: job, body: &body, recovery: |_| Recovery::SendAgain };
-        let inputs = super::body::inputs(&body, |body: Body| super::to_value(&body.wanted()?))?;
+        let mut url = None;
+        let inputs = super::body::inputs(&body, |mut body: Body| {
+            url = self.callback_url(body.callback_url.take())?;
+            super::to_value(&body.wanted()?)
+        })?;
+        let inputs = self.with_callback(call, "job-runs", inputs, url).await?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,
             Claimed::Ours(ours) => {
@@ -37,6 +43,18 @@ impl Requests {
             }
         };
         let id = effected.upstream.as_str().unwrap_or_default().to_owned();
+        if effected.inputs().get(CALLBACK_URL).is_some() {
+            let result_url = self.url(call, &format!("/api/jobs/runs/{id}/output"));
+            let followed = Followed::JobRun { id: id.clone(), repair: None, result_url };
+            let going = Going {
+                id: json!(id),
+                state: "PENDING",
+                resource: String::new(),
+                target: Target::JobRun { id: id.clone(), repair: None },
+                replayed: effected.replayed,
+            };
+            return self.followed(call, &effected, &followed, going, &signer).await;
+        }
         self.follow_job_run(call, &signer, Begun { id, repair: None, replayed: effected.replayed }, wait).await
     }
 

@@ -4,6 +4,7 @@ mod answers;
 mod body;
 mod bulk;
 mod call;
+mod callbacks;
 mod claim;
 mod dax;
 mod derived;

@@ -4,14 +4,18 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::answers::{Going, done};
-use super::claim::{Claimant, Claimed};
+use super::callbacks::CALLBACK_URL;
+use super::claim::{self, Claimant, Claimed, Ours};
 use super::token::Target;
 use super::{Answer, Call, Mode, Requests};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::{Entry, Operation};
-use crate::runs::{Begun, RunEnd, RunOutcome, identity, parameters_invalid};
+use crate::runs::{Begun, RunEnd, RunOutcome, TellAt, identity, parameters_invalid};
 use crate::steps::Recovery;
+
+/// The route's name in claims.
+const ROUTE: &str = "operations";
 
 impl Requests {
     /// `GET /api/operations`: what is declared, also what is broken and where.
@@ -32,28 +36,100 @@ impl Requests {
         let entry = self.entry(name)?;
         let operation = runnable(entry)?;
         let signer = self.signer(call.deadline).await?;
-        let claimant =
-            Claimant { call, route: "operations", target: name, body: &body, recovery: |_| Recovery::SendAgain };
-        let inputs = super::body::inputs(&body, |body: Map<String, Value>| {
-            operation.accept(&body).map(Value::Object).map_err(|problems| parameters_invalid(&problems, ""))
-        })?;
+        let claimant = Claimant { call, route: ROUTE, target: name, body: &body, recovery: |_| Recovery::SendAgain };
+        let wanted = self.wanted_run(call, operation, &body).await?;
         let hold = call.mode != Mode::Start;
         let mut begun = None;
-        let effected = match self.claim(&claimant, inputs).await? {
+        let effected = match self.claim_digest(&claimant, wanted).await? {
             Claimed::Before(effected) => effected,
             Claimed::Ours(ours) => {
-                let run = identity::run_id(&["http", &ours.key]);
-                let parameters = ours.inputs.as_object().cloned().unwrap_or_default();
-                // The claim is about the run's existence alone; what it then does is the engine's to keep.
-                let sent = self.0.runs.begin(entry, &run, parameters, &call.caller, hold, call.deadline).await;
-                let sent = sent.map(|created| begun = Some(created)).map(|()| json!(run));
+                let sent = match self.opened_run(call, operation, &ours).await {
+                    Ok(wanted) => self.begin_run(call, entry, &ours, wanted, hold, &mut begun).await,
+                    Err(failure) => Err(failure),
+                };
                 self.had(ours, call, sent).await?
             }
         };
-        let id = effected.upstream.as_str().unwrap_or_default();
-        let begun = begun.unwrap_or_else(|| Begun::before(id));
+        let id = effected.upstream.as_str().unwrap_or_default().to_owned();
+        if effected.inputs().get(CALLBACK_URL).is_some() {
+            return self.subscribed(call, going(&id, "running"), &id, effected.replayed, &signer);
+        }
+        let begun = begun.unwrap_or_else(|| Begun::before(&id));
         let answer = self.follow_run(call, begun, wait, &signer).await?;
         Ok(Answer { replayed: effected.replayed, ..answer })
+    }
+
+    /// The claim of the run's existence alone; what it then does is the engine's to keep.
+    async fn begin_run(
+        &self,
+        call: &Call,
+        entry: &Entry,
+        ours: &Ours,
+        (parameters, tell_at): (Map<String, Value>, Option<TellAt>),
+        hold: bool,
+        begun: &mut Option<Begun>,
+    ) -> Result<Value, Failure> {
+        let (run, runs) = (identity::run_id(&["http", &ours.key]), &self.0.runs);
+        match tell_at {
+            Some(to) => runs.begin_telling(entry, &run, parameters, &call.caller, &to, call.deadline).await?,
+            None => *begun = Some(runs.begin(entry, &run, parameters, &call.caller, hold, call.deadline).await?),
+        }
+        Ok(json!(run))
+    }
+
+    /// What a body asks for, as a claim keeps it: checked, with what is secret sealed. With its digest, which is keyed when
+    /// it covers a sensitive value: a short one could be found by trying. `None` when the body is empty.
+    async fn wanted_run(
+        &self,
+        call: &Call,
+        operation: &Operation,
+        body: &Bytes,
+    ) -> Result<Option<(String, Value)>, Failure> {
+        if body.is_empty() {
+            return Ok(None);
+        }
+        let mut given: Map<String, Value> = super::body::read(body)?;
+        let callback_url = self.callback_url(given.remove(CALLBACK_URL))?;
+        let mut inputs = operation.accept(&given).map_err(|problems| parameters_invalid(&problems, ""))?;
+        let log = claim::log_of(call, ROUTE);
+        let sensitive = operation.sensitive();
+        if !sensitive.is_empty() {
+            let sealing = self.0.runs.sealer().sealing(call.deadline).await?;
+            for name in &sensitive {
+                if let Some(value) = inputs.get_mut(name) {
+                    *value = json!(sealing.seal(&format!("{log}/{name}"), value)?);
+                }
+            }
+        }
+        if let Some(url) = callback_url {
+            inputs.insert(CALLBACK_URL.to_owned(), self.sealed_callback(call, &log, &url).await?);
+        }
+        let whole = [operation.name.as_bytes(), b"\n", body.as_ref()].concat();
+        let digest = if sensitive.is_empty() {
+            identity::digest_of(&whole)
+        } else {
+            self.0.runs.sealer().digest(&whole, call.deadline).await?
+        };
+        Ok(Some((digest, Value::Object(inputs))))
+    }
+
+    /// What a claim keeps, opened again.
+    async fn opened_run(
+        &self,
+        call: &Call,
+        operation: &Operation,
+        ours: &Ours,
+    ) -> Result<(Map<String, Value>, Option<TellAt>), Failure> {
+        let mut inputs = ours.inputs.as_object().cloned().unwrap_or_default();
+        let tell_at = self.opened_callback(call, ours.log(), inputs.remove(CALLBACK_URL).as_ref()).await?;
+        for name in operation.sensitive() {
+            if let Some(Value::String(sealed)) = inputs.get(&name) {
+                let place = format!("{}/{name}", ours.log());
+                let value = self.0.runs.sealer().open(&place, sealed, call.deadline).await?;
+                inputs.insert(name, value);
+            }
+        }
+        Ok((inputs, tell_at))
     }
 
     /// Waits for a run and answers.

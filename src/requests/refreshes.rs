@@ -11,13 +11,15 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::answers::{Going, done};
-use super::claim::{Claimant, Claimed, Ours, search_until};
+use super::callbacks::{CALLBACK_URL, without_callback};
+use super::claim::{Claimant, Claimed, Effected, Ours, search_until};
 use super::token::{Signer, Target};
 use super::{Answer, Call, Mode, Requests};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
 use crate::power_bi::Refresh;
-use crate::steps::{Recovery, RefreshId, Turn, WantedRefresh, refresh_json, refresh_outcome, start_refresh};
+use crate::runs::upstream_id;
+use crate::steps::{Followed, Recovery, RefreshId, Turn, WantedRefresh, refresh_json, refresh_outcome, start_refresh};
 use body::Body;
 use had::Had;
 
@@ -35,10 +37,13 @@ impl Requests {
         let signer = self.signer(call.deadline).await?;
         let target = format!("{w}/{d}");
         let claimant = Claimant { call, route: ROUTE, target: &target, body: &body, recovery: |_| Recovery::LookUp };
-        let inputs = super::body::inputs(&body, |body: Body| {
+        let mut url = None;
+        let inputs = super::body::inputs(&body, |mut body: Body| {
+            url = self.callback_url(body.callback_url.take())?;
             let request = body.request()?;
             super::to_value(&WantedRefresh { workspace: w.to_owned(), dataset: d.to_owned(), request })
         })?;
+        let inputs = self.with_callback(call, ROUTE, inputs, url).await?;
         let effected = match self.claim(&claimant, inputs).await? {
             Claimed::Before(effected) => effected,
             Claimed::Ours(ours) => {
@@ -46,6 +51,9 @@ impl Requests {
                 self.had(ours, call, sent).await?
             }
         };
+        if effected.inputs().get(CALLBACK_URL).is_some() {
+            return self.followed_refresh(call, (w, d), &effected, &signer).await;
+        }
         let answer = match Had::read(&effected.upstream) {
             Had::Started(id) => self.follow_refresh(call, (w, d), &id, wait, &signer).await?,
             Had::Queued(place) => self.follow_queued(call, &place, wait, &signer).await?,
@@ -53,8 +61,37 @@ impl Requests {
         Ok(Answer { replayed: effected.replayed, ..answer })
     }
 
+    /// Its end will be told.
+    async fn followed_refresh(
+        &self,
+        call: &Call,
+        (w, d): (&str, &str),
+        effected: &Effected,
+        signer: &Signer,
+    ) -> Result<Answer, Failure> {
+        let (workspace, dataset) = (w.to_owned(), d.to_owned());
+        let (followed, target, id) = match Had::read(&effected.upstream) {
+            Had::Started(id) => {
+                let shown = match RefreshId::from_text(&id) {
+                    RefreshId::Enhanced(id) => json!(id),
+                    RefreshId::StandardSince { .. } => Value::Null,
+                };
+                let target = Target::Refresh { w: workspace.clone(), d: dataset.clone(), id: id.clone() };
+                (Followed::Refresh { workspace, dataset, id }, target, shown)
+            }
+            Had::Queued(place) => {
+                let followed = Followed::Run { upstream_id: upstream_id(&place) };
+                let id = json!(place.run);
+                (followed, Target::QueuedRefresh { run: place.run, joined: place.joined }, id)
+            }
+        };
+        let replayed = effected.replayed;
+        let going = Going { id, state: "inProgress", resource: String::new(), target, replayed };
+        self.followed(call, effected, &followed, going, signer).await
+    }
+
     async fn send_refresh(&self, call: &Call, ours: &Ours) -> Result<Value, Failure> {
-        let wanted: WantedRefresh = super::from_value(&ours.inputs)?;
+        let wanted: WantedRefresh = super::from_value(&without_callback(&ours.inputs))?;
         match start_refresh(&self.0.neighbours, &wanted, &ours.key, ours.window).await {
             Ok(Turn::Started(id)) => Ok(Had::Started(id.to_text()).write()),
             Ok(Turn::Busy(_)) => {

@@ -62,7 +62,7 @@ impl Requests {
                 self.queued_answer(call, &InQueue { run, joined }, end, false, &signer)
             }
             Target::Runs { wanted, from } => self.run_list(call, wanted, Some(from)).await,
-            Target::Run { id } => {
+            Target::Run { id } | Target::Callback { run: id } => {
                 let outcome = self.0.runs.look(&id, call.deadline).await?;
                 let signer = self.signer(call.deadline).await?;
                 self.run_answer(call, outcome, false, &signer)

@@ -78,6 +78,10 @@ pub(super) enum Target {
     Run {
         id: String,
     },
+    /// Who wants to be told the end of a run.
+    Callback {
+        run: String,
+    },
     /// A page of runs.
     Runs {
         wanted: crate::runs::RunsWanted,

@@ -78,7 +78,13 @@ impl Engine {
                 return self.refuse(message, queue, reply_to.as_deref(), &reason, deadline).await;
             }
         };
-        let Some(run) = self.identity(message, queue, deadline).await? else {
+        // Of a body with a sensitive value a plain digest could be found by trying.
+        let digest = if operation.sensitive().is_empty() {
+            digest_of(&message.body)
+        } else {
+            self.sealer.digest(&message.body, deadline).await?
+        };
+        let Some(run) = self.identity(message, queue, &digest, deadline).await? else {
             let reason = Failure::new(
                 Code::MessageIdReused,
                 "Another message with this id and another body was accepted before. Give each request its own id.",
@@ -87,7 +93,7 @@ impl Engine {
         };
         let trigger = Trigger::Queue {
             sequence_number: message.sequence_number,
-            digest: digest_of(&message.body),
+            digest,
             reply_to,
             correlation_id: correlation(message),
             reply_session_id: session(message),
@@ -97,7 +103,13 @@ impl Engine {
     }
 
     /// The run that this message stands for; `None` when its id was used for another body lately.
-    async fn identity(&self, message: &Received, queue: &str, deadline: Deadline) -> Result<Option<String>, Failure> {
+    async fn identity(
+        &self,
+        message: &Received,
+        queue: &str,
+        digest: &str,
+        deadline: Deadline,
+    ) -> Result<Option<String>, Failure> {
         let sequence = message.sequence_number.unwrap_or_default().to_string();
         let id = request_id(message);
         let run = run_id(&["queue", queue, &id]);
@@ -114,7 +126,7 @@ impl Engine {
         if old {
             return Ok(Some(run_id(&["queue", queue, &id, &sequence])));
         }
-        Ok((standing_digest == digest_of(&message.body)).then_some(run))
+        Ok((standing_digest == digest).then_some(run))
     }
 
     /// Whether a message that waits for a rollout, or for a file to be mended, may wait on.

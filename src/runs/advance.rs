@@ -16,7 +16,7 @@ use super::log::not_too_large;
 use super::record::{Pinned, Record, RunState, StepState, Transition, Trigger};
 use super::scope::{Outputs, scope};
 use crate::failure::{Code, Failure};
-use crate::http::Deadline;
+use crate::http::{Deadline, Scrub};
 use crate::operations::Operation;
 use crate::telemetry::Trace;
 
@@ -43,6 +43,8 @@ pub(super) struct Worker<'a> {
     pub(super) pinned: Pinned,
     pub(super) operation: Arc<Operation>,
     pub(super) outputs: Outputs,
+    /// What must not be told of the run's parameters.
+    pub(super) scrub: Scrub,
     /// Until then a step is waited for in this invocation.
     pub(super) patience: Deadline,
     /// Until then parts of a step are sent one after the other; what is left is another invocation's.
@@ -80,7 +82,7 @@ impl Engine {
         if !held && let Some(until) = self.busy_until(&newest) {
             return Ok(Advance::Busy(until));
         }
-        let pinned = self.pinned_of(&newest, deadline).await?;
+        let mut pinned = self.pinned_of(&newest, deadline).await?;
         // Before the lease: a version that cannot read the definition must not keep one away that can.
         let operation = self.operation_of(&newest.run, &pinned)?;
         let mut newest = newest;
@@ -99,10 +101,13 @@ impl Engine {
         let age = Duration::try_from(newest.at.duration_until(self.clock.now())).unwrap_or_default();
         let prompt = held || (newest.transition == Transition::Created && age < LOOK_EVERY);
         let look_again = Deadline::after(if held { LOOK_EVERY } else { Duration::ZERO });
-        let record = if held { newest } else { self.lease(&newest, deadline) };
+        let mut record = if held { newest } else { self.lease(&newest, deadline) };
         if !held && !self.append(&record, deadline).await? {
             return Ok(Advance::Overtaken);
         }
+        let scrub = self.open_parameters(&record.run, &mut pinned, deadline).await?;
+        record.sealing = !pinned.sensitive.is_empty();
+        self.open_inputs(&mut record, deadline).await?;
         // A part that is begun has its whole window.
         let stint = deadline.less(self.settings.send_window);
         let worker = Worker {
@@ -111,6 +116,7 @@ impl Engine {
             pinned,
             operation,
             outputs: Outputs::new(),
+            scrub,
             patience,
             stint: if held { stint.min(patience) } else { stint },
             look_again,
@@ -231,7 +237,7 @@ impl Worker<'_> {
             if record.error.is_none() {
                 match self.rendered_output().await? {
                     Ok(output) => record.output = Some(output),
-                    Err(error) => record.error = Some(error.in_run(&record.run)),
+                    Err(error) => record.error = Some(self.scrub.failure(error).in_run(&record.run)),
                 }
             }
             record.state = if record.error.is_none() { RunState::Succeeded } else { RunState::Failed };
@@ -251,7 +257,7 @@ impl Worker<'_> {
         );
         match engine.closed(record.clone(), deadline).await {
             // Nobody delivers an HTTP call again: its run is closed by the tick.
-            Err(failure) if matches!(pinned.trigger, Trigger::Http) => {
+            Err(failure) if matches!(pinned.trigger, Trigger::Http | Trigger::Webhook(_)) => {
                 tracing::warn!(run = record.run, error = failure.chain(), "the run is not closed yet");
             }
             other => other?,

@@ -67,6 +67,7 @@ impl Worker<'_> {
             _ => kind.look_up(&self.engine.neighbours, inputs, &key, since, self.deadline).await,
         };
         let found = found.unwrap_or_else(|failure| {
+            let failure = self.scrub.failure(failure);
             tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
             None
         });
@@ -111,11 +112,13 @@ impl Worker<'_> {
             }
             // It is away; it is asked again at the next look.
             Err(failure) if !is_end_of_work(&failure) => {
+                let failure = self.scrub.failure(failure);
                 tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "not asked to stop yet");
                 Ok(None)
             }
             asked => {
                 if let Err(failure) = asked {
+                    let failure = self.scrub.failure(failure);
                     tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "it will not stop");
                 }
                 self.record.steps[index].stop_asked_at = Some(self.engine.clock.now());
@@ -144,6 +147,7 @@ impl Worker<'_> {
                     .give_way(&self.engine.neighbours, inputs, self.deadline)
                     .await
             {
+                let failure = self.scrub.failure(failure);
                 tracing::warn!(run = self.record.run, error = failure.chain(), "a step still stands in the way");
             }
         }

@@ -61,6 +61,8 @@ impl Engine {
     ) -> Result<(Record, bool), Failure> {
         let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
         self.ledger.put(&open_path(&new.run, 0), Bytes::from(marker.to_string()), deadline).await?;
+        let parameters = self.seal_parameters(operation, &new.run, new.parameters.clone(), deadline).await?;
+        let new = &NewRun { parameters, ..new.clone() };
         let lease = hold.then(|| self.lease_until(deadline));
         let record = first_record(entry, operation, new, trace, self.clock.now(), lease);
         // From here on the run may stand: whoever is told of a failure must not make another one.
@@ -131,6 +133,7 @@ fn first_record(
             definition: entry.definition.clone(),
             variables: operation.variables.clone(),
             parameters: new.parameters.clone(),
+            sensitive: operation.sensitive(),
             caller: new.caller.clone(),
             trigger: new.trigger.clone(),
             created_at: now,
@@ -142,6 +145,8 @@ fn first_record(
         output: None,
         ended_at: None,
         nudges: 0,
+        tellings: 0,
+        sealing: false,
         retries: 0,
         digest: None,
         opened: 0,

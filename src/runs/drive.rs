@@ -75,6 +75,8 @@ impl Engine {
                 }
             }));
         }
-        stream::iter(moved).buffer_unordered(AT_ONCE).any(async |ended| ended).await
+        // All of them to their end: a worker that is dropped on its way leaves its lease behind.
+        let ended: Vec<bool> = stream::iter(moved).buffer_unordered(AT_ONCE).collect().await;
+        ended.contains(&true)
     }
 }

@@ -31,12 +31,17 @@ impl Engine {
         }
     }
 
-    /// Closes a run that is at rest; its last record.
+    /// Closes a run that is at rest, or lets it sleep until its end is told again; its last record.
     pub(super) async fn close(&self, ended: Record, deadline: Deadline) -> Result<Record, Failure> {
         let record = if ended.is_told() {
             ended
         } else {
             let pinned = self.pinned_of(&ended, deadline).await?;
+            if let Trigger::Webhook(callback) = &pinned.trigger
+                && !self.told(&ended, callback, deadline).await?
+            {
+                return Ok(ended);
+            }
             if let Err(failure) = self.reply(&ended, &pinned, deadline).await {
                 if ended.ended_at.is_none_or(|at| at.duration_until(self.clock.now()) < TELLING) {
                     return Err(failure);

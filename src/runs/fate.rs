@@ -22,6 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 impl Worker<'_> {
     /// A known failure: tried again while the step allows it, else the end of the step.
     pub(super) async fn failed(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
+        let failure = self.scrub.failure(failure);
         if self.record.cancel.is_some() {
             return self.ended_badly(index, StepState::Failed, failure).await;
         }
@@ -57,6 +58,7 @@ impl Worker<'_> {
     }
 
     pub(super) async fn unknown(&mut self, index: usize, why: Failure) -> Result<Flow, Failure> {
+        let why = self.scrub.failure(why);
         // Somebody may have looked and said so, while we still did.
         let step = self.declared(index);
         if let Some(flow) = Box::pin(self.noted(index, &step, self.engine.kinds.of(&step.kind))).await? {
@@ -80,11 +82,12 @@ impl Worker<'_> {
         state: StepState,
         failure: Failure,
     ) -> Result<Flow, Failure> {
-        let failure = failure.in_step(&self.record.steps[index].id).in_run(&self.record.run);
+        let failure = self.scrub.failure(failure).in_step(&self.record.steps[index].id).in_run(&self.record.run);
         tracing::warn!(run = self.record.run, step = failure.step, error = failure.chain(), "step failed");
         if let Some(inputs) = self.record.steps[index].rendered_inputs.clone() {
             let kind = self.engine.kinds.of(&self.declared(index).kind);
             if let Err(failure) = kind.give_way(&self.engine.neighbours, &inputs, self.deadline).await {
+                let failure = self.scrub.failure(failure);
                 tracing::warn!(run = self.record.run, error = failure.chain(), "a step still stands in the way");
             }
         }
@@ -108,6 +111,7 @@ impl Worker<'_> {
         because: Failure,
         perhaps_sent: bool,
     ) -> Result<Flow, Failure> {
+        let because = self.scrub.failure(because);
         let now = self.engine.clock.now();
         let record = &mut self.record.steps[index];
         // Busy is not away: an outage begins after it.

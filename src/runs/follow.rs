@@ -87,7 +87,7 @@ pub(super) fn followed(upstream_id: &str) -> Option<InQueue> {
     named(FIRST, false).or_else(|| named(JOINED, true))
 }
 
-fn upstream_id(place: &InQueue) -> String {
+pub fn upstream_id(place: &InQueue) -> String {
     format!("{}{}", if place.joined { JOINED } else { FIRST }, place.run)
 }
 

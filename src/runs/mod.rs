@@ -29,8 +29,10 @@ mod resolve;
 mod retention;
 mod retry;
 mod scope;
+mod sealed;
 mod search;
 mod step;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -47,26 +49,30 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::clock::Clock;
 use crate::failure::{Code, Failure};
-use crate::http::Deadline;
+use crate::http::{self, Deadline};
 use crate::ledger::Ledger;
 use crate::operations::{Catalog, Entry, FieldProblem};
+use crate::sealing::Sealer;
 use crate::service_bus::Messages;
 use crate::settings;
 use crate::steps::{InQueue, Kinds, Neighbours, WantedRefresh};
 
 use advance::Advance;
 use create::NewRun;
-use record::{Record, RunState, Transition, Trigger};
+use record::{Callback, Record, RunState, Transition, Trigger};
 use watch::Watched;
 
 pub use create::runnable;
+pub use follow::upstream_id;
 pub use lists::{RunList, RunsFrom, RunsWanted};
 pub use park::DeadLetters;
 pub use received::Received;
 pub use record::Happened;
+pub use tell::Telling;
 pub use ways_out::Resolution;
 
 /// What the engine stands on.
@@ -80,6 +86,8 @@ pub struct Engine {
     pub queues: settings::ServiceBus,
     pub clock: Clock,
     pub kinds: Arc<dyn Kinds>,
+    pub sealer: Sealer,
+    pub telling: Telling,
 }
 
 /// The engine's ways in; cheap to clone.
@@ -108,6 +116,21 @@ impl Begun {
 
     pub fn run(&self) -> &str {
         &self.run
+    }
+}
+
+/// Where a caller wants to be told the end.
+#[derive(Clone)]
+pub struct TellAt {
+    /// Checked ([`Runs::may_tell`]). A secret.
+    pub url: String,
+    /// Our own address, as the caller reached it, without a slash at its end.
+    pub base: String,
+}
+
+impl fmt::Debug for TellAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TellAt").field("base", &self.base).finish()
     }
 }
 
@@ -225,11 +248,43 @@ impl Runs {
         Ok(Begun { run: run.to_owned(), held: (hold && ours).then(|| Box::new(record)) })
     }
 
+    /// Whether the end of work may be told at this address.
+    pub fn may_tell(&self, url: &str) -> Result<(), Failure> {
+        self.0.telling.outside.read(url).map(|_| ()).map_err(|why| http::not_allowed(&why).at("callbackUrl"))
+    }
+
+    /// Seals what a caller handed over, for `place`.
+    pub fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    /// Creates a run whose end is told at `to`, or finds the one that stands under this id. Its first message has been sent.
+    pub async fn begin_telling(
+        &self,
+        entry: &Entry,
+        run: &str,
+        parameters: Map<String, Value>,
+        caller: &str,
+        to: &TellAt,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        let host = Url::parse(&to.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+        let url = self.0.sealer.seal(&tell::callback_place(run), &Value::from(to.url.as_str()), deadline).await?;
+        let trigger = Trigger::Webhook(Callback { url, host, base: to.base.clone() });
+        let new = NewRun { run: run.to_owned(), parameters, caller: caller.to_owned(), trigger };
+        self.0.create(entry, &new, false, deadline).await.map(|_| ())
+    }
+
+    /// Nobody wants to be told the end of this run any more; once is as good as twice.
+    pub async fn unsubscribe(&self, run: &str, deadline: Deadline) -> Result<(), Failure> {
+        self.0.unsubscribe(run, deadline).await
+    }
+
     /// Advances a run that this invocation holds, or watches one that another moves, until `patience` ends.
     pub async fn carry_on(&self, begun: Begun, patience: Deadline, deadline: Deadline) -> Result<RunOutcome, Failure> {
         let Some(record) = begun.held else { return self.follow(&begun.run, patience, deadline).await };
         let lease_until = record.lease_until;
-        match self.0.advance(*record, true, patience, deadline).await {
+        match Box::pin(self.0.advance(*record, true, patience, deadline)).await {
             Ok(Advance::AtRest(record)) => Ok(outcome(&record)),
             // It may wake and end while the caller still waits.
             Ok(Advance::Waiting | Advance::Busy(_) | Advance::Overtaken) => {

@@ -83,6 +83,10 @@ impl Engine {
             return Ok(false);
         };
         if newest.state.at_rest() {
+            // It sleeps until its end is told again.
+            if newest.transition == Transition::Untold && !is_stale(&newest, now) {
+                return Ok(false);
+            }
             self.close(newest, deadline).await?;
             return Ok(true);
         }

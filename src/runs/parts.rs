@@ -164,6 +164,7 @@ impl Worker<'_> {
             }
             Settled::NotYet(why) if self.record.steps[index].looks + 1 < MOST_LOOKS => {
                 self.record.steps[index].looks += 1;
+                let why = self.scrub.failure(*why);
                 tracing::info!(
                     run = self.record.run,
                     step = step.id,

@@ -37,6 +37,8 @@ pub(super) enum Transition {
     Nudged,
     /// The run ended.
     Ended,
+    /// Its end was not taken by whoever wants to know it, and is told again at `wakeAt`.
+    Untold,
     /// Its end was told to whoever waits for it.
     Answered,
     /// Somebody opened it again: what failed is done anew.
@@ -183,6 +185,8 @@ pub(super) enum Trigger {
         #[serde(default)]
         reply_session_id: Option<String>,
     },
+    /// A call whose caller is told the end at an address of its own.
+    Webhook(Callback),
     Event {
         /// Its type, or table and message.
         event: String,
@@ -239,6 +243,18 @@ impl Trigger {
     }
 }
 
+/// Where the end of a run is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Callback {
+    /// Sealed: whoever has it may speak in our name.
+    pub url: String,
+    /// All of it that is ever shown.
+    pub host: String,
+    /// Our own address, as the caller reached it, without a slash at its end.
+    pub base: String,
+}
+
 /// What record 0 pins for the run's whole life.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -247,7 +263,11 @@ pub(super) struct Pinned {
     pub content_hash: String,
     /// `variables.*` as they were.
     pub variables: BTreeMap<String, String>,
+    /// The sensitive ones sealed.
     pub parameters: Map<String, Value>,
+    /// The names of the sensitive ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<String>,
     pub caller: String,
     pub trigger: Trigger,
     pub created_at: Timestamp,
@@ -290,6 +310,12 @@ pub(super) struct Record {
     /// Nudges since the last progress.
     #[serde(default)]
     pub nudges: u32,
+    /// How often its end was told in vain.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tellings: u32,
+    /// What its steps are sent is open here, and sealed before it is appended.
+    #[serde(skip)]
+    pub sealing: bool,
     /// How often somebody has opened it again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,

@@ -123,7 +123,7 @@ impl Engine {
             (record.steps, record.pinned, record.pinned_at) = (steps, Some(Box::new(pins)), record.seq);
         }
         (record.error, record.output, record.ended_at, record.cancel) = (None, None, None, None);
-        (record.told, record.has_turn, record.line) = (false, false, None);
+        (record.told, record.tellings, record.has_turn, record.line) = (false, 0, false, None);
         record.opened = record.seq;
         record.retries += 1;
         record.lease_until = lease;
@@ -174,7 +174,10 @@ impl Engine {
             old.cloned().unwrap_or(new)
         };
         let steps = now.steps.iter().chain(&now.on_failure).map(kept).collect();
+        let mut sensitive = pinned.sensitive.clone();
+        sensitive.extend(now.sensitive().into_iter().filter(|name| !pinned.sensitive.contains(name)));
         let pins = Pinned {
+            sensitive,
             content_hash: entry.definition.content_hash(),
             definition: entry.definition.clone(),
             variables: now.variables.clone(),

@@ -45,6 +45,7 @@ impl Worker<'_> {
                 // Looking again makes it no clearer.
                 Err(failure) if failure.code == Code::OutcomeUnknown => return self.unknown(index, failure).await,
                 Err(failure) => {
+                    let failure = self.scrub.failure(failure);
                     tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
                 }
             }

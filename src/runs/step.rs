@@ -159,6 +159,7 @@ impl Worker<'_> {
                     }
                     Recovery::LookUp | Recovery::LookUpFirst => self.search(index, step, kind, failure).await,
                     Recovery::Settle => {
+                        let failure = self.scrub.failure(failure);
                         tracing::warn!(
                             run = self.record.run,
                             step = step.id,
@@ -241,6 +242,7 @@ impl Worker<'_> {
             Err(failure) if is_end_of_work(&failure) => return self.failed(index, step, failure).await.map(Some),
             // We could not look; the work goes on without us.
             Err(failure) => {
+                let failure = self.scrub.failure(failure);
                 tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
                 if let Some(flow) = self.said(index, step, kind).await? {
                     return Ok(Some(flow));
@@ -270,6 +272,7 @@ impl Worker<'_> {
         id: &str,
     ) -> Result<Flow, Failure> {
         if let Err(failure) = kind.cancel(&self.engine.neighbours, inputs, id, self.deadline).await {
+            let failure = self.scrub.failure(failure);
             tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "cancelling a step");
         }
         let after = step.timeout.unwrap_or_default();
@@ -278,6 +281,8 @@ impl Worker<'_> {
     }
 
     pub(super) async fn done(&mut self, index: usize, step: &Step, output: Value) -> Result<Flow, Failure> {
+        // A neighbour may give back what it was sent.
+        let output = self.scrub.value(output);
         let attempt = self.record.steps[index].attempt;
         let (engine, run, deadline) = (self.engine, self.record.run.clone(), self.deadline);
         let kept = insist(deadline, || engine.keep_output(&run, &step.id, attempt, output.clone(), deadline)).await;

@@ -106,6 +106,12 @@ pub(super) const RULES: &[Rule] = &[
         lease_until: Clears, wake_at: Clears, send_before: Clears,
     },
     Rule {
+        transition: Transition::Untold,
+        when: "its end was not accepted where it is to be told, and is told again at `wakeAt`",
+        from: AT_REST, to: &[], steps: &[],
+        lease_until: Keeps, wake_at: Sets, send_before: Keeps,
+    },
+    Rule {
         transition: Transition::Answered,
         when: "its end was told to whoever waits",
         from: AT_REST, to: &[], steps: &[],

@@ -1,11 +1,12 @@
 //! A run as callers see it.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::end::error_json;
 use super::identity::hash;
 use super::record::{Pinned, Record, RunState, StepRecord, StepState, Trigger};
+use crate::http::HIDDEN;
 
 /// `GET /api/runs/{id}`: state, times, steps with their tries and upstream ids.
 pub(super) fn view(pinned: &Pinned, newest: &Record) -> Value {
@@ -23,7 +24,7 @@ pub(super) fn view(pinned: &Pinned, newest: &Record) -> Value {
         "retries": newest.retries,
         "definitionHash": pinned.content_hash,
         "trigger": match pinned.trigger {
-            Trigger::Http => "http",
+            Trigger::Http | Trigger::Webhook(_) => "http",
             Trigger::Queue { .. } => "queue",
             Trigger::Event { .. } => "event",
             Trigger::Schedule { .. } => "schedule",
@@ -35,11 +36,19 @@ pub(super) fn view(pinned: &Pinned, newest: &Record) -> Value {
             })),
             _ => None,
         },
+        "parameters": parameters(pinned),
         "nudges": newest.nudges,
         "steps": newest.steps.iter().filter(|step| seen(step, newest)).map(|one| step(newest, one)).collect::<Vec<_>>(),
         "output": newest.output,
         "error": newest.error.as_ref().map(error_json),
     })
+}
+
+/// What it began with; of what is sensitive only that it was given.
+fn parameters(pinned: &Pinned) -> Map<String, Value> {
+    let shown =
+        |name: &String, value: &Value| if pinned.sensitive.contains(name) { json!(HIDDEN) } else { value.clone() };
+    pinned.parameters.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect()
 }
 
 fn lasted(start: Timestamp, end: Timestamp) -> i128 {

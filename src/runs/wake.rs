@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use super::advance::Advance;
 use super::received::Received;
-use super::record::RunState;
+use super::record::{RunState, Transition};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::service_bus::Message;
@@ -77,8 +77,9 @@ impl Engine {
             return Ok(());
         };
         if newest.state.at_rest() {
-            // The end may not have been told: telling it again does no harm.
-            return if newest.is_told() { Ok(()) } else { self.closed(newest, deadline).await };
+            // The end may not have been told: telling it again does no harm, but a spare message is no reason to.
+            let spare = newest.transition == Transition::Untold && newest.seq > work.after;
+            return if newest.is_told() || spare { Ok(()) } else { self.closed(newest, deadline).await };
         }
         if newest.seq > work.after {
             if again && newest.state == RunState::Running {
@@ -89,7 +90,7 @@ impl Engine {
         }
         // A wake-up goes out before its record: this one has come first, and the record is being written.
         let early = newest.seq < work.after;
-        match self.advance(newest, false, deadline.within(PATIENCE), deadline).await? {
+        match Box::pin(self.advance(newest, false, deadline.within(PATIENCE), deadline)).await? {
             Advance::Busy(until) => {
                 let until = if early { until.min(self.clock.now() + EARLY) } else { until };
                 self.wake(&work.run, work.after, Some(until), deadline).await

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::HostPattern;
+
 /// What the Functions host tells us.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -183,6 +185,19 @@ pub struct Requests {
     pub claim_life: Duration,
     /// `CAUSEWAY_POWER_BI_RAW`: whether the function `power-bi-raw` takes calls; default `false`.
     pub power_bi_raw: bool,
+}
+
+/// Addresses that somebody else chose, and what is kept only sealed.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// `CAUSEWAY_CALLBACK_HOSTS`: patterns of hosts; default `*.logic.azure.com`, `*.api.powerplatform.com`.
+    pub callback_hosts: Vec<HostPattern>,
+    /// `CAUSEWAY_HTTP_HOSTS`: the same for `http` steps; default none.
+    pub http_hosts: Vec<HostPattern>,
+    /// `CAUSEWAY_PRIVATE_ADDRESSES`: whether they may lead inside; default `false`.
+    pub private_addresses: bool,
+    /// `CAUSEWAY_SEALING_KEY_SECRET_NAME`: the key that seals, in Key Vault; default `causeway-sealing-key`.
+    pub sealing_key_secret_name: String,
 }
 
 /// The engine.

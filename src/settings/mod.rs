@@ -5,6 +5,7 @@
 mod clouds;
 mod concerns;
 mod host_json;
+mod host_pattern;
 mod known;
 mod ledger_place;
 mod read;
@@ -14,10 +15,11 @@ mod tests;
 mod variables;
 
 pub use concerns::{
-    Databricks, DatabricksAuthentication, Entra, Host, KeyVault, Ledger, LedgerPlace, Operations, PowerBi, Requests,
-    ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
+    Databricks, DatabricksAuthentication, Entra, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PowerBi,
+    Requests, ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
 };
 pub use host_json::host_json_warnings;
+pub use host_pattern::HostPattern;
 pub use known::{KNOWN, Known, OUR_PREFIX, Origin, VARIABLE_PREFIX};
 pub use read::{Reading, SettingProblem, Settings};
 pub use variables::{ProcessEnvironment, Variables};

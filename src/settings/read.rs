@@ -13,8 +13,8 @@ use self::azure::{entra, service_bus};
 use self::databricks::{databricks, sql};
 use super::clouds::{self, cloud};
 use super::concerns::{
-    Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, PowerBi, Requests, Runs, ServiceBus,
-    Sql, Telemetry,
+    Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, Outside, PowerBi, Requests, Runs,
+    ServiceBus, Sql, Telemetry,
 };
 use super::known::{VARIABLE_PREFIX, unknown};
 use super::ledger_place::ledger_place;
@@ -33,6 +33,7 @@ pub struct Settings {
     pub service_bus: ServiceBus,
     pub ledger: Ledger,
     pub requests: Requests,
+    pub outside: Outside,
     pub runs: Runs,
     pub operations: Operations,
     pub telemetry: Telemetry,
@@ -98,6 +99,12 @@ impl Reading {
                 status_key_secret_name: reader.secret_name("CAUSEWAY_STATUS_KEY_SECRET_NAME"),
                 claim_life,
                 power_bi_raw: reader.flag("CAUSEWAY_POWER_BI_RAW"),
+            },
+            outside: Outside {
+                callback_hosts: reader.hosts("CAUSEWAY_CALLBACK_HOSTS"),
+                http_hosts: reader.hosts("CAUSEWAY_HTTP_HOSTS"),
+                private_addresses: reader.flag("CAUSEWAY_PRIVATE_ADDRESSES"),
+                sealing_key_secret_name: reader.secret_name("CAUSEWAY_SEALING_KEY_SECRET_NAME"),
             },
             runs: runs(&mut reader, claim_life),
             operations: operations(&mut reader, variables, &host.app_root),

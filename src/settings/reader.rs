@@ -8,7 +8,7 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::known::known;
-use super::{SettingProblem, Variables};
+use super::{HostPattern, SettingProblem, Variables};
 
 /// Reads and remembers what was wrong.
 pub(super) struct Reader<'a> {
@@ -79,6 +79,18 @@ impl<'a> Reader<'a> {
             self.problem(name, format!("must be names separated by commas, each {QUEUE_FORM}"));
         }
         queues
+    }
+
+    pub(super) fn hosts(&mut self, name: &str) -> Vec<HostPattern> {
+        let text = self.text(name).unwrap_or_default();
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let read: Option<Vec<HostPattern>> = parts.map(HostPattern::parse).collect();
+        read.unwrap_or_else(|| {
+            let form = "must be hosts separated by commas, each like hooks.example.com, *.logic.azure.com (not * alone) \
+                        or hooks.example.com:8443, in small letters and without https://";
+            self.problem(name, form);
+            Vec::new()
+        })
     }
 
     pub(super) fn one_of(&mut self, name: &str, choices: &[&'static str]) -> &'static str {

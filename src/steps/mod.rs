@@ -5,6 +5,8 @@
 
 mod assert;
 mod binding;
+mod follow;
+mod http_call;
 mod job;
 mod job_view;
 mod message;
@@ -29,7 +31,8 @@ use serde_json::Value;
 use crate::clock::Clock;
 use crate::databricks::Databricks;
 use crate::failure::{Code, Failure};
-use crate::http::Deadline;
+use crate::http::{Deadline, Guarded};
+use crate::key_vault::Secrets;
 use crate::ledger::Ledger;
 use crate::operations::{ExpressionError, Scope, StepKind};
 use crate::power_bi::PowerBi;
@@ -38,6 +41,7 @@ use crate::settings;
 
 pub use crate::databricks::{MOST_TRIES, pause_before};
 pub use binding::{JsonParameters, bind_parameters};
+pub use follow::Followed;
 pub use job::parameter_texts;
 pub use job_view::{dependencies_json, job_run_head, job_run_json, job_run_with_tasks};
 pub use refresh::{
@@ -61,6 +65,9 @@ pub struct Neighbours {
     pub send_queues: Vec<String>,
     /// How results come, and how much of them.
     pub sql: settings::Sql,
+    /// The way out to what makers name, and the secrets that they name.
+    pub outside: Guarded,
+    pub secrets: Arc<dyn Secrets>,
 }
 
 /// A step, rendered: what is sent, now and in recovery, and never rendered again.
@@ -255,6 +262,8 @@ impl Kinds for EveryKind {
             StepKind::Job(_) => &job::Job,
             StepKind::Refresh(_) => &refresh::Refresh,
             StepKind::QueuedRefresh => &refresh::QueuedRefresh,
+            StepKind::Http(_) => &http_call::HttpCall,
+            StepKind::Follow => &follow::Follow,
             StepKind::PushRows(_) | StepKind::Push => &push_rows::PushRows,
             StepKind::Assert(_) => &assert::Assert,
             StepKind::Message(_) => &message::Message,

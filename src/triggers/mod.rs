@@ -21,7 +21,7 @@ mod warm;
 
 pub use function::{Answering, AuthLevel, Function, Handle, Hit, Route, Trigger, Verb};
 pub use limits::Limits;
-pub use problem::page as error_codes_page;
+pub use problem::{body as problem_body, page as error_codes_page};
 pub use warm::{Warm, Work};
 
 pub(crate) use compression::only_gzip;
@@ -139,7 +139,14 @@ pub static FUNCTIONS: &[Function<Work>] = &[
         ],
     ),
     // Without a key: the token is the key; and whether we are alive is no secret.
-    area("status", Anonymous, &[get("/api/status/{token}", |hit| Box::pin(status::status(hit)))]),
+    area(
+        "status",
+        Anonymous,
+        &[
+            get("/api/status/{token}", |hit| Box::pin(status::status(hit))),
+            delete("/api/status/{token}", |hit| Box::pin(status::unsubscribe(hit))),
+        ],
+    ),
     area(
         "health",
         Anonymous,

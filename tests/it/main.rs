@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bulk;
+mod callbacks;
 mod children;
 mod commands;
 mod company;
@@ -18,6 +19,7 @@ mod flex;
 mod guarded;
 mod handler;
 mod health;
+mod http_steps;
 mod idempotency;
 mod job_graphs;
 mod job_lists;
@@ -50,6 +52,7 @@ mod runs;
 mod scenarios;
 mod secrecy;
 mod sends;
+mod sensitive;
 mod statements;
 mod status;
 mod steps;

@@ -155,6 +155,7 @@ fn print_table(stack: &Stack) {
         ("Service Bus", endpoints.service_bus),
         ("Blob", endpoints.blob),
         ("Managed identity", endpoints.managed_identity),
+        ("Receivers", endpoints.webhooks),
         ("Event Grid", endpoints.event_grid),
         ("CA file", credentials.ca_file.display().to_string()),
     ];

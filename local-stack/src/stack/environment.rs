@@ -10,6 +10,7 @@ use crate::power_bi::sample;
 impl Stack {
     /// Every variable, but for those that only the host can know (its port and process).
     pub fn handler_environment(&self) -> BTreeMap<String, String> {
+        let receivers = self.webhooks.served.address.to_string();
         let service_bus = self.service_bus.served.http_url();
         let mut environment: BTreeMap<String, String> = [
             // What Azure sets, or reads.
@@ -32,6 +33,10 @@ impl Stack {
             ("CAUSEWAY_LEDGER_URL", self.blob.container_url(LEDGER_CONTAINER)),
             ("CAUSEWAY_PARKING_QUEUE", "causeway-parking".into()),
             ("CAUSEWAY_POWER_BI_URL", self.power_bi.url()),
+            // The receivers are on loopback.
+            ("CAUSEWAY_CALLBACK_HOSTS", format!("*.logic.azure.com,*.api.powerplatform.com,{receivers}")),
+            ("CAUSEWAY_HTTP_HOSTS", receivers),
+            ("CAUSEWAY_PRIVATE_ADDRESSES", "true".into()),
             ("CAUSEWAY_REPLY_QUEUES", "causeway-replies".into()),
             ("CAUSEWAY_SEND_QUEUES", "business-results,quality-warnings,incidents".into()),
             ("CAUSEWAY_REQUEST_QUEUE", "causeway-requests".into()),

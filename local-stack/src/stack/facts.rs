@@ -24,6 +24,8 @@ pub struct Endpoints {
     /// With the account's name, as emulators have it.
     pub blob: String,
     pub managed_identity: String,
+    /// Of callbacks and webhooks.
+    pub webhooks: String,
     /// Where events are published; they are delivered to the function `event-grid`.
     pub event_grid: String,
 }
@@ -57,6 +59,9 @@ pub struct Credentials {
     pub entra_client_secret: String,
     /// What `X-IDENTITY-HEADER` must be.
     pub identity_header: String,
+    /// Where an action of Logic Apps waits for a `callbackUrl` to be called, and a plain webhook; both signed.
+    pub callback_url: String,
+    pub webhook_url: String,
     /// What publishers send as `aeg-sas-key`.
     pub event_grid_key: String,
 }
@@ -81,6 +86,7 @@ impl Stack {
             service_bus: self.service_bus.served.http_url(),
             blob: self.blob.account_url(),
             managed_identity: self.entra.identity_endpoint(),
+            webhooks: self.webhooks.served.https_url(),
             event_grid: self.event_grid.url(),
         }
     }
@@ -109,6 +115,8 @@ impl Stack {
             entra_client_id: ENTRA_CLIENT_ID.into(),
             entra_client_secret: self.entra_client_secret.clone(),
             identity_header: self.entra.identity_header.clone(),
+            callback_url: self.webhooks.callback_url("waiting"),
+            webhook_url: self.webhooks.hook_url("any"),
             event_grid_key: self.event_grid.key().to_owned(),
         }
     }

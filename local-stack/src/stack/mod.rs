@@ -23,6 +23,7 @@ use crate::host::{Host, HostOptions};
 use crate::key_vault::{KeyVault, KeyVaultOptions};
 use crate::power_bi::{PowerBi, PowerBiOptions};
 use crate::service_bus::{ServiceBus, ServiceBusOptions};
+use crate::webhooks::Webhooks;
 
 pub use facts::{Credentials, Endpoints, Facts};
 pub use options::{DatabricksAuthentication, Ports, StackOptions};
@@ -47,6 +48,7 @@ pub struct Stack {
     pub power_bi: PowerBi,
     pub service_bus: ServiceBus,
     pub databricks: Databricks,
+    pub webhooks: Webhooks,
     pub event_grid: EventGrid,
     /// Absent with `host: false`, and while only the neighbours run.
     pub host: Option<Host>,
@@ -105,6 +107,10 @@ impl Stack {
         power_bi.clock = options.power_bi_clock;
         let power_bi = PowerBi::start(power_bi, history.clone()).await.with_context(|| ports.named("Power BI", 2))?;
 
+        let webhooks = Webhooks::start(ports.at(9)?, tls, history.clone())
+            .await
+            .with_context(|| ports.named("the receivers", 9))?;
+
         let service_bus =
             ServiceBusOptions { port: ports.at(5)?, queues: options.queues.clone(), topics: options.topics.clone() };
         let service_bus =
@@ -132,6 +138,7 @@ impl Stack {
             power_bi,
             service_bus,
             databricks,
+            webhooks,
             event_grid,
             host: None,
             entra_client_secret,
@@ -201,6 +208,7 @@ impl Stack {
         let mut secrets = self.key_vault.every_value();
         secrets.extend(self.entra.tokens.every_token());
         secrets.extend([keys.master, self.entra.identity_header.clone(), self.entra_client_secret.clone()]);
+        secrets.extend(self.webhooks.every_signature());
         secrets.extend(function_keys.chain(keys.host.into_values()).chain(keys.system.into_values()));
         secrets.push(self.event_grid.key().to_owned());
         secrets.retain(|secret| !secret.is_empty());
@@ -233,6 +241,7 @@ impl Drop for Stack {
 /// What infrastructure and people put into the vault.
 fn secrets(entra_client_secret: &str) -> BTreeMap<String, String> {
     [
+        ("causeway-sealing-key", STANDARD.encode(random_bytes::<32>())),
         ("causeway-status-key", STANDARD.encode(random_bytes::<32>())),
         ("databricks-token", databricks::TOKEN.to_owned()),
         ("databricks-client-secret", databricks::CLIENT_SECRET.to_owned()),

@@ -17,7 +17,8 @@ use crate::service_bus::QueueOptions;
 pub enum Ports {
     /// Any free ones.
     Any,
-    /// In a row from here: host, Databricks, Power BI, Key Vault, Entra, Service Bus, Blob, managed identity, Event Grid.
+    /// In a row from here: host, Databricks, Power BI, Key Vault, Entra, Service Bus, Blob, managed identity, Event Grid,
+    /// receivers.
     Base(u16),
 }
 

@@ -182,8 +182,10 @@ fn does(kind: &StepKind) -> String {
 fn spoken(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let text: String =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    let mut text = String::new();
+    for (count, unit) in parts.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = write!(text, "{count}{unit}");
+    }
     if text.is_empty() { format!("{}ms", duration.as_millis()) } else { text }
 }
 

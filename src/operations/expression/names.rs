@@ -13,6 +13,9 @@ use super::functions;
 #[derive(Clone, Debug, Default)]
 pub(in crate::operations) struct Names {
     pub(in crate::operations) parameters: BTreeSet<String>,
+    pub(in crate::operations) sensitive: BTreeSet<String>,
+    /// Whether what stands here is told to others: no sensitive parameter may be named.
+    pub(in crate::operations) told: bool,
     /// Parameters that become timestamps.
     pub(in crate::operations) dates: Arc<BTreeSet<String>>,
     /// Steps that are done by then.
@@ -172,6 +175,10 @@ impl Walk<'_> {
             ("parameters" | "steps", _) if names.schedule => {
                 Some(format!("a schedule sees `run` and `variables`, not `{root}`"))
             }
+            ("parameters", name) if names.told && hides(names, name) => Some(
+                "a sensitive parameter may not be told: not in `output`, a message or a key of `concurrency`"
+                    .to_owned(),
+            ),
             ("parameters", Some(name)) => unknown("parameter", name, &names.parameters),
             ("variables", Some(name)) => unknown("variable", name, &names.variables)
                 .map(|message| format!("{message}; set CAUSEWAY_VAR_{}", name.to_ascii_uppercase())),
@@ -206,6 +213,11 @@ impl Walk<'_> {
             (None, Some(_)) => {}
         }
     }
+}
+
+/// Whether `name`, or all parameters together, would tell a sensitive one.
+fn hides(names: &Names, name: Option<&str>) -> bool {
+    name.map_or(!names.sensitive.is_empty(), |name| names.sensitive.contains(name))
 }
 
 fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> Option<String> {

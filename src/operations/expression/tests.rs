@@ -13,6 +13,8 @@ use crate::operations::Expression;
 fn names() -> Names {
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     Names {
+        sensitive: BTreeSet::new(),
+        told: false,
         parameters: set(&["day", "at", "text", "count", "share", "list", "nothing"]),
         dates: Arc::new(set(&["day", "at"])),
         steps: set(&["s"]),

@@ -3,6 +3,7 @@
 
 mod children;
 mod events;
+mod http_step;
 mod message;
 mod parameters;
 mod push_rows;
@@ -127,6 +128,8 @@ impl Reader<'_> {
         let parameters = self.parameters(root.get("parameters"));
         let dates = parameters.iter().filter(|parameter| matches!(parameter.kind.as_str(), "date" | "datetime"));
         self.names.dates = Arc::new(dates.map(|parameter| parameter.name.clone()).collect());
+        let sensitive = parameters.iter().filter(|parameter| parameter.sensitive);
+        self.names.sensitive = sensitive.map(|parameter| parameter.name.clone()).collect();
         let declared = root.get("parameters").map(Node::members).unwrap_or_default();
         self.names.parameters = declared.iter().map(|(key, _)| key.name.clone()).collect();
 
@@ -137,10 +140,15 @@ impl Reader<'_> {
             steps.iter().filter_map(|step| step.text_of("id")).map(ToOwned::to_owned).collect()
         };
         self.names.later = ids(main);
+        // A key is a name in the ledger.
+        self.names.told = true;
         let concurrency = root.get("concurrency").map(|concurrency| self.concurrency(concurrency));
+        self.names.told = false;
         let steps = self.steps(main, &mut seen);
         let done = self.names.clone();
+        self.names.told = true;
         let output = root.get("output").and_then(|output| self.templates(None, |templates| templates.output(output)));
+        self.names.told = false;
 
         self.names.failed = true;
         self.names.later = ids(on_failure);
@@ -200,6 +208,12 @@ impl Reader<'_> {
                 }
                 continue;
             };
+            if parameter.sensitive {
+                self.problem(
+                    value.place,
+                    format!("parameter `{}` is sensitive: a schedule, which many read, cannot give it", key.name),
+                );
+            }
             let template = value.text().is_some_and(|text| text.contains("{{"));
             if let Err(message) = if template { Ok(()) } else { parameter.check(&value.to_json()) } {
                 self.problem(value.place, format!("parameter `{}` {message}", key.name));

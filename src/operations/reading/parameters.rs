@@ -56,11 +56,17 @@ impl Reader<'_> {
             name: name.to_owned(),
             kind: kind.to_owned(),
             required,
+            sensitive: node.boolean_of("sensitive").unwrap_or(false),
             default: node.get("default").map(Node::to_json),
             summary: node.text_of("summary").map(ToOwned::to_owned),
             description: node.text_of("description").map(ToOwned::to_owned),
             bounds,
         };
+        if parameter.sensitive
+            && let Some(default) = node.get("default")
+        {
+            self.problem(default.place, "a sensitive parameter has no default: this file is read by many");
+        }
         if let (Some(default), Some(value)) = (node.get("default"), &parameter.default) {
             if required {
                 self.problem(default.place, "a required parameter has no use for a default");

@@ -13,9 +13,8 @@ use super::{Reader, is_file_name};
 use crate::failure::Code;
 use crate::rows::ValueOptions;
 
-const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "message", "wait_for", "operation", "assert"];
-/// Kinds of later versions, which the structure has told already.
-const LATER: &[&str] = &["http"];
+const KINDS: &[&str] =
+    &["sql", "job", "refresh", "push_rows", "http", "message", "wait_for", "operation", "assert"];
 
 const IN_SQL: &str = "{{ }} has no place inside SQL; templates fill `parameters`, which are bound: write :name here";
 
@@ -63,6 +62,7 @@ impl Reader<'_> {
                 "job" => self.job(&step, body).map(StepKind::Job),
                 "refresh" => self.refresh(&step, body).map(StepKind::Refresh),
                 "push_rows" => self.push_rows(&step, body).map(StepKind::PushRows),
+                "http" => self.http(&step, body).map(StepKind::Http),
                 "message" => self.message(&step, body).map(StepKind::Message),
                 "operation" => self.operation_step(&step, body).map(StepKind::Operation),
                 "wait_for" => {
@@ -73,8 +73,7 @@ impl Reader<'_> {
             };
         }
         self.names.item = false;
-        let later = node.members().iter().any(|(key, _)| LATER.contains(&key.name.as_str()));
-        if kinds.is_empty() && !later && matches!(node.tree, Tree::Mapping(_)) {
+        if kinds.is_empty() && matches!(node.tree, Tree::Mapping(_)) {
             self.problem(node.place, format!("the step does nothing: it wants one of {}", KINDS.join(", ")));
         }
         // What was not declared is fine; what was, and could not be read, is not.
@@ -242,7 +241,9 @@ impl Reader<'_> {
 
     fn assert(&mut self, step: &Arc<str>, node: &Node) -> Option<AssertStep> {
         let that = node.get("that").and_then(|that| self.templates(Some(step), |templates| templates.expression(that)));
+        self.names.told = true;
         let message = self.optional(step, node, "message");
+        self.names.told = false;
         Some(AssertStep { that: that?, message: message? })
     }
 }

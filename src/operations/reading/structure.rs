@@ -10,7 +10,7 @@ use super::super::format::format_schema;
 use super::super::yaml::{Node, Place, Tree};
 
 /// Words of the design that this version cannot do; anything else unknown is a slip.
-const LATER: &[&str] = &["http", "run_as", "sensitive"];
+const LATER: &[&str] = &["run_as"];
 
 pub(super) type Problems = Vec<(Place, String)>;
 

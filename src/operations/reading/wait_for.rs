@@ -46,12 +46,11 @@ impl Reader<'_> {
 
     fn condition(&mut self, step: &Arc<str>, node: &Node, sql: &Node) -> Option<ConditionStep> {
         let sql = self.sql(step, sql);
-        let until = match node.get("until") {
-            Some(until) => self.until(step, until),
-            None => {
-                self.problem(node.place, "wait_for lacks `until`");
-                None
-            }
+        let until = if let Some(until) = node.get("until") {
+            self.until(step, until)
+        } else {
+            self.problem(node.place, "wait_for lacks `until`");
+            None
         };
         let (first, longest) = self.every(node.get("every"))?;
         let timeout = match node.get("timeout") {

@@ -33,10 +33,27 @@ fn body(value: &Value) -> Map<String, Value> {
 }
 
 #[test]
-fn a_sensitive_parameter_is_refused_as_long_as_the_ledger_would_show_it() {
-    let yaml = "summary: s\nparameters: {key: {type: string, sensitive: true}}\nsteps: [{id: a, job: {job: j}}]\n";
-    let problems = parse(yaml).unwrap_err();
-    assert!(problems[0].message.contains("`sensitive` is not supported by this version"), "{}", problems[0]);
+fn a_sensitive_parameter_is_bound_and_never_told() {
+    let yaml = |rest: &str| {
+        format!(
+            "summary: s\nparameters: {{key: {{type: string, sensitive: true}}}}\nsteps:\n  - id: a\n    job: {{job: j, \
+             parameters: {{k: '{{{{ parameters.key }}}}'}}}}\n{rest}"
+        )
+    };
+    let operation = parse(&yaml("")).unwrap();
+    assert_eq!(operation.sensitive(), ["key"]);
+    assert_eq!(operation.parameters_schema()["properties"]["key"]["writeOnly"], true);
+    for told in [
+        "output: {k: '{{ parameters.key }}'}\n",
+        "output: {all: '{{ parameters }}'}\n",
+        "  - {id: b, assert: {that: 1 < 2, message: 'no {{ parameters.key }}'}}\n",
+    ] {
+        let problems = parse(&yaml(told)).unwrap_err();
+        assert!(problems[0].message.contains("may not be told"), "{}", problems[0]);
+    }
+    let default =
+        "summary: s\nparameters: {key: {type: string, sensitive: true, default: a}}\nsteps: [{id: a, job: {job: j}}]\n";
+    assert!(parse(default).unwrap_err()[0].message.contains("no default"));
 }
 
 #[test]

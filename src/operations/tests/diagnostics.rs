@@ -42,7 +42,6 @@ fn the_file(#[case] marked: &str, #[case] expected: &str) {
 #[case("- {id: a, job: {job: j}}\n- {id: «a, job: {job: j}}", "two steps have the id `a`")]
 #[case("- «id: a", "the step does nothing: it wants one of sql, job")]
 #[case("- id: a\n  job: {job: j}\n  «sql: {statement: SELECT 1}", "`sql` stands beside `job`")]
-#[case("- id: a\n  «http: {url: u}", "`http` is not supported by this version")]
 #[case("- id: a\n  operation: «b", "`operation` must be a mapping")]
 #[case("- id: a\n  operation: «{parameters: {}}", "operation lacks `name`")]
 #[case("- id: a\n  operation: {name: «B_c}", "`name` must match")]
@@ -58,6 +57,13 @@ fn the_file(#[case] marked: &str, #[case] expected: &str) {
     "- id: a\n  for_each: {in: [1]}\n  job: {job: j}\n- id: b\n  job: {job: \"{{ «item }}\"}",
     "only in a step with for_each"
 )]
+#[case("- id: a\n  http: {url: «u}", "`url` must begin with https://")]
+#[case("- id: a\n  http: «{method: GET}", "http lacks `url` or `url_secret`")]
+#[case("- id: a\n  http: {url: 'https://a.example', url_secret: «b}", "only one may")]
+#[case("- id: a\n  http: {url_secret: «'{{ parameters.x1 }}'}", "the name of a secret")]
+#[case("- id: a\n  http: {url: 'https://a.example', headers: {«Host: b}}", "not a maker's to set")]
+#[case("- id: a\n  http: {url: 'https://a.example', method: GET, body: «{a: 1}}", "a GET has no `body`")]
+#[case("- id: a\n  http: {url: 'https://a.example', headers: {A: {secret: «b c}}}", "the name of a secret")]
 #[case("- id: a\n  timeout: «soon\n  job: {job: j}", "a duration is wanted, such as 90s")]
 #[case("- id: a\n  timeout: «-5s\n  job: {job: j}", "a duration is wanted")]
 #[case("- id: a\n  timeout: «90\n  job: {job: j}", "put quotes around it")]

@@ -67,6 +67,8 @@ fn requests(claim_life: Duration) -> Requests {
         send_queues: Vec::new(),
         sql: sql.clone(),
         clock: crate::clock::Clock::system(),
+        outside: crate::http::Guarded::new(&[], false),
+        secrets: tokens.clone(),
         databricks: Databricks::new(http.clone(), nowhere.clone(), tokens.clone()),
         power_bi: PowerBi::new(http.clone(), nowhere.clone(), tokens.clone()),
         warehouse_id: None,
@@ -84,6 +86,8 @@ fn requests(claim_life: Duration) -> Requests {
     let runs = Runs::new(Engine {
         clock: crate::clock::Clock::system(),
         kinds: std::sync::Arc::new(crate::steps::EveryKind),
+        sealer: crate::sealing::Sealer::new(tokens.clone(), "sealing"),
+        telling: crate::runs::Telling { outside: crate::http::Guarded::new(&[], false), problem: |_, _| Vec::new() },
         ledger: ledger.clone(),
         neighbours: neighbours.clone(),
         messages,

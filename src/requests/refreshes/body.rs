@@ -1,6 +1,7 @@
 //! What a refresh is asked for over HTTP.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::failure::{Code, Failure};
 use crate::power_bi::{RefreshObject, RefreshRequest};
@@ -20,6 +21,7 @@ pub(super) struct Body {
     timeout: Option<String>,
     apply_refresh_policy: Option<bool>,
     effective_date: Option<String>,
+    pub(super) callback_url: Option<Value>,
 }
 
 impl Body {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
+use crate::requests::callbacks::without_callback;
 use crate::requests::{Call, Requests, from_value, looking};
 use crate::steps::{InQueue, WantedRefresh, find_lost_refresh};
 
@@ -46,7 +47,7 @@ impl Requests {
         since: Timestamp,
         until: Deadline,
     ) -> Result<Option<Value>, Failure> {
-        let wanted: WantedRefresh = from_value(inputs)?;
+        let wanted: WantedRefresh = from_value(&without_callback(inputs))?;
         let (mut pause, mut seen) = (Duration::from_millis(500), false);
         for _ in 0..LOOKS {
             match find_lost_refresh(&self.0.neighbours.power_bi, &wanted, since, looking(until)).await {

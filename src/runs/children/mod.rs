@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::advance::{Flow, Worker};
-use super::insist;
 use super::log::not_too_large;
 use super::record::{StepRecord, StepState};
 use super::scope::scope;
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
+use super::{Engine, insist};
 use crate::failure::{Code, Failure};
 use crate::operations::{MOST_ITEMS, Step, StepKind};
 use told::Ended;
@@ -111,7 +111,7 @@ impl Worker<'_> {
                 }
             }
             if step.for_each.is_none() && children.started > 0 {
-                let child = engine.child_id(&self.record, index, 0);
+                let child = Engine::child_id(&self.record, index, 0);
                 self.record.steps[index].upstream_id = Some(format!("run:{child}"));
             }
             if (cancelled || children.stops(&ended)) && ended.among(children.started) == children.started {
@@ -189,7 +189,7 @@ impl Worker<'_> {
     async fn stop_children(&mut self, index: usize, children: &Children, ended: &Ended) {
         let mut all = true;
         for item in (0..children.started).filter(|item| !ended.0.contains_key(item)) {
-            let child = self.engine.child_id(&self.record, index, item);
+            let child = Engine::child_id(&self.record, index, item);
             if let Err(failure) = self.engine.cancel_child(&child, &self.record.run, self.deadline).await {
                 tracing::warn!(run = self.record.run, child, error = failure.chain(), "a child was not asked to end");
                 all = false;
@@ -203,7 +203,7 @@ impl Worker<'_> {
 
     async fn is_started(&self, index: usize, item: usize) -> Result<bool, Failure> {
         let (engine, deadline) = (self.engine, self.deadline);
-        let child = engine.child_id(&self.record, index, item);
+        let child = Engine::child_id(&self.record, index, item);
         if insist(deadline, || engine.first(&child, deadline)).await?.is_none() {
             return Ok(false);
         }
@@ -215,7 +215,7 @@ impl Worker<'_> {
     /// The child has taken too long.
     async fn abandon(&mut self, index: usize, step: &Step, children: &Children) -> Result<Flow, Failure> {
         let after = step.timeout.unwrap_or_default();
-        let child = self.engine.child_id(&self.record, index, children.started.saturating_sub(1));
+        let child = Engine::child_id(&self.record, index, children.started.saturating_sub(1));
         let detail = format!("Step \"{}\" did not end within {after:?}. Its run {child} is cancelled.", step.id);
         self.failed(index, step, Failure::new(Code::StepTimeout, detail)).await
     }

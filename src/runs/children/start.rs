@@ -15,7 +15,7 @@ use crate::operations::{DEEPEST, Entry, Scope, Step, StepKind};
 
 impl Engine {
     /// The id of a step's child: the same whoever starts it and however often.
-    pub(in crate::runs) fn child_id(&self, parent: &Record, index: usize, item: usize) -> String {
+    pub(in crate::runs) fn child_id(parent: &Record, index: usize, item: usize) -> String {
         let step = &parent.steps[index];
         run_id(&["child", &parent.run, &step.id, &item.to_string(), &step.attempt.to_string()])
     }
@@ -44,7 +44,7 @@ impl Engine {
             let Some(children) = Children::of(step) else { continue };
             let ended = self.ended_children(parent, index, deadline).await?;
             let going = (0..children.started).filter(|item| !ended.0.contains_key(item));
-            under_way.extend(going.map(|item| self.child_id(parent, index, item)));
+            under_way.extend(going.map(|item| Engine::child_id(parent, index, item)));
         }
         Ok(under_way)
     }
@@ -94,7 +94,7 @@ impl Worker<'_> {
                 (entry, self.pinned.parameters.clone(), Some(self.item(value)))
             }
         };
-        let run = engine.child_id(&self.record, index, item);
+        let run = Engine::child_id(&self.record, index, item);
         let parent = Parent {
             run: self.record.run.clone(),
             step: step.id.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Bench, QUICK, soon};
 use crate::failure::Code;
 use crate::http::Deadline;
+use crate::runs::Engine;
 use crate::runs::record::{Record, RunState, StepState, Transition};
 
 const CALL: &str = "summary: s\nsteps: [{id: call, operation: {name: quick}}]\n";
@@ -34,7 +35,7 @@ async fn a_childs_end_wakes_its_sleeping_parent_which_ends_as_the_child_did() {
     bench.create("call", "a").await;
     let parent = bench.advance("a").await;
     assert_eq!((parent.state, parent.steps[0].state), (RunState::Waiting, StepState::Submitted));
-    let child = bench.engine.child_id(&parent, 0, 0);
+    let child = Engine::child_id(&parent, 0, 0);
     assert_eq!(parent.steps[0].upstream_id.as_deref(), Some(format!("run:{child}").as_str()));
     assert_eq!(bench.advance(&child).await.state, RunState::Succeeded);
     assert_eq!(bench.outbox.work().last(), Some(&(parent.seq, None)), "woken from the record that sleeps");
@@ -47,8 +48,10 @@ async fn an_end_that_comes_while_its_parent_is_moved_counts_from_the_record_that
     bench.create("call", "a").await;
     let parent = bench.advance("a").await;
     // Somebody has taken the parent, and has perhaps looked at its children already.
-    let leased = bench.append(parent.next(Transition::Leased, bench.engine.clock.now())).await;
-    bench.advance(&bench.engine.child_id(&parent, 0, 0)).await;
+    let mut leased = parent.next(Transition::Leased, bench.engine.clock.now());
+    leased.lease_until = Some(bench.engine.lease_until(soon()));
+    let leased = bench.append(leased).await;
+    bench.advance(&Engine::child_id(&parent, 0, 0)).await;
     assert_eq!(bench.outbox.work().last(), Some(&(leased.seq + 1, None)));
 }
 
@@ -57,7 +60,7 @@ async fn items_begin_as_others_end_and_only_who_makes_room_or_is_last_wakes_the_
     let bench = Bench::new(&[("each", EACH)]);
     bench.create("each", "a").await;
     let parent = bench.advance("a").await;
-    let child = |item| bench.engine.child_id(&parent, 0, item);
+    let child = |item| Engine::child_id(&parent, 0, item);
     assert!(bench.exists(&child(1)).await && !bench.exists(&child(2)).await, "two at once");
     bench.advance(&child(1)).await;
     assert_eq!(bench.outbox.work().last(), Some(&(parent.seq, None)), "there is room for another");
@@ -81,7 +84,7 @@ async fn what_a_dead_worker_had_started_is_found_and_woken_and_not_started_again
     let now = || Deadline::after(Duration::ZERO);
     bench.engine.advance(newest, false, now(), soon()).await.unwrap_err();
     let leased = bench.newest("a").await;
-    let child = bench.engine.child_id(&leased, 0, 0);
+    let child = Engine::child_id(&leased, 0, 0);
     assert_eq!((leased.transition, bench.newest(&child).await.seq), (Transition::Leased, 0));
     bench.engine.advance(leased, true, now(), soon()).await.unwrap();
     let parent = bench.newest("a").await;
@@ -96,7 +99,7 @@ async fn a_cancelled_parent_cancels_its_children_and_waits_for_their_ends() {
     let bench = Bench::new(&[("call", CALLS_SLEEPER), ("sleeps", SLEEPS)]);
     bench.create("call", "a").await;
     let parent = bench.advance("a").await;
-    let child = bench.engine.child_id(&parent, 0, 0);
+    let child = Engine::child_id(&parent, 0, 0);
     assert_eq!(bench.advance(&child).await.state, RunState::Waiting);
     bench.engine.note_cancel(&parent, "somebody", soon()).await.unwrap();
     let parent = bench.advance("a").await;

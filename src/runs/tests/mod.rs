@@ -25,15 +25,17 @@ use url::Url;
 
 use super::create::NewRun;
 use super::record::{Pinned, Record, Transition, Trigger};
-use super::{Engine, Received};
+use super::{Engine, Received, Telling};
 use crate::clock::Clock;
 use crate::databricks::Databricks;
 use crate::entra::TokenSource;
 use crate::failure::{Code, Failure};
-use crate::http::{Deadline, Http};
+use crate::http::{Deadline, Guarded, Http};
+use crate::key_vault::{Secret, Secrets};
 use crate::ledger::Ledger;
 use crate::operations::{Catalog, Definition, Entry};
 use crate::power_bi::PowerBi;
+use crate::sealing::Sealer;
 use crate::service_bus::{Message, Messages};
 use crate::settings;
 use crate::steps::{EveryKind, Neighbours};
@@ -72,6 +74,24 @@ impl Messages for Outbox {
         self.sent.lock().unwrap().push((entity.to_owned(), message));
         Ok(())
     }
+}
+
+/// A vault with one secret.
+#[derive(Debug)]
+struct OneSecret;
+
+#[async_trait]
+impl Secrets for OneSecret {
+    async fn current(&self, name: &str, deadline: Deadline) -> Result<Secret, Failure> {
+        self.version(name, "00000000000000000000000000000001", deadline).await
+    }
+
+    async fn version(&self, _: &str, version: &str, _: Deadline) -> Result<Secret, Failure> {
+        let value = SecretString::from("32 random bytes in base64, or as much");
+        Ok(Secret { value, version: version.to_owned() })
+    }
+
+    fn forget(&self, _: &str, _: &SecretString) {}
 }
 
 #[derive(Debug)]
@@ -127,11 +147,15 @@ impl Bench {
                     streams: 8,
                     result_budget: 64 << 20,
                 },
+                outside: Guarded::new(&[], false),
+                secrets: Arc::new(OneSecret),
             },
             messages: outbox.clone(),
             catalog: Arc::new(Catalog { entries: entries.collect() }),
             clock: Clock::system(),
             kinds: Arc::new(EveryKind),
+            sealer: Sealer::new(Arc::new(OneSecret), "sealing"),
+            telling: Telling { outside: Guarded::new(&[], false), problem: |_, _| Vec::new() },
             settings: settings::Runs {
                 send_window: Duration::from_secs(2),
                 send_margin: Duration::from_secs(1),

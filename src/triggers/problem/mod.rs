@@ -41,6 +41,11 @@ fn invites_again(status: u16) -> bool {
     status == 408 || status == 429 || status >= 500
 }
 
+/// The body of a problem, for whoever is told of it elsewhere than in an answer.
+pub fn body(failure: &Failure, request_id: &str) -> Vec<u8> {
+    problem(failure, request_id).body
+}
+
 /// Members of RFC 9457, then ours. `message` repeats `detail` because flows show `message`.
 pub(super) fn problem(failure: &Failure, request_id: &str) -> Problem {
     let code = effective(failure);
@@ -106,7 +111,7 @@ mod tests {
     use super::*;
     use crate::failure::Upstream;
 
-    fn body(failure: &Failure) -> Value {
+    fn told(failure: &Failure) -> Value {
         serde_json::from_slice(&problem(failure, "r-1").body).unwrap()
     }
 
@@ -141,7 +146,7 @@ mod tests {
             .at("statement");
         let failure = Failure { sql_state: Some("42P01".into()), error_class: Some("TABLE".into()), ..failure };
         assert_eq!(
-            body(&failure),
+            told(&failure),
             json!({
                 "type": "urn:causeway:error:statement-failed", "title": "The SQL statement failed", "status": 422,
                 "detail": "No such table.", "message": "No such table.", "code": "statement-failed",
@@ -158,7 +163,7 @@ mod tests {
             let problem = problem(&Failure::new(*code, "Lost.").effect_possible(), "r");
             assert!(problem.status != 408 && problem.status != 429 && problem.status < 500, "{code}");
         }
-        let lost = body(&Failure::new(Code::UpstreamTimeout, "No reply came.").effect_possible());
+        let lost = told(&Failure::new(Code::UpstreamTimeout, "No reply came.").effect_possible());
         assert_eq!((&lost["status"], &lost["code"]), (&json!(409), &json!("outcome-unknown")));
     }
 
@@ -169,7 +174,7 @@ mod tests {
             assert_eq!(problem.retry_after_seconds.is_some(), matches!(problem.status, 429 | 503), "{code}");
         }
         let failure = Failure { retry_after_seconds: Some(3), ..Failure::new(Code::UpstreamThrottled, "x") };
-        assert_eq!(body(&failure)["retryAfterSeconds"], 3);
+        assert_eq!(told(&failure)["retryAfterSeconds"], 3);
     }
 
     #[test]

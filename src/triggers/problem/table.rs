@@ -236,6 +236,13 @@ pub(crate) const fn row(code: Code) -> Row {
         Code::ExpressionFailed => says(422, "An expression could not be worked out",
             "Correct the expression that `place` names.",
             "Nothing."),
+        Code::HttpFailed => says(422, "The address that was called refused",
+            "Read `detail` and `upstream.status`: it is the answer of the address that the step calls.",
+            "Nothing, unless the address is of your own."),
+        Code::HostNotAllowed => says(422, "This address may not be called",
+            "Use the address that the flow or the connector gives; ask the operator to allow another host.",
+            "Add the host to `CAUSEWAY_CALLBACK_HOSTS` or `CAUSEWAY_HTTP_HOSTS` if it is to be trusted; addresses inside \
+             need `CAUSEWAY_PRIVATE_ADDRESSES` besides."),
         Code::StepTimeout => says(422, "A step took too long",
             "Raise the step's `timeout`, or make its work smaller.",
             "Look at the neighbour's load."),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::road::Road;
 
+mod cancelled;
 mod doubt;
 mod killed;
 mod limits;

@@ -12,7 +12,7 @@ const ROWS: [&[&str]; 8] = [
     &["requests"],
     &["runs"],
     &["steps"],
-    &["operations", "rows", "databricks", "power_bi", "key_vault", "service_bus"],
+    &["operations", "rows", "databricks", "power_bi", "key_vault", "sealing", "service_bus"],
     &["ledger", "entra"],
 ];
 
@@ -23,10 +23,11 @@ const LOWEST: &str = "http";
 const FOR_ALL: [&str; 4] = ["clock", "failure", "settings", "telemetry"];
 
 /// Arrows within a row, each with its reason. One direction each: no circle.
-const WITHIN_A_ROW: [(&str, &str, &str); 5] = [
+const WITHIN_A_ROW: [(&str, &str, &str); 6] = [
     ("operations", "rows", "an output is written by the same options as a result"),
     ("databricks", "rows", "a statement's result is rows"),
     ("databricks", "key_vault", "a personal access token is a secret"),
+    ("sealing", "key_vault", "a key is a secret, and its versions are the vault's"),
     ("key_vault", "entra", "the vault wants a token"),
     ("ledger", "entra", "the container wants a token"),
 ];
