@@ -241,6 +241,7 @@ mod tests {
             default: None,
             summary: None,
             description: None,
+            sensitive: false,
             bounds: crate::operations::Bounds::default(),
         };
         for (kind, text, value) in [

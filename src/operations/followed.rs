@@ -24,7 +24,7 @@ pub(super) fn read(definition: &Definition) -> Option<Operation> {
 }
 
 fn operation() -> Operation {
-    let step = Step { id: STEP.to_owned(), kind: StepKind::Follow, when: None, retry: None, timeout: None };
+    let step = Step::plain(STEP, StepKind::Follow);
     Operation {
         name: NAME.to_owned(),
         summary: "Follow work to its end".to_owned(),
