@@ -49,10 +49,10 @@ def markdown(found):
             number(figures["reads"].median),
             number(figures["work_messages"].median),
             number(max(figures["peak_mib"].rounds), 0) + " MiB",
-            " / ".join(number(max(figures[which].rounds), 0) for which in ("lost", "doubled")),
+            " / ".join(number(max(figures[which].rounds), 0) for which in ("lost", "doubled", "replied_again")),
         ])
     head = ["messages", "to the last reply", "runs", "host alone", "CPU a run", "ledger writes a run", "reads a run",
-            "work messages a run", "peak RSS", "lost / doubled"]
+            "work messages a run", "peak RSS", "lost / doubled / replied to again"]
     return table(head, rows)
 
 
@@ -119,5 +119,6 @@ def effects(stack, size, due):
         "reads": sum(detail["method"] == "GET" for detail in blob) / size,
         "work_messages": sum(detail["queue"] == "causeway-work" for detail in sent) / size,
         "lost": max(size - len(replies), size - statements, 0),
-        "doubled": max(sum(count - 1 for count in replies.values()), statements - size, 0),
+        "doubled": max(statements - size, 0),
+        "replied_again": sum(count - 1 for count in replies.values()),
     }
