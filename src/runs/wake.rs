@@ -64,6 +64,13 @@ impl Engine {
         }
     }
 
+    /// How far our clock is known to be behind the queue's. By the queue's own clock the copy of a message would be due at
+    /// once, come back to us, and again, until ours has caught up.
+    fn behind_the_queue(&self, message: &Received) -> Duration {
+        let lead = message.enqueued_time.map(|enqueued| self.clock.now().duration_until(enqueued));
+        lead.and_then(|lead| Duration::try_from(lead).ok()).unwrap_or_default()
+    }
+
     /// What a work message does: nothing if the run has moved on, a copy for later if somebody holds it, else advance.
     ///
     /// `again` says that the message was tried before: the worker that had it may have died with the lease.
@@ -96,7 +103,7 @@ impl Engine {
         match self.advance(newest, false, deadline.within(PATIENCE), deadline).await? {
             Advance::Busy(until) => {
                 let until = if early { until.min(self.clock.now() + EARLY) } else { until };
-                self.wake(&work.run, work.after, Some(until), deadline).await
+                self.wake(&work.run, work.after, Some(until + self.behind_the_queue(message)), deadline).await
             }
             Advance::AtRest(_) | Advance::Waiting | Advance::Overtaken => Ok(()),
         }
