@@ -5,7 +5,7 @@
 //!
 //! - [`core`] is what every stand-in shares: serving, faults, the history of effects.
 //! - [`host`] is the Functions host, which runs the unmodified handler as a child process.
-//! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`] and [`blob`] are the neighbours.
+//! - [`service_bus`], [`databricks`], [`power_bi`], [`key_vault`], [`entra`], [`event_grid`] and [`blob`] are the neighbours.
 //! - [`certificates`] is the throw-away authority that they are trusted by.
 //! - [`python`] makes the Python environments that the SQL engine and the tests need.
 //! - [`stack`] starts them together; [`demo`] drives the main job through them.
@@ -16,6 +16,7 @@ pub mod core;
 pub mod databricks;
 pub mod demo;
 pub mod entra;
+pub mod event_grid;
 pub mod host;
 pub mod key_vault;
 pub mod power_bi;

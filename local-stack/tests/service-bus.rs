@@ -17,7 +17,7 @@ use local_stack::service_bus::{LockLost, NewMessage, Queue, QueueOptions, Servic
 use serde_json::{Value, json};
 
 async fn bus(queues: Vec<QueueOptions>) -> ServiceBus {
-    ServiceBus::start(ServiceBusOptions { port: 0, queues }, History::default()).await.unwrap()
+    ServiceBus::start(ServiceBusOptions { queues, ..ServiceBusOptions::default() }, History::default()).await.unwrap()
 }
 
 async fn queue(options: QueueOptions) -> (ServiceBus, Queue) {

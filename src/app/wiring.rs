@@ -7,7 +7,7 @@ use crate::databricks::{Databricks, OAuthM2m, PersonalAccessToken};
 use crate::entra::{self, TokenSource};
 use crate::failure::{Code, Failure};
 use crate::http::Http;
-use crate::key_vault::{self, KeyVault, Secrets};
+use crate::key_vault::{self, KeyVault, Secrets, Watched};
 use crate::ledger::Ledger;
 use crate::operations::Catalog;
 use crate::power_bi::PowerBi;
@@ -27,7 +27,10 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     let http = Http::new()?;
     let identity = |audience: &str| entra::managed_identity(&settings.entra, audience, &http);
     let credential = entra::credential(&settings.entra, &http)?;
-    let secrets: Arc<dyn Secrets> = Arc::new(KeyVault::new(&settings.key_vault, credential, &http)?);
+    let clock = Clock::system();
+    let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?.with_clock(clock.clone());
+    let vault = KeyVault::new(&settings.key_vault, credential, &http)?;
+    let secrets: Arc<dyn Secrets> = Arc::new(Watched::new(vault, ledger.clone(), settings.key_vault.marker));
     let application = |audience: &str| {
         let secret = key_vault::named(secrets.clone(), &settings.entra.client_secret_name);
         entra::client_secret(&settings.entra, audience, secret, &http)
@@ -51,8 +54,6 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     } else {
         identity(&settings.power_bi.audience)
     };
-    let clock = Clock::system();
-    let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?.with_clock(clock.clone());
     let neighbours = Neighbours {
         databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens)
             .with_default_warehouse(settings.databricks.warehouse_id.clone()),

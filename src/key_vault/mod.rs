@@ -1,5 +1,6 @@
 //! Secrets by name, read with the Azure SDK behind our own timeout, cached, dropped when refused.
 
+mod markers;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::entra::SecretValue;
 use crate::failure::Failure;
 use crate::http::Deadline;
 
+pub use markers::{Watched, marker_path};
 pub use vault::KeyVault;
 
 /// A secret and the version that it is.
@@ -35,6 +37,9 @@ pub trait Secrets: Send + Sync + std::fmt::Debug {
 
     /// Drops the current version from the cache, if it still is `value`.
     fn forget(&self, name: &str, value: &SecretString);
+
+    /// Drops the current version from the cache, whatever it is.
+    fn drop_current(&self, _name: &str) {}
 }
 
 /// One secret of `secrets`, as an identity needs it (`entra::client_secret`).

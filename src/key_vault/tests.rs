@@ -77,6 +77,7 @@ fn vault(script: &[(u16, Option<&'static str>)]) -> (KeyVault, Arc<Vault>) {
         url: "https://my-vault.vault.azure.net".parse().unwrap(),
         verify_challenge: true,
         cache: Duration::from_mins(10),
+        marker: Duration::from_secs(30),
     };
     (KeyVault::over(&settings, Arc::new(Identity), options).unwrap(), transport)
 }

@@ -127,6 +127,10 @@ impl Secrets for KeyVault {
             let _ = self.current.invalidate(name).now_or_never();
         }
     }
+
+    fn drop_current(&self, name: &str) {
+        let _ = self.current.invalidate(name).now_or_never();
+    }
 }
 
 /// Another caller's reading may have more time than we have.

@@ -88,6 +88,36 @@ impl Ledger {
         Ok(found.iter().map(listed).collect())
     }
 
+    /// Names under `prefix` that were written before this moment, and no more than `most` of them.
+    pub async fn older(
+        &self,
+        prefix: &str,
+        than: jiff::Timestamp,
+        most: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<Listed>, LedgerError> {
+        let location = location("list", prefix)?;
+        let old = |meta: object_store::ObjectMeta| {
+            let found = listed(&meta);
+            async move { Ok((found.last_modified < than).then_some(found)) }
+        };
+        let list = || self.store.list(Some(&location)).try_filter_map(old).take(most).try_collect::<Vec<_>>();
+        self.twice_if_refused("list", prefix, deadline, list)
+            .await?
+            .map_err(|error| LedgerError::new("list", prefix, error))
+    }
+
+    /// The folders right below `prefix`, by their last name, in no order.
+    pub async fn folders(&self, prefix: &str, deadline: Deadline) -> Result<Vec<String>, LedgerError> {
+        let location = location("list", prefix)?;
+        let list = || self.store.list_with_delimiter(Some(&location));
+        let found = self
+            .twice_if_refused("list", prefix, deadline, list)
+            .await?
+            .map_err(|error| LedgerError::new("list", prefix, error))?;
+        Ok(found.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
+    }
+
     /// Deleting what is gone is success.
     pub async fn delete(&self, path: &str, deadline: Deadline) -> Result<(), LedgerError> {
         let location = location("delete", path)?;

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnostic, Parameter, Schedule, Step, Template, push_rows, queued_refresh, reading, write_rows};
+use super::{
+    Diagnostic, EventRule, Parameter, Schedule, Step, Template, push_rows, queued_refresh, reading, write_rows,
+};
 
 /// An operation's text, whole: what a run pins in its first record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,24 @@ impl Definition {
     }
 }
 
+/// Runs of one key go one after the other.
+#[derive(Clone, Debug)]
+pub struct Concurrency {
+    /// `None`: all runs of the operation.
+    pub key: Option<Template>,
+    pub on_conflict: OnConflict,
+}
+
+/// What becomes of a run while another of its key goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// It waits for its turn.
+    #[default]
+    Queue,
+    /// It ends at once.
+    Skip,
+}
+
 /// An operation, checked.
 #[derive(Clone, Debug)]
 pub struct Operation {
@@ -61,9 +81,13 @@ pub struct Operation {
     pub description: Option<String>,
     pub schedule: Option<Schedule>,
     /// In the order of the file.
+    pub events: Vec<EventRule>,
+    /// In the order of the file.
     pub parameters: Vec<Parameter>,
     pub steps: Vec<Step>,
     pub on_failure: Vec<Step>,
+    /// Which of its runs go one after the other.
+    pub concurrency: Option<Concurrency>,
     /// A tree whose strings are templates.
     pub output: Option<Template>,
     /// `CAUSEWAY_VAR_*`, as expressions see them.

@@ -20,6 +20,11 @@ struct OperationFile {
     description: Option<String>,
     /// When it starts by itself.
     schedule: Option<Schedule>,
+    /// Which of its runs go one after the other.
+    concurrency: Option<Concurrency>,
+    /// Which events start it.
+    #[schemars(length(min = 1, max = 50))]
+    events: Option<Vec<Event>>,
     /// What callers give, by name.
     parameters: Option<BTreeMap<String, Parameter>>,
     /// Done one after the other.
@@ -46,6 +51,60 @@ struct Schedule {
     overlap: Option<Overlap>,
     /// Which due times count that passed while nothing ran; default last.
     missed: Option<Missed>,
+}
+
+/// Runs of one key go one after the other.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Concurrency {
+    /// A text with expressions over `parameters`, `run` and `variables`; default one key for all runs of the operation.
+    key: Option<String>,
+    /// What becomes of a run while another of its key goes; default queue.
+    on_conflict: Option<OnConflict>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum OnConflict {
+    /// It waits for its turn.
+    Queue,
+    /// It ends at once, with `run-skipped`.
+    Skip,
+}
+
+/// Events of one kind, each of which starts a run.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Event {
+    /// Where they come from.
+    source: EventSource,
+    /// Of Event Grid: its type, such as Microsoft.Storage.BlobCreated.
+    #[schemars(rename = "type")]
+    kind: Option<String>,
+    /// Of Event Grid: what its subject begins or ends with, in any case.
+    subject: Option<EventSubject>,
+    /// Of Dataverse: the logical name of the table, such as account.
+    entity: Option<String>,
+    /// Of Dataverse: what was done to the row, such as Create, Update or Delete.
+    message: Option<String>,
+    /// An expression that sees `event`; the event starts nothing when it is false.
+    when: Option<String>,
+    /// The parameters of such a run; templates see `event`, `run` and `variables`.
+    parameters: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum EventSource {
+    EventGrid,
+    Dataverse,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct EventSubject {
+    begins_with: Option<String>,
+    ends_with: Option<String>,
 }
 
 #[derive(JsonSchema)]

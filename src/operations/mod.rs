@@ -3,6 +3,7 @@
 
 mod catalog;
 mod definition;
+mod events;
 mod expression;
 mod format;
 mod parameters;
@@ -21,7 +22,8 @@ mod yaml;
 mod tests;
 
 pub use catalog::{Catalog, Diagnostic, Entry};
-pub use definition::{Definition, Operation};
+pub use definition::{Concurrency, Definition, OnConflict, Operation};
+pub use events::{EventRule, EventSource, may_want_events};
 pub use expression::{Expression, ExpressionError, Scope};
 pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};

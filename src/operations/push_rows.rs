@@ -25,9 +25,11 @@ pub(super) fn read(definition: &Definition) -> Option<Result<Operation, Vec<Diag
             summary: "Push rows".to_owned(),
             description: None,
             schedule: None,
+            events: Vec::new(),
             parameters: Vec::new(),
             steps: vec![Step { id: STEP.to_owned(), kind: StepKind::Push, when: None, retry: None, timeout: None }],
             on_failure: Vec::new(),
+            concurrency: None,
             output: Some(Template::step(STEP, NAME)),
             variables: BTreeMap::new(),
         })

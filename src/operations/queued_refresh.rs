@@ -30,9 +30,11 @@ fn operation() -> Operation {
         summary: "Refresh a dataset once it is free".to_owned(),
         description: None,
         schedule: None,
+        events: Vec::new(),
         parameters: Vec::new(),
         steps: vec![step],
         on_failure: Vec::new(),
+        concurrency: None,
         output: Some(Template::step(STEP, NAME)),
         variables: BTreeMap::new(),
     }

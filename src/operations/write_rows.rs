@@ -55,9 +55,11 @@ fn operation(batches: &[(u64, u64)]) -> Operation {
         summary: "Write rows".to_owned(),
         description: None,
         schedule: None,
+        events: Vec::new(),
         parameters: Vec::new(),
         steps: batches.iter().enumerate().map(step).collect(),
         on_failure: Vec::new(),
+        concurrency: None,
         // Each batch counts on from the one before it, so the last has the sums.
         output: batches.last().map(|last| Template::step(&step_id(*last), NAME)),
         variables: BTreeMap::new(),

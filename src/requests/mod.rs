@@ -31,6 +31,7 @@ mod reads;
 mod ready;
 mod refreshes;
 mod rows;
+mod runs;
 mod statement_body;
 mod statements;
 mod status;
@@ -177,5 +178,9 @@ fn _futures_can_move_between_threads(requests: &Requests, call: &Call) {
     is_send(requests.list_job_runs(call, "1"));
     is_send(requests.start_refresh(call, "w", "d", bytes::Bytes::new()));
     is_send(requests.run_operation(call, "o", bytes::Bytes::new()));
+    is_send(requests.cancel_run(call, "r"));
+    is_send(requests.retry_run(call, "r"));
+    is_send(requests.resolve_run(call, "r", bytes::Bytes::new()));
+    is_send(requests.list_runs(call));
     is_send(requests.status(call, "t"));
 }

@@ -77,15 +77,6 @@ impl Requests {
         self.run_answer(call, outcome, call.mode == Mode::Start, signer)
     }
 
-    /// `GET /api/runs/{id}`: always 200 with the state, the steps with their tries and upstream ids.
-    pub async fn get_run(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
-        let valid = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !valid {
-            return Err(Failure::new(Code::RunNotFound, "A run's id is 32 hex digits; this is none."));
-        }
-        Ok(done(&self.0.runs.view(id, call.deadline).await?))
-    }
-
     /// The output, a settled failure, or where to look.
     pub(super) fn run_answer(
         &self,
@@ -100,6 +91,9 @@ impl Requests {
             RunEnd::Succeeded { output } if !started => done(&output),
             RunEnd::Going { state, progress } => {
                 self.going(call, signer, going(&run, &state), started)?.with_progress(progress)
+            }
+            RunEnd::Failed { failure } if failure.code == Code::RunCanceled => {
+                self.going(call, signer, going(&run, "cancelled"), true)?
             }
             RunEnd::Failed { .. } => self.going(call, signer, going(&run, "failed"), true)?,
             RunEnd::Succeeded { .. } => self.going(call, signer, going(&run, "succeeded"), true)?,

@@ -61,6 +61,7 @@ impl Requests {
                 let signer = self.signer(call.deadline).await?;
                 self.queued_answer(call, &InQueue { run, joined }, end, false, &signer)
             }
+            Target::Runs { wanted, from } => self.run_list(call, wanted, Some(from)).await,
             Target::Run { id } => {
                 let outcome = self.0.runs.look(&id, call.deadline).await?;
                 let signer = self.signer(call.deadline).await?;

@@ -78,6 +78,11 @@ pub(super) enum Target {
     Run {
         id: String,
     },
+    /// A page of runs.
+    Runs {
+        wanted: crate::runs::RunsWanted,
+        from: crate::runs::RunsFrom,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]

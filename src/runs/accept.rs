@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use super::create::{NewRun, runnable};
+use super::events::recognise;
 use super::identity::{digest_of, run_id};
 use super::park::{ORIGINAL, original_of};
 use super::received::Received;
-use super::record::{Record, Trigger};
+use super::record::{Record, Transition, Trigger};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::service_bus::Message;
@@ -38,48 +39,51 @@ struct Request {
 
 impl Engine {
     /// Accepts one request; `Err` only for what another delivery may mend.
-    pub(super) async fn accept(&self, message: &Received, deadline: Deadline) -> Result<(), Failure> {
-        let queue = self.queues.request_queue.clone();
+    pub(super) async fn accept(&self, message: &Received, queue: &str, deadline: Deadline) -> Result<(), Failure> {
+        let queue = &entity_of(message).unwrap_or_else(|| queue.to_owned());
         let named = text(message, REPLY_TO).or_else(|| message.reply_to.clone());
         let request: Request = match serde_json::from_slice(&message.body) {
             Ok(request) => request,
             Err(error) => {
+                if let Some(events) = recognise(message) {
+                    return self.accept_events(message, events, queue, deadline).await;
+                }
                 let named = named.filter(|named| self.queues.reply_queues.contains(named));
-                return self.refuse(message, named.as_deref(), &malformed(&error), deadline).await;
+                return self.refuse(message, queue, named.as_deref(), &malformed(&error), deadline).await;
             }
         };
         let reply_to = named.or(request.reply_to);
         if let Some(reply_to) = &reply_to
             && !self.queues.reply_queues.contains(reply_to)
         {
-            return self.park(message, &queue, &reply_refused(reply_to), deadline).await;
+            return self.park(message, queue, &reply_refused(reply_to), deadline).await;
         }
         let Some(entry) = self.catalog.get(&request.operation) else {
-            if age(message, self.clock.now()) < self.settings.unknown_operation_wait {
-                return self.postpone(message, deadline).await;
+            if self.young(message) {
+                return self.postpone(message, queue, deadline).await;
             }
-            return self.refuse(message, reply_to.as_deref(), &unknown(&request.operation), deadline).await;
+            return self.refuse(message, queue, reply_to.as_deref(), &unknown(&request.operation), deadline).await;
         };
         let operation = match runnable(entry) {
             Ok(operation) => operation,
             Err(invalid) => {
                 tracing::warn!(operation = request.operation, error = invalid.chain(), "a message waits");
-                return self.postpone(message, deadline).await;
+                return self.postpone(message, queue, deadline).await;
             }
         };
         let parameters = match operation.accept(&request.parameters) {
             Ok(parameters) => parameters,
             Err(problems) => {
                 let reason = super::parameters_invalid(&problems, "parameters.");
-                return self.refuse(message, reply_to.as_deref(), &reason, deadline).await;
+                return self.refuse(message, queue, reply_to.as_deref(), &reason, deadline).await;
             }
         };
-        let Some(run) = self.identity(message, &queue, deadline).await? else {
+        let Some(run) = self.identity(message, queue, deadline).await? else {
             let reason = Failure::new(
                 Code::MessageIdReused,
                 "Another message with this id and another body was accepted before. Give each request its own id.",
             );
-            return self.refuse(message, reply_to.as_deref(), &reason, deadline).await;
+            return self.refuse(message, queue, reply_to.as_deref(), &reason, deadline).await;
         };
         let trigger = Trigger::Queue {
             sequence_number: message.sequence_number,
@@ -98,6 +102,10 @@ impl Engine {
         let id = request_id(message);
         let run = run_id(&["queue", queue, &id]);
         let Some(standing) = self.first(&run, deadline).await? else { return Ok(Some(run)) };
+        // Its run is forgotten, and its records are no more.
+        if standing.transition == Transition::Forgotten {
+            return Ok(Some(run_id(&["queue", queue, &id, &sequence])));
+        }
         let Some((standing_sequence, standing_digest, created)) = queue_facts(&standing) else { return Ok(Some(run)) };
         if standing_sequence == message.sequence_number {
             return Ok(Some(run));
@@ -109,8 +117,14 @@ impl Engine {
         Ok((standing_digest == digest_of(&message.body)).then_some(run))
     }
 
-    /// Sends the message again to its own queue, for later, and succeeds.
-    async fn postpone(&self, message: &Received, deadline: Deadline) -> Result<(), Failure> {
+    /// Whether a message that waits for a rollout, or for a file to be mended, may wait on.
+    pub(super) fn young(&self, message: &Received) -> bool {
+        age(message, self.clock.now()) < self.settings.unknown_operation_wait
+    }
+
+    /// Sends the message again, for later, and succeeds. To the request queue, wherever it came from: what goes to a topic
+    /// goes to its other subscriptions too.
+    pub(super) async fn postpone(&self, message: &Received, queue: &str, deadline: Deadline) -> Result<(), Failure> {
         let first = text(message, FIRST_ENQUEUED)
             .or_else(|| message.enqueued_time.map(|time| time.to_string()))
             .unwrap_or_else(|| self.clock.now().to_string());
@@ -118,7 +132,7 @@ impl Engine {
         let mut properties = vec![
             (REQUEST_ID.to_owned(), request_id(message)),
             (FIRST_ENQUEUED.to_owned(), first),
-            (ORIGINAL.to_owned(), original_of(message, &self.queues.request_queue)),
+            (ORIGINAL.to_owned(), original_of(message, queue)),
         ];
         let named = text(message, REPLY_TO).or_else(|| message.reply_to.clone());
         properties.extend(named.map(|named| (REPLY_TO.to_owned(), named)));
@@ -139,6 +153,7 @@ impl Engine {
     async fn refuse(
         &self,
         message: &Received,
+        queue: &str,
         reply_to: Option<&str>,
         reason: &Failure,
         deadline: Deadline,
@@ -152,17 +167,23 @@ impl Engine {
                 Ok(()) => {}
             }
         }
-        self.park(message, &self.queues.request_queue, reason, deadline).await
+        self.park(message, queue, reason, deadline).await
     }
 }
 
 /// What makes two messages the same request.
-fn request_id(message: &Received) -> String {
+pub(super) fn request_id(message: &Received) -> String {
     text(message, REQUEST_ID).or_else(|| message.message_id.clone()).unwrap_or_else(|| {
         let sequence = message.sequence_number.unwrap_or_default();
         let enqueued = message.enqueued_time.map(|time| time.to_string()).unwrap_or_default();
         format!("{sequence}@{enqueued}")
     })
+}
+
+/// Where the first copy of it came in, when this is a copy of ours.
+fn entity_of(message: &Received) -> Option<String> {
+    let original: Value = serde_json::from_str(&text(message, ORIGINAL)?).ok()?;
+    original.get("queue")?.as_str().map(str::to_owned)
 }
 
 /// What a reply correlates with: as brokers do, the sender's correlation id, else the id of its message.

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Engine;
+use super::cancel::LOOK_EVERY;
+use super::line::Turn;
 use super::log::not_too_large;
 use super::record::{Pinned, Record, RunState, StepState, Transition, Trigger};
 use super::scope::{Outputs, scope};
@@ -43,6 +45,8 @@ pub(super) struct Worker<'a> {
     pub(super) patience: Deadline,
     /// Until then parts of a step are sent one after the other; what is left is another invocation's.
     pub(super) stint: Deadline,
+    /// From then on the ledger is asked again whether the run is to be cancelled.
+    pub(super) look_again: Deadline,
     /// The record has changed in memory since it was appended.
     pub(super) unsaved: bool,
     pub(super) deadline: Deadline,
@@ -74,15 +78,25 @@ impl Engine {
         if !held && let Some(until) = self.busy_until(&newest) {
             return Ok(Advance::Busy(until));
         }
-        let pinned = match newest.pinned.clone() {
-            Some(pinned) => *pinned,
-            None => self.pinned(&newest.run, deadline).await?,
-        };
-        if self.behind(&newest, &pinned, deadline).await? {
-            return self.stand_by(&newest, deadline).await;
-        }
+        let pinned = self.pinned_of(&newest, deadline).await?;
         // Before the lease: a version that cannot read the definition must not keep one away that can.
         let operation = self.operation_of(&newest.run, &pinned)?;
+        let mut newest = newest;
+        let refused = match self.turn(&mut newest, &pinned, &operation, deadline).await? {
+            Turn::Ours => None,
+            Turn::Refused(why) => Some(*why),
+            Turn::Behind => {
+                newest.cancel = self.cancel_note(&newest, deadline).await?;
+                if newest.cancel.is_none() {
+                    return self.stand_by(&newest, deadline).await;
+                }
+                None
+            }
+        };
+        // A run that goes at once is nobody's to cancel yet, and its creator has seen nobody do so.
+        let age = Duration::try_from(newest.at.duration_until(self.clock.now())).unwrap_or_default();
+        let prompt = held || (newest.transition == Transition::Created && age < LOOK_EVERY);
+        let look_again = Deadline::after(if held { LOOK_EVERY } else { Duration::ZERO });
         let record = if held { newest } else { self.lease(&newest, deadline) };
         if !held && !self.append(&record, deadline).await? {
             return Ok(Advance::Overtaken);
@@ -91,16 +105,20 @@ impl Engine {
         let stint = deadline.less(self.settings.send_window);
         let worker = Worker {
             engine: self,
-            record,
+            record: record.is_on_the_log(),
             pinned,
             operation,
             outputs: Outputs::new(),
             patience,
             stint: if held { stint.min(patience) } else { stint },
+            look_again,
             unsaved: false,
             deadline,
         };
-        worker.work().await
+        match refused {
+            Some(why) => worker.refused(why).await,
+            None => worker.work(prompt).await,
+        }
     }
 
     /// Until when the run must be left alone: a lease is alive, or an effect may still be on its way.
@@ -111,7 +129,7 @@ impl Engine {
     }
 
     /// The definition that the run began with, whatever stands in the folder now.
-    fn operation_of(&self, run: &str, pinned: &Pinned) -> Result<Arc<Operation>, Failure> {
+    pub(super) fn operation_of(&self, run: &str, pinned: &Pinned) -> Result<Arc<Operation>, Failure> {
         // Most runs are advanced by the version that created them, which has it compiled.
         if let Some(entry) = self.catalog.get(&pinned.definition.name)
             && let Ok(operation) = &entry.operation
@@ -129,7 +147,7 @@ impl Engine {
     }
 
     /// `overlap: queue`: whether the run in front still goes, and this one has not begun.
-    async fn behind(&self, newest: &Record, pinned: &Pinned, deadline: Deadline) -> Result<bool, Failure> {
+    pub(super) async fn behind(&self, newest: &Record, pinned: &Pinned, deadline: Deadline) -> Result<bool, Failure> {
         let Trigger::Schedule { behind: Some(front), .. } = &pinned.trigger else { return Ok(false) };
         if newest.steps.iter().any(|step| step.state != StepState::Pending || step.started_at.is_some()) {
             return Ok(false);
@@ -141,7 +159,6 @@ impl Engine {
     async fn stand_by(&self, newest: &Record, deadline: Deadline) -> Result<Advance, Failure> {
         let mut record = newest.next(Transition::Waiting, self.clock.now());
         let wake_at = record.at + STANDING_BY;
-        record.state = RunState::Waiting;
         record.wake_at = Some(wake_at);
         self.wake(&record.run, record.seq, Some(wake_at), deadline).await?;
         Ok(if self.append(&record, deadline).await? { Advance::Waiting } else { Advance::Overtaken })
@@ -149,15 +166,16 @@ impl Engine {
 
     fn lease(&self, newest: &Record, deadline: Deadline) -> Record {
         let mut record = newest.next(Transition::Leased, self.clock.now());
-        record.state = RunState::Running;
-        record.wake_at = None;
         record.lease_until = Some(self.lease_until(deadline));
         record
     }
 }
 
 impl Worker<'_> {
-    async fn work(mut self) -> Result<Advance, Failure> {
+    async fn work(mut self, prompt: bool) -> Result<Advance, Failure> {
+        if !prompt {
+            self.cancel_asked().await?;
+        }
         loop {
             let Some(index) = self.next_step() else { return self.finish().await };
             // On the heap: it holds whole records over many awaits.
@@ -169,30 +187,41 @@ impl Worker<'_> {
         }
     }
 
-    /// The first step that has not ended: of the steps proper, or after a failure of `on_failure`.
+    /// Ends without having begun.
+    async fn refused(mut self, why: Failure) -> Result<Advance, Failure> {
+        self.record.error = Some(why.in_run(&self.record.run));
+        self.finish().await
+    }
+
+    /// The first step that has not ended: of the steps proper, or after a failure of `on_failure`. Of a run that is to be
+    /// cancelled only what may be under way.
     fn next_step(&self) -> Option<usize> {
         let main = self.operation.steps.len();
         let range = if self.record.error.is_none() { 0..main } else { main..self.record.steps.len() };
-        range.into_iter().find(|index| {
-            matches!(
-                self.record.steps[*index].state,
-                StepState::Pending | StepState::Started | StepState::Ready | StepState::Submitted
-            )
+        let stops = self.record.cancel.is_some();
+        range.into_iter().find(|index| match self.record.steps[*index].state {
+            StepState::Started | StepState::Submitted => true,
+            StepState::Pending | StepState::Ready => !stops,
+            _ => false,
         })
     }
 
     async fn finish(mut self) -> Result<Advance, Failure> {
+        let cut_off = self.cut_off().await;
         let mut record = self.record.next(Transition::Ended, self.engine.clock.now());
-        record.lease_until = None;
-        record.wake_at = None;
-        record.send_before = None;
-        if record.error.is_none() {
-            match self.rendered_output().await? {
-                Ok(output) => record.output = Some(output),
-                Err(error) => record.error = Some(error.in_run(&record.run)),
+        record.key = None;
+        if let Some(cut_off) = cut_off {
+            record.error = Some(cut_off);
+            record.state = RunState::Cancelled;
+        } else {
+            if record.error.is_none() {
+                match self.rendered_output().await? {
+                    Ok(output) => record.output = Some(output),
+                    Err(error) => record.error = Some(error.in_run(&record.run)),
+                }
             }
+            record.state = if record.error.is_none() { RunState::Succeeded } else { RunState::Failed };
         }
-        record.state = if record.error.is_none() { RunState::Succeeded } else { RunState::Failed };
         record.ended_at = Some(record.at);
         if !self.commit(record).await? {
             return Ok(Advance::Overtaken);

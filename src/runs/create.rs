@@ -42,7 +42,7 @@ impl Engine {
     ) -> Result<(Record, bool), Failure> {
         let operation = runnable(entry)?;
         let marker = json!({"writer": draw_writer(), "run": new.run, "operation": operation.name});
-        self.ledger.put(&open_path(&new.run), Bytes::from(marker.to_string()), deadline).await?;
+        self.ledger.put(&open_path(&new.run, 0), Bytes::from(marker.to_string()), deadline).await?;
         let record = first_record(entry, operation, new, self.clock.now(), hold.then(|| self.lease_until(deadline)));
         // From here on the run may stand: whoever is told of a failure must not make another one.
         let ours = self.append(&record, deadline).await.map_err(|failure| match failure.code {
@@ -61,9 +61,9 @@ impl Engine {
     }
 }
 
-/// The marker of a run that has not been closed; 0 is the transition that opened it.
-pub(super) fn open_path(run: &str) -> String {
-    format!("open/{run}/0")
+/// The marker of a run that has not been closed since this record opened it.
+pub(super) fn open_path(run: &str, opened: u64) -> String {
+    format!("open/{run}/{opened}")
 }
 
 /// The operation, or why it cannot run.
@@ -113,5 +113,14 @@ fn first_record(
         output: None,
         ended_at: None,
         nudges: 0,
+        retries: 0,
+        digest: None,
+        opened: 0,
+        pinned_at: 0,
+        cancel: None,
+        told: false,
+        line: None,
+        has_turn: false,
+        stands: None,
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use super::create::open_path;
-use super::record::{Pinned, Record, RunState, Transition, Trigger};
+use super::record::{Pinned, Record, Transition, Trigger};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::ledger::draw_writer;
@@ -33,24 +33,29 @@ impl Engine {
 
     /// Closes a run that is at rest; its last record.
     pub(super) async fn close(&self, ended: Record, deadline: Deadline) -> Result<Record, Failure> {
-        let record = if ended.transition == Transition::Answered {
+        let record = if ended.is_told() {
             ended
         } else {
-            let pinned = self.pinned(&ended.run, deadline).await?;
+            let pinned = self.pinned_of(&ended, deadline).await?;
             if let Err(failure) = self.reply(&ended, &pinned, deadline).await {
                 if ended.ended_at.is_none_or(|at| at.duration_until(self.clock.now()) < TELLING) {
                     return Err(failure);
                 }
                 tracing::error!(run = ended.run, error = failure.chain(), "a reply was given up");
             }
-            let answered = ended.next(Transition::Answered, self.clock.now());
+            let mut answered = ended.next(Transition::Answered, self.clock.now());
+            answered.told = true;
             // Lost: another worker has told it too, and will close it or has.
             if self.append(&answered, deadline).await? { answered } else { ended }
         };
+        if record.transition == Transition::Forgotten {
+            return Ok(record);
+        }
+        self.leave_line(&record, deadline).await?;
         let history =
             json!({"writer": draw_writer(), "run": record.run, "operation": record.operation, "state": record.state});
         self.ledger.put(&history_path(&record), Bytes::from(history.to_string()), deadline).await?;
-        self.ledger.delete(&open_path(&record.run), deadline).await?;
+        self.ledger.delete(&open_path(&record.run, record.opened), deadline).await?;
         Ok(record)
     }
 
@@ -70,7 +75,7 @@ impl Engine {
             subject: Some("reply".into()),
             properties: vec![
                 ("causeway-run-id".into(), record.run.clone()),
-                ("causeway-key".into(), format!("{}-reply", record.run)),
+                ("causeway-key".into(), reply_key(record)),
             ],
             ..Message::default()
         };
@@ -97,6 +102,14 @@ impl Engine {
     }
 }
 
+/// A run that was opened again tells its end again, which is no double of the first.
+fn reply_key(record: &Record) -> String {
+    match record.opened {
+        0 => format!("{}-reply", record.run),
+        opened => format!("{}-reply-{opened}", record.run),
+    }
+}
+
 fn reply_body(record: &Record) -> Value {
     match &record.error {
         None => json!({"runId": record.run, "state": record.state, "output": record.output}),
@@ -119,6 +132,5 @@ pub(super) fn error_json(error: &Failure) -> Value {
 fn history_path(record: &Record) -> String {
     let at = record.ended_at.unwrap_or(record.at);
     let (day, time) = (at.strftime("%Y-%m-%d"), at.strftime("%Y%m%dT%H%M%SZ"));
-    let state = if record.state == RunState::Succeeded { "succeeded" } else { "failed" };
-    format!("history/{day}/{}/{time}-{}-{state}", record.operation, record.run)
+    format!("history/{day}/{}/{time}-{}-{}", record.operation, record.run, record.state.as_str())
 }

@@ -22,6 +22,9 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 impl Worker<'_> {
     /// A known failure: tried again while the step allows it, else the end of the step.
     pub(super) async fn failed(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
+        if self.record.cancel.is_some() {
+            return self.ended_badly(index, StepState::Failed, failure).await;
+        }
         let StepRecord { attempt, effect, .. } = self.record.steps[index];
         let inputs = self.record.steps[index].rendered_inputs.as_ref();
         if attempt < MOST_TRIES
@@ -53,12 +56,17 @@ impl Worker<'_> {
     }
 
     pub(super) async fn unknown(&mut self, index: usize, why: Failure) -> Result<Flow, Failure> {
+        // Somebody may have looked and said so, while we still did.
+        let step = self.declared(index);
+        if let Some(flow) = Box::pin(self.noted(index, &step, self.engine.kinds.of(&step.kind))).await? {
+            return Ok(flow);
+        }
         if why.code == Code::OutcomeUnknown {
             return self.ended_badly(index, StepState::Unknown, why).await;
         }
         let detail = format!(
-            "Step \"{}\" may or may not have happened, or in part. {} Look, then start a new run if it is missing.",
-            self.record.steps[index].id, why.detail
+            "Step \"{}\" may or may not have happened, or in part. {} Look, then say whether it happened (`POST /api/runs/{}/resolve`).",
+            self.record.steps[index].id, why.detail, self.record.run
         );
         let cause = why.chain();
         let failure = Failure { code: Code::OutcomeUnknown, detail, ..why }.caused_by(cause);
@@ -82,8 +90,11 @@ impl Worker<'_> {
         let mut record = self.next(index, Transition::StepEnded, state);
         record.steps[index].ended_at = Some(record.at);
         record.steps[index].error = Some(failure.clone());
-        // The first failure is the run's; what `on_failure` fails at is the step's own.
-        record.error.get_or_insert(failure);
+        // The first failure is the run's; what `on_failure` fails at is the step's own. A run that is to be cancelled ends as
+        // that.
+        if record.cancel.is_none() {
+            record.error.get_or_insert(failure);
+        }
         self.commit_or_overtaken(record).await
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use super::record::{FORMAT, Pinned, Record};
+use super::transitions;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::ledger::{Put, draw_writer, entry_path};
@@ -16,7 +17,7 @@ const ROOM_FOR_THE_END: usize = 300 * 1024;
 /// The kept output of a step, or of the run, may be no larger.
 const MAX_OUTPUT: usize = 256 * 1024;
 
-fn log_of(run: &str) -> String {
+pub(super) fn log_of(run: &str) -> String {
     format!("runs/{run}")
 }
 
@@ -33,14 +34,23 @@ impl Engine {
         bytes.map(|bytes| decode(run, &bytes)).transpose()
     }
 
-    /// What record 0 pins.
-    pub(super) async fn pinned(&self, run: &str, deadline: Deadline) -> Result<Pinned, Failure> {
-        let first = self.first(run, deadline).await?.and_then(|record| record.pinned);
-        first.map(|pinned| *pinned).ok_or_else(|| unreadable(run, "its first record is missing or pins nothing"))
+    /// What a run's first record pins, or the last that took the present definition.
+    pub(super) async fn pinned_of(&self, record: &Record, deadline: Deadline) -> Result<Pinned, Failure> {
+        if let Some(pinned) = &record.pinned {
+            return Ok(Pinned::clone(pinned));
+        }
+        let run = &record.run;
+        let bytes = self.ledger.get(&entry_path(&log_of(run), record.pinned_at), deadline).await?;
+        let pins = bytes.map(|bytes| decode(run, &bytes)).transpose()?.and_then(|record| record.pinned);
+        pins.map(|pinned| *pinned).ok_or_else(|| unreadable(run, "the record of its definition is missing"))
     }
 
     /// Whether `record` is now on the log, perhaps since an earlier try; `false` when another's stands there.
     pub(super) async fn append(&self, record: &Record, deadline: Deadline) -> Result<bool, Failure> {
+        if let Some(fault) = transitions::fault(record) {
+            tracing::error!(run = record.run, seq = record.seq, fault, "an illegal transition is not written");
+            return Err(unreadable(&record.run, &fault));
+        }
         let bytes = serde_json::to_vec(record).map_err(|error| unreadable(&record.run, &error.to_string()))?;
         if bytes.len() > MAX_RECORD {
             return Err(Failure::new(
@@ -103,7 +113,7 @@ fn kept(entry: &[u8]) -> Option<Value> {
     serde_json::from_slice::<Value>(entry).ok()?.get_mut("output").map(Value::take)
 }
 
-fn decode(run: &str, bytes: &[u8]) -> Result<Record, Failure> {
+pub(super) fn decode(run: &str, bytes: &[u8]) -> Result<Record, Failure> {
     let version = serde_json::from_slice::<Value>(bytes).ok().and_then(|value| value.get("v")?.as_u64());
     match version {
         Some(version) if version <= u64::from(FORMAT) => {

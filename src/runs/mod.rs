@@ -6,31 +6,42 @@
 
 mod accept;
 mod advance;
+mod cancel;
 mod create;
 mod end;
+mod events;
 mod fate;
 mod follow;
 pub mod identity;
+mod line;
+mod lists;
 mod log;
+mod notes;
 mod nudge;
 mod park;
 mod parts;
 mod received;
 mod record;
+mod resolve;
+mod retention;
+mod retry;
 mod scope;
 mod search;
 mod step;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod transitions;
 mod view;
 mod wake;
+mod ways_out;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::clock::Clock;
@@ -44,11 +55,14 @@ use crate::steps::{InQueue, Kinds, Neighbours, WantedRefresh};
 
 use advance::Advance;
 use create::NewRun;
-use record::{Record, RunState, Trigger};
+use record::{Record, RunState, Transition, Trigger};
 
 pub use create::runnable;
+pub use lists::{RunList, RunsFrom, RunsWanted};
 pub use park::DeadLetters;
 pub use received::Received;
+pub use record::Happened;
+pub use ways_out::Resolution;
 
 /// What the engine stands on.
 #[derive(Debug)]
@@ -116,6 +130,8 @@ pub enum RunEnd {
     },
 }
 
+/// Event Grid waits 30 s for an answer (learn.microsoft.com/azure/event-grid/delivery-and-retry), then delivers again.
+const EVENT_GRIDS_PATIENCE: Duration = Duration::from_secs(25);
 /// Kept back from an invocation's deadline, to tell the host that it failed.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -131,7 +147,24 @@ impl Runs {
     /// The request queue. An `Err` makes the host deliver again.
     pub async fn accept(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
         let own = deadline.less(LAST_WORDS);
-        insist(own, || self.0.accept(&message, own)).await
+        let queue = self.0.queues.request_queue.clone();
+        insist(own, || self.0.accept(&message, &queue, own)).await
+    }
+
+    /// A topic's subscription: the same wire as the request queue.
+    pub async fn accept_from_topic(&self, message: Received, deadline: Deadline) -> Result<(), Failure> {
+        let own = deadline.less(LAST_WORDS);
+        let subscription = self.0.queues.subscription();
+        insist(own, || self.0.accept(&message, &subscription, own)).await
+    }
+
+    /// An event of Event Grid, in the bytes that the host gave us. An `Err` makes Event Grid deliver it again.
+    pub async fn accept_event(&self, event: Bytes, deadline: Deadline) -> Result<(), Failure> {
+        let own = deadline.less(LAST_WORDS).within(EVENT_GRIDS_PATIENCE);
+        let message = Received { body: event, content_type: Some("application/json".into()), ..Received::default() };
+        // Should it have to wait, or be replayed, the request queue takes it in the same form.
+        let queue = self.0.queues.request_queue.clone();
+        insist(own, || async { self.0.accept_events(&message, events::expect(&message), &queue, own).await }).await
     }
 
     /// The work queue: advance one run.
@@ -159,6 +192,12 @@ impl Runs {
         // A schedule that cannot be served keeps no run asleep. Timers may fire a little early.
         if ((now + tick::EARLY).as_second() / 60) % 5 == 0 {
             self.0.nudge(now, deadline.less(LAST_WORDS)).await?;
+        }
+        // In a minute of its own: it may wait, and what keeps it keeps nothing else.
+        if ((now + tick::EARLY).as_second() / 60) % 5 == 2
+            && let Err(failure) = self.0.forget_old(now, deadline.less(LAST_WORDS)).await
+        {
+            tracing::error!(error = failure.chain(), "what is old was not forgotten");
         }
         started
     }
@@ -239,9 +278,12 @@ impl Runs {
 
     /// The run with its steps, as JSON.
     pub async fn view(&self, run: &str, deadline: Deadline) -> Result<Value, Failure> {
-        let first = self.0.first(run, deadline).await?.ok_or_else(|| not_found(run))?;
         let newest = self.0.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
-        Ok(view::view(&first, &newest))
+        if newest.transition == Transition::Forgotten {
+            return Err(forgotten(run));
+        }
+        let pinned = self.0.pinned_of(&newest, deadline).await?;
+        Ok(view::view(&pinned, &newest))
     }
 
     /// Runs that nudging does not help.
@@ -255,11 +297,16 @@ fn not_found(run: &str) -> Failure {
     Failure::new(Code::RunNotFound, format!("There is no run \"{run}\"."))
 }
 
+fn forgotten(run: &str) -> Failure {
+    Failure::new(Code::RunForgotten, "The run is over and so old that what it did is no longer kept.").in_run(run)
+}
+
 fn outcome(record: &Record) -> RunOutcome {
     let state = match (record.state, &record.error) {
+        _ if record.transition == Transition::Forgotten => RunEnd::Failed { failure: Box::new(forgotten(&record.run)) },
         (RunState::Succeeded, _) => RunEnd::Succeeded { output: record.output.clone().unwrap_or(Value::Null) },
-        (RunState::Failed, Some(error)) => RunEnd::Failed { failure: Box::new(error.clone()) },
-        (RunState::Failed, None) => RunEnd::Failed {
+        (RunState::Failed | RunState::Cancelled, Some(error)) => RunEnd::Failed { failure: Box::new(error.clone()) },
+        (RunState::Failed | RunState::Cancelled, None) => RunEnd::Failed {
             failure: Box::new(Failure::new(Code::Internal, "The run failed and did not say why.").in_run(&record.run)),
         },
         (RunState::Waiting, _) => RunEnd::Going { state: "waiting".into(), progress: progress(record) },

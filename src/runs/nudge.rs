@@ -63,7 +63,10 @@ impl Engine {
 
     /// Whether there was something to do for this run.
     async fn nudge_one(&self, open: &Listed, now: Timestamp, deadline: Deadline) -> Result<bool, Failure> {
-        let Some(run) = open.path.split('/').nth(1) else { return Ok(false) };
+        let mut parts = open.path.split('/').skip(1);
+        let (Some(run), Some(opened)) = (parts.next(), parts.next().and_then(|part| part.parse::<u64>().ok())) else {
+            return Ok(false);
+        };
         let newest = match self.newest(run, deadline).await {
             Err(failure) if !super::is_outage(&failure) => {
                 self.mark_stalled(run, deadline).await?;
@@ -71,8 +74,9 @@ impl Engine {
             }
             other => other?,
         };
-        let Some(newest) = newest else {
-            // The marker is written first: a creation that got no further is its caller's to repeat.
+        let Some(newest) = newest.filter(|newest| newest.opened == opened) else {
+            // The marker is written first: a creation or retry that got no further is its caller's to repeat. And one whose
+            // run was opened again since has been closed.
             if open.last_modified.duration_until(now) > SignedDuration::from_hours(24) {
                 self.ledger.delete(&open.path, deadline).await?;
             }

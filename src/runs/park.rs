@@ -18,6 +18,7 @@ pub(super) const ORIGINAL: &str = "causeway-original";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadLetters {
     Requests,
+    Topic,
     Work,
 }
 
@@ -63,6 +64,7 @@ impl Engine {
     ) -> Result<(), Failure> {
         let queue = match of {
             DeadLetters::Requests => &self.queues.request_queue,
+            DeadLetters::Topic => &self.queues.subscription(),
             DeadLetters::Work => &self.queues.work_queue,
         };
         let said = |name: &str| message.properties.get(name).and_then(|value| value.as_str());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::advance::{Flow, Worker};
 use super::log::fits;
-use super::record::{RunState, StepState, Transition};
+use super::record::{StepState, Transition};
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled, pause_of, state_too_large};
 use super::{insist, is_outage};
 use crate::failure::{Code, Failure};
@@ -61,6 +61,9 @@ impl Worker<'_> {
         let mut look = FIRST_LOOK;
         loop {
             self.record.steps[index].state = StepState::Ready;
+            if self.cancel_asked().await? {
+                return Ok(Some(Flow::Next));
+            }
             if self.timed_out(index, step) {
                 let after = step.timeout.unwrap_or_default();
                 let detail = format!("Step \"{}\" did not end within {after:?}.", step.id);
@@ -156,9 +159,7 @@ impl Worker<'_> {
         let mut record = self.next(index, Transition::Waiting, StepState::Started);
         let settled = record.send_before.map(|before| before + self.engine.settings.send_margin);
         let wake_at = settled.unwrap_or(record.at).max(self.engine.clock.now() + pause);
-        record.state = RunState::Waiting;
         record.wake_at = Some(wake_at);
-        record.lease_until = None;
         let (engine, deadline) = (self.engine, self.deadline);
         insist(deadline, || engine.wake(&record.run, record.seq, Some(wake_at), deadline)).await?;
         Ok(if self.commit(record).await? { Flow::Sleeps } else { Flow::Overtaken })

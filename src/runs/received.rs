@@ -21,3 +21,16 @@ pub struct Received {
     /// Application properties, native JSON.
     pub properties: Map<String, Value>,
 }
+
+impl Received {
+    /// Whether the message, or the one that it is a copy of, has a property whose name is so.
+    pub(super) fn has_property(&self, is: impl Fn(&str) -> bool) -> bool {
+        let own = self.properties.keys().any(|name| is(name));
+        own || {
+            let original = self.properties.get(super::park::ORIGINAL).and_then(Value::as_str);
+            let original: Option<Value> = original.and_then(|text| serde_json::from_str(text).ok());
+            let original = original.as_ref().and_then(|original| original["properties"].as_object());
+            original.is_some_and(|properties| properties.keys().any(|name| is(name)))
+        }
+    }
+}

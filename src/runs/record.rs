@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::transitions::{self, Standing};
 use crate::failure::Failure;
 use crate::ledger::draw_writer;
 use crate::operations::Definition;
@@ -37,6 +38,12 @@ pub(super) enum Transition {
     Ended,
     /// Its end was told to whoever waits for it.
     Answered,
+    /// Somebody opened it again: what failed is done anew.
+    Retried,
+    /// Somebody said whether a step that was in doubt had happened.
+    Resolved,
+    /// It is old: what it did is deleted, and that it was is kept a while longer.
+    Forgotten,
 }
 
 /// Where a run stands.
@@ -47,13 +54,33 @@ pub(super) enum RunState {
     Waiting,
     Succeeded,
     Failed,
+    /// Somebody asked for its end before it had done everything.
+    Cancelled,
 }
 
 impl RunState {
     /// Nothing moves any more, but the telling of its end.
     pub(super) fn at_rest(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed)
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
+
+    /// As records, names and callers have it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// That a run is to end, and who asked for it when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cancel {
+    pub at: Timestamp,
+    pub by: String,
 }
 
 /// Where a step stands.
@@ -109,6 +136,15 @@ pub(super) struct StepRecord {
     pub progress: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_id: Option<String>,
+    /// Its page at its neighbour, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_url: Option<String>,
+    /// When its neighbour was asked to stop it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_asked_at: Option<Timestamp>,
+    /// What somebody said of it when only a human could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Happened>,
     /// The blob that holds its output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_ref: Option<String>,
@@ -116,9 +152,17 @@ pub(super) struct StepRecord {
     pub error: Option<Failure>,
 }
 
+/// What a human says of a step that was in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happened {
+    Happened,
+    DidNotHappen,
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde hands a reference
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What started a run, and where its end is told.
@@ -137,6 +181,12 @@ pub(super) enum Trigger {
         correlation_id: Option<String>,
         #[serde(default)]
         reply_session_id: Option<String>,
+    },
+    Event {
+        /// Its type, or table and message.
+        event: String,
+        /// What tells it from others.
+        identity: Vec<String>,
     },
     Schedule {
         due: Timestamp,
@@ -194,12 +244,39 @@ pub(super) struct Record {
     /// Nudges since the last progress.
     #[serde(default)]
     pub nudges: u32,
+    /// How often somebody has opened it again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+    /// Of a run that is forgotten: SHA-256 of the message that it came from, else of its definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The record that opened the run: 0, or the last `retried`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub opened: u64,
+    /// The record that pins its definition: 0, or a `retried` that took the present one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pinned_at: u64,
+    /// It is to end, and stops what it has under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<Cancel>,
+    /// Its end was told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub told: bool,
+    /// The line that it stands in, of runs that must not go at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+    /// Its turn has come there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub has_turn: bool,
+    /// How the log stood before this record: what its transition is held against.
+    #[serde(skip)]
+    pub stands: Option<Box<Standing>>,
 }
 
 impl Record {
-    /// The next record, before anything in it has changed: same state, next number, a writer of its own.
+    /// The next record: next number, a writer of its own, and what its transition does to state and moments.
     pub(super) fn next(&self, transition: Transition, at: Timestamp) -> Self {
-        Self {
+        let mut next = Self {
             seq: self.seq + 1,
             writer: draw_writer(),
             transition,
@@ -211,8 +288,32 @@ impl Record {
                 Transition::Leased => self.nudges,
                 _ => 0,
             },
+            stands: Some(Box::new(self.standing())),
             ..self.clone()
+        };
+        transitions::apply(&mut next);
+        next
+    }
+
+    /// How the run stands on the log with this record as its newest. What has changed in memory since does not count, if
+    /// [`Record::is_on_the_log`] was said of it.
+    fn standing(&self) -> Standing {
+        match &self.stands {
+            Some(stands) if stands.seq == self.seq => Standing::clone(stands),
+            _ => Standing::of(self),
         }
+    }
+
+    /// It has been appended: from here on it may change in memory.
+    #[must_use]
+    pub(super) fn is_on_the_log(mut self) -> Self {
+        self.stands = Some(Box::new(Standing::of(&self)));
+        self
+    }
+
+    /// Its end was told to whoever waits for it.
+    pub(super) fn is_told(&self) -> bool {
+        self.told || matches!(self.transition, Transition::Answered | Transition::Forgotten)
     }
 
     /// The step that may have been sent without its id on record.

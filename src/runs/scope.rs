@@ -40,6 +40,7 @@ pub(super) fn scope(record: &Record, pinned: &Pinned, outputs: &Outputs) -> Scop
         run: run(record, pinned),
         variables: pinned.variables.iter().map(|(name, value)| (name.clone(), json!(value))).collect(),
         item: None,
+        event: Map::new(),
     }
 }
 

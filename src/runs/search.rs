@@ -85,8 +85,8 @@ pub(super) fn died(step: &Step) -> Failure {
     Failure::new(
         Code::OutcomeUnknown,
         format!(
-            "Step \"{}\" may or may not have happened: the worker that was sending it died. Look, then start a new run if \
-             it is missing.",
+            "Step \"{}\" may or may not have happened: the worker that was sending it died. Look, then say whether it \
+             happened (`POST /api/runs/{{id}}/resolve`).",
             step.id
         ),
     )

@@ -9,7 +9,7 @@ use super::advance::{Flow, Worker};
 use super::follow::followed;
 use super::identity::hash;
 use super::log::fits;
-use super::record::{Record, RunState, StepRecord, StepState, Transition};
+use super::record::{Record, StepRecord, StepState, Transition};
 use super::scope::scope;
 use super::search::died;
 use super::{insist, is_outage};
@@ -76,6 +76,9 @@ impl Worker<'_> {
 
     /// A step was `started` by a worker that is gone, and nobody knows whether it was sent.
     async fn recover(&mut self, index: usize, step: &Step, kind: &dyn Kind) -> Result<Flow, Failure> {
+        if let Some(flow) = self.noted(index, step, kind).await? {
+            return Ok(flow);
+        }
         let inputs = self.record.steps[index].rendered_inputs.clone().unwrap_or(Value::Null);
         match kind.recovery(&inputs) {
             Recovery::SendAgain => self.send(index, step, kind, Prepared { inputs, effect: true }, true).await,
@@ -103,6 +106,11 @@ impl Worker<'_> {
         let key = self.key(index);
         let mut until = self.deadline;
         if prepared.effect {
+            if self.cancel_asked().await?
+                && let Some(flow) = self.not_sent(index, step, kind, &prepared.inputs, perhaps_before).await?
+            {
+                return Ok(flow);
+            }
             let window = self.engine.settings.send_window;
             until = until.min(Deadline::after(window));
             let mut started = self.next(index, Transition::Started, StepState::Started);
@@ -188,6 +196,11 @@ impl Worker<'_> {
         let followed = followed(&id);
         let mut pause = FIRST_LOOK;
         loop {
+            if self.cancel_seen().await
+                && let Some(flow) = self.stop(index, step, kind, &inputs, &id).await?
+            {
+                return Ok(flow);
+            }
             let ended = match &followed {
                 Some(run) => self.look_at_run(index, step, run).await?,
                 None => self.look_once(index, step, kind, &inputs, &id).await?,
@@ -195,10 +208,11 @@ impl Worker<'_> {
             if let Some(flow) = ended {
                 return Ok(flow);
             }
-            if self.timed_out(index, step) {
+            if self.record.cancel.is_none() && self.timed_out(index, step) {
                 return self.give_up(index, step, kind, &inputs, &id).await;
             }
             if self.patience.remaining() <= pause {
+                self.find_page(index, kind, &id).await;
                 let asleep = doubled(FIRST_SLEEP, self.record.steps[index].polls, LONGEST_SLEEP);
                 self.record.steps[index].polls += 1;
                 return self.sleep(index, asleep).await;
@@ -224,6 +238,9 @@ impl Worker<'_> {
             // We could not look; the work goes on without us.
             Err(failure) => {
                 tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "a look failed");
+                if let Some(flow) = self.said(index, step, kind).await? {
+                    return Ok(Some(flow));
+                }
                 let now = self.engine.clock.now();
                 let since = *self.record.steps[index].held_off_since.get_or_insert(now);
                 if since.duration_until(now) > LOST_SIGHT {
@@ -266,6 +283,8 @@ impl Worker<'_> {
             Err(failure) => return Err(failure),
         };
         let mut record = self.next(index, Transition::StepEnded, StepState::Succeeded);
+        let page = output.get("runPageUrl").and_then(Value::as_str).map(str::to_owned);
+        record.steps[index].upstream_url = page.or(record.steps[index].upstream_url.take());
         record.steps[index].output_ref = Some(reference);
         record.steps[index].ended_at = Some(record.at);
         self.outputs.insert(step.id.clone(), output);
@@ -277,9 +296,7 @@ impl Worker<'_> {
         let state = self.record.steps[index].state;
         let mut record = self.next(index, Transition::Waiting, state);
         let wake_at = record.at + after;
-        record.state = RunState::Waiting;
         record.wake_at = Some(wake_at);
-        record.lease_until = None;
         record.send_before = None;
         let (engine, deadline) = (self.engine, self.deadline);
         insist(deadline, || engine.wake(&record.run, record.seq, Some(wake_at), deadline)).await?;
@@ -301,11 +318,10 @@ impl Worker<'_> {
         let (engine, deadline) = (self.engine, self.deadline);
         let ours = insist(deadline, || engine.append(&record, deadline)).await?;
         if ours {
-            self.record = record;
+            self.record = record.is_on_the_log();
             self.unsaved = false;
-        } else if record.transition == Transition::Submitted || record.transition == Transition::StepEnded {
-            let ids: Vec<_> = record.steps.iter().filter_map(|step| step.upstream_id.as_deref()).collect();
-            tracing::error!(run = record.run, seq = record.seq, upstream_ids = ?ids, "overtaken after an effect");
+        } else {
+            self.leave_late(&record).await;
         }
         Ok(ours)
     }

@@ -1,34 +1,41 @@
 //! A run as callers see it.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::end::error_json;
-use super::record::{Record, RunState, StepRecord, StepState};
+use super::identity::hash;
+use super::record::{Pinned, Record, RunState, StepRecord, StepState, Trigger};
 
 /// `GET /api/runs/{id}`: state, times, steps with their tries and upstream ids.
-pub(super) fn view(first: &Record, newest: &Record) -> Value {
-    let pinned = first.pinned.as_deref();
-    let started = pinned.map(|pinned| pinned.created_at);
+pub(super) fn view(pinned: &Pinned, newest: &Record) -> Value {
     let ended = newest.ended_at;
     json!({
         "runId": newest.run,
         "operation": newest.operation,
         "state": newest.state,
-        "startTime": started,
+        "startTime": pinned.created_at,
         "endTime": ended,
-        "durationMs": ended.zip(started).map(|(end, start)| start.duration_until(end).as_millis()),
+        "durationMs": ended.map(|end| lasted(pinned.created_at, end)),
         "wakeAt": (newest.state == RunState::Waiting).then_some(newest.wake_at).flatten(),
-        "definitionHash": pinned.map(|pinned| pinned.content_hash.as_str()),
-        "trigger": pinned.map(|pinned| match pinned.trigger {
-            super::record::Trigger::Http => "http",
-            super::record::Trigger::Queue { .. } => "queue",
-            super::record::Trigger::Schedule { .. } => "schedule",
-        }),
+        "cancelRequestedAt": newest.cancel.as_ref().map(|cancel| cancel.at),
+        "retries": newest.retries,
+        "definitionHash": pinned.content_hash,
+        "trigger": match pinned.trigger {
+            Trigger::Http => "http",
+            Trigger::Queue { .. } => "queue",
+            Trigger::Event { .. } => "event",
+            Trigger::Schedule { .. } => "schedule",
+        },
         "nudges": newest.nudges,
-        "steps": newest.steps.iter().filter(|step| seen(step, newest)).map(step).collect::<Vec<_>>(),
+        "steps": newest.steps.iter().filter(|step| seen(step, newest)).map(|one| step(newest, one)).collect::<Vec<_>>(),
         "output": newest.output,
         "error": newest.error.as_ref().map(error_json),
     })
+}
+
+fn lasted(start: Timestamp, end: Timestamp) -> i128 {
+    start.duration_until(end).as_millis()
 }
 
 /// Steps of `on_failure` show only when they had a reason to run.
@@ -36,17 +43,37 @@ fn seen(step: &StepRecord, newest: &Record) -> bool {
     step.state != StepState::Pending || !newest.state.at_rest()
 }
 
-fn step(step: &StepRecord) -> Value {
-    let ended = step.ended_at.zip(step.started_at);
+fn step(run: &Record, step: &StepRecord) -> Value {
+    let begun = step.state != StepState::Pending || step.started_at.is_some();
     json!({
         "id": step.id,
         "state": step.state,
+        "means": means(step.state),
         "attempt": step.attempt,
         "startTime": step.started_at,
         "endTime": step.ended_at,
-        "durationMs": ended.map(|(end, start)| start.duration_until(end).as_millis()),
+        "durationMs": step.started_at.zip(step.ended_at).map(|(start, end)| lasted(start, end)),
+        "key": begun.then(|| hash(&[&run.run, &step.id, &step.attempt.to_string()])),
+        "polls": step.polls,
         "upstreamId": step.upstream_id,
+        "upstreamUrl": step.upstream_url,
+        "stopRequestedAt": step.stop_asked_at,
+        "resolved": step.resolved,
         "progress": step.progress,
         "error": step.error.as_ref().map(error_json),
     })
+}
+
+/// A step's state in words.
+fn means(state: StepState) -> &'static str {
+    match state {
+        StepState::Pending => "It has not begun, or is to be sent again.",
+        StepState::Started => "It was perhaps sent.",
+        StepState::Ready => "What is to be sent next is on record, and nothing of it is under way.",
+        StepState::Submitted => "Its neighbour has it.",
+        StepState::Succeeded => "It is done.",
+        StepState::Failed => "It failed.",
+        StepState::Skipped => "It was left out: its condition was false.",
+        StepState::Unknown => "It perhaps happened: look, and say so.",
+    }
 }

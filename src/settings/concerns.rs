@@ -103,6 +103,8 @@ pub struct KeyVault {
     pub verify_challenge: bool,
     /// `CAUSEWAY_SECRET_CACHE_SECONDS`: how long a secret's current version is believed; default 600.
     pub cache: Duration,
+    /// `CAUSEWAY_SECRET_MARKER_SECONDS`: how often, at most, an instance looks for a new version's marker; default 30.
+    pub marker: Duration,
 }
 
 /// Our identity in Entra.
@@ -133,8 +135,19 @@ pub struct ServiceBus {
     pub work_queue: String,
     /// `CAUSEWAY_PARKING_QUEUE`; default `causeway-parking`.
     pub parking_queue: String,
+    /// `CAUSEWAY_REQUEST_TOPIC`: a topic whose subscription brings requests too; default none. Resolved by the host.
+    pub request_topic: Option<String>,
+    /// `CAUSEWAY_REQUEST_SUBSCRIPTION`: the subscription; default `causeway`. Resolved by the host.
+    pub request_subscription: String,
     /// `CAUSEWAY_REPLY_QUEUES`: where replies may go, separated by commas; default `causeway-replies`.
     pub reply_queues: Vec<String>,
+}
+
+impl ServiceBus {
+    /// The subscription that brings requests, as Service Bus names it.
+    pub fn subscription(&self) -> String {
+        format!("{}/subscriptions/{}", self.request_topic.as_deref().unwrap_or_default(), self.request_subscription)
+    }
 }
 
 /// Where the ledger is.
@@ -183,6 +196,10 @@ pub struct Runs {
     pub unknown_operation_wait: Duration,
     /// `CAUSEWAY_MESSAGE_ID_REUSE_SECONDS`: after this, a repeated message id is a new request; default 86400.
     pub message_id_reuse: Duration,
+    /// `CAUSEWAY_RETENTION_DAYS`: how long a run is kept after its end; default 30.
+    pub retention: Duration,
+    /// `CAUSEWAY_CLAIM_HOURS`, after which claims are deleted.
+    pub claim_life: Duration,
 }
 
 /// Declared operations.

@@ -71,6 +71,7 @@ impl Reading {
         let databricks = databricks(&mut reader);
         let uses_client_secret =
             power_bi_client_secret || databricks.authentication == DatabricksAuthentication::ClientSecret;
+        let claim_life = Duration::from_secs(3600 * reader.whole("CAUSEWAY_CLAIM_HOURS", 1..=720, "hours"));
         let settings = Settings {
             databricks,
             sql: sql(&mut reader),
@@ -87,6 +88,7 @@ impl Reading {
                 url: required_origin(&mut reader, "CAUSEWAY_KEY_VAULT_URL", "https://my-vault.vault.azure.net"),
                 verify_challenge: reader.flag("CAUSEWAY_KEY_VAULT_VERIFY_CHALLENGE"),
                 cache: reader.seconds("CAUSEWAY_SECRET_CACHE_SECONDS", 1..=86_400),
+                marker: reader.seconds("CAUSEWAY_SECRET_MARKER_SECONDS", 1..=30),
             },
             entra: entra(&mut reader, cloud, uses_client_secret),
             service_bus: service_bus(&mut reader),
@@ -94,10 +96,10 @@ impl Reading {
             requests: Requests {
                 public_base_url: reader.url("CAUSEWAY_PUBLIC_BASE_URL"),
                 status_key_secret_name: reader.secret_name("CAUSEWAY_STATUS_KEY_SECRET_NAME"),
-                claim_life: Duration::from_secs(3600 * reader.whole("CAUSEWAY_CLAIM_HOURS", 1..=720, "hours")),
+                claim_life,
                 power_bi_raw: reader.flag("CAUSEWAY_POWER_BI_RAW"),
             },
-            runs: runs(&mut reader),
+            runs: runs(&mut reader, claim_life),
             operations: operations(&mut reader, variables, &host.app_root),
             host: host.clone(),
             telemetry: telemetry.clone(),
@@ -125,7 +127,7 @@ fn host(reader: &mut Reader<'_>) -> Host {
     Host { port, app_root: PathBuf::from(app_root) }
 }
 
-fn runs(reader: &mut Reader<'_>) -> Runs {
+fn runs(reader: &mut Reader<'_>, claim_life: Duration) -> Runs {
     let runs = Runs {
         send_window: reader.seconds("CAUSEWAY_SEND_WINDOW_SECONDS", 1..=300),
         send_margin: reader.seconds("CAUSEWAY_SEND_MARGIN_SECONDS", 1..=3600),
@@ -133,6 +135,8 @@ fn runs(reader: &mut Reader<'_>) -> Runs {
         message_deadline: reader.seconds("CAUSEWAY_MESSAGE_SECONDS", 5..=540),
         unknown_operation_wait: reader.seconds("CAUSEWAY_UNKNOWN_OPERATION_SECONDS", 1..=86_400),
         message_id_reuse: reader.seconds("CAUSEWAY_MESSAGE_ID_REUSE_SECONDS", 1..=2_592_000),
+        retention: Duration::from_secs(86_400 * reader.whole("CAUSEWAY_RETENTION_DAYS", 1..=3650, "days")),
+        claim_life,
     };
     if runs.send_window >= runs.message_deadline {
         reader.problem("CAUSEWAY_SEND_WINDOW_SECONDS", "must be less than CAUSEWAY_MESSAGE_SECONDS");

@@ -68,6 +68,14 @@ impl Kind for Job {
         Recovery::SendAgain
     }
 
+    fn found_by_sending(&self) -> bool {
+        true
+    }
+
+    async fn page(&self, at: &Neighbours, upstream_id: &str, deadline: Deadline) -> Option<String> {
+        at.databricks.job_run(upstream_id, deadline).await.ok()?.run_page_url
+    }
+
     async fn poll(&self, at: &Neighbours, _: &Value, upstream_id: &str, deadline: Deadline) -> Result<Polled, Failure> {
         let run = at.databricks.job_run(upstream_id, deadline).await?;
         if at.databricks.job_outcome(&run, deadline).await?.is_none() {

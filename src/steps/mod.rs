@@ -182,6 +182,22 @@ pub trait Kind: Send + Sync {
         false
     }
 
+    /// Whether sending again under the same key finds what was sent, so that it can be cancelled.
+    fn found_by_sending(&self) -> bool {
+        false
+    }
+
+    /// The part that was in doubt has come, as somebody says: what is left of the step, or its end. `None` of a step that is
+    /// not sent in parts.
+    async fn has_come(&self, _at: &Neighbours, _inputs: &Value, _deadline: Deadline) -> Result<Option<Sent>, Failure> {
+        Ok(None)
+    }
+
+    /// Its page at the neighbour, for people.
+    async fn page(&self, _at: &Neighbours, _upstream_id: &str, _deadline: Deadline) -> Option<String> {
+        None
+    }
+
     /// Looks once. A failure of the *work* has a settled code; a failure to look is the neighbour's.
     async fn poll(
         &self,

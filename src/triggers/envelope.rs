@@ -8,7 +8,7 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::function::{Function, Trigger};
-use super::invocation::{Envelope, success};
+use super::invocation::{Envelope, event_of, success};
 use super::layers::{Invocation, invoke, log_end};
 use super::shell::{Shell, read_body};
 use crate::failure::{Code, Failure};
@@ -55,12 +55,12 @@ async fn handle<W: Send + Sync + 'static>(
 ) -> Result<(), Failure> {
     let deadline = invocation.deadline;
     let body = read_body(request, payload, shell.limits.envelope, &shell.limits, deadline).await?;
-    let envelope = Envelope::parse(&body)?;
-    // Large bodies are in memory once from here on.
-    drop(body);
     let shell_kept = Arc::clone(shell);
     match function.trigger {
-        Trigger::Message { handle, .. } => {
+        Trigger::Message { handle, .. } | Trigger::Subscription { handle, .. } => {
+            let envelope = Envelope::parse(&body)?;
+            // Large bodies are in memory once from here on.
+            drop(body);
             let message = envelope.message()?;
             invoke(invocation, &shell.limits, &shell.runtime, async move {
                 match shell_kept.warm_up.wait(deadline.less(RESERVE)).await {
@@ -75,7 +75,17 @@ async fn handle<W: Send + Sync + 'static>(
             })
             .await
         }
+        Trigger::Event { handle } => {
+            let event = event_of(&body)?;
+            drop(body);
+            // Event Grid waits before it delivers again, so a failure is told at once.
+            invoke(invocation, &shell.limits, &shell.runtime, async move {
+                handle(shell_kept.warm_up.wait(deadline).await?, event, deadline).await
+            })
+            .await
+        }
         Trigger::Timer { handle, .. } => {
+            let envelope = Envelope::parse(&body)?;
             let fired = envelope.timer();
             if fired.is_past_due {
                 let last = fired.last.map(|last| last.to_string());

@@ -27,6 +27,14 @@ pub enum Trigger<W: 'static> {
     Http { level: AuthLevel, routes: &'static [Route<W>] },
     /// A message; `queue` is written as in function.json.
     Message { queue: &'static str, handle: fn(Arc<W>, Received, Deadline) -> Answering<()> },
+    /// A message of a topic's subscription, both written as in function.json; off unless the package turns it on.
+    Subscription {
+        topic: &'static str,
+        subscription: &'static str,
+        handle: fn(Arc<W>, Received, Deadline) -> Answering<()>,
+    },
+    /// An event of Event Grid: its JSON, as the host has it.
+    Event { handle: fn(Arc<W>, Bytes, Deadline) -> Answering<()> },
     /// A schedule, six-field NCRONTAB.
     Timer { schedule: &'static str, handle: fn(Arc<W>, Deadline) -> Answering<()> },
 }
@@ -130,6 +138,19 @@ pub(super) const fn message<W>(
     handle: fn(Arc<W>, Received, Deadline) -> Answering<()>,
 ) -> Function<W> {
     Function { name, trigger: Trigger::Message { queue, handle } }
+}
+
+pub(super) const fn subscription<W>(
+    name: &'static str,
+    topic: &'static str,
+    subscription: &'static str,
+    handle: fn(Arc<W>, Received, Deadline) -> Answering<()>,
+) -> Function<W> {
+    Function { name, trigger: Trigger::Subscription { topic, subscription, handle } }
+}
+
+pub(super) const fn event<W>(name: &'static str, handle: fn(Arc<W>, Bytes, Deadline) -> Answering<()>) -> Function<W> {
+    Function { name, trigger: Trigger::Event { handle } }
 }
 
 pub(super) const fn timer<W>(

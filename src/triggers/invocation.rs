@@ -5,12 +5,15 @@
 //! `"42"`, text as `"\"abc\""`). The documentation shows plain values. Everything here takes them all, in any case of
 //! their key, and misses nothing but the body.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Code, Failure};
@@ -86,6 +89,21 @@ impl Envelope {
             last: time(&mut status, "Last"),
         }
     }
+}
+
+/// The event of an Event Grid trigger, in the host's own bytes: whole, or a list of events when the trigger takes many.
+pub(super) fn event_of(body: &[u8]) -> Result<Bytes, Failure> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(borrow, alias = "data", rename = "Data")]
+        data: BTreeMap<String, &'a RawValue>,
+    }
+    let unreadable = || Failure::new(Code::MessageMalformed, "The host's envelope holds no event.");
+    let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| unreadable().caused_by(error))?;
+    let raw = wire.data.values().next().ok_or_else(unreadable)?.get();
+    // A list comes as text that holds it.
+    let text: Option<String> = if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { None };
+    Ok(text.map_or_else(|| Bytes::copy_from_slice(raw.as_bytes()), Bytes::from))
 }
 
 /// What the host says of a firing; for the log alone, since it knows one host's past and not the ledger's.

@@ -4,6 +4,7 @@
 
 mod compression;
 mod envelope;
+mod event_grid;
 mod function;
 mod http;
 mod invocation;
@@ -28,7 +29,10 @@ pub(crate) use shell::{Shell, enter};
 pub(crate) use warm::WarmUp;
 
 use AuthLevel::{Anonymous, Function as Key};
-use function::{act, ask, delete, get, get_alone, http as area, make, message, put, start, start_streamed, timer};
+use function::{
+    act, ask, delete, event, get, get_alone, http as area, make, message, put, start, start_streamed, subscription,
+    timer,
+};
 use http::{catalog, datasets, exports, health, jobs, operations, power_bi, raw, runs, sql, status, upkeep};
 
 /// Every function: its name, its trigger, its handler. The test `table` holds it equal to `function-definitions/`.
@@ -123,7 +127,17 @@ pub static FUNCTIONS: &[Function<Work>] = &[
             start("/api/operations/{name}", |hit| Box::pin(operations::run_operation(hit))),
         ],
     ),
-    area("runs", Key, &[get("/api/runs/{id}", |hit| Box::pin(runs::get_run(hit)))]),
+    area(
+        "runs",
+        Key,
+        &[
+            get("/api/runs", |hit| Box::pin(runs::list_runs(hit))),
+            get("/api/runs/{id}", |hit| Box::pin(runs::get_run(hit))),
+            act("/api/runs/{id}/cancel", |hit| Box::pin(runs::cancel_run(hit))),
+            act("/api/runs/{id}/retry", |hit| Box::pin(runs::retry_run(hit))),
+            make("/api/runs/{id}/resolve", |hit| Box::pin(runs::resolve_run(hit))),
+        ],
+    ),
     // Without a key: the token is the key; and whether we are alive is no secret.
     area("status", Anonymous, &[get("/api/status/{token}", |hit| Box::pin(status::status(hit)))]),
     area(
@@ -136,5 +150,18 @@ pub static FUNCTIONS: &[Function<Work>] = &[
     message("work-queue", "%CAUSEWAY_WORK_QUEUE%", service_bus::work),
     message("dead-letters-requests", "%CAUSEWAY_REQUEST_QUEUE%/$deadletterqueue", service_bus::dead_request),
     message("dead-letters-work", "%CAUSEWAY_WORK_QUEUE%/$deadletterqueue", service_bus::dead_work),
+    subscription(
+        "request-topic",
+        "%CAUSEWAY_REQUEST_TOPIC%",
+        "%CAUSEWAY_REQUEST_SUBSCRIPTION%",
+        service_bus::request_from_topic,
+    ),
+    subscription(
+        "dead-letters-topic",
+        "%CAUSEWAY_REQUEST_TOPIC%",
+        "%CAUSEWAY_REQUEST_SUBSCRIPTION%/$deadletterqueue",
+        service_bus::dead_from_topic,
+    ),
+    event("event-grid", event_grid::event),
     timer("tick", "0 * * * * *", timer::tick),
 ];

@@ -51,3 +51,4 @@ mod ticks;
 mod upkeep;
 mod values;
 mod waiting;
+mod ways_out;

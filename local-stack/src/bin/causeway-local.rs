@@ -135,6 +135,7 @@ fn options(common: &Common) -> anyhow::Result<StackOptions> {
     let root = &common.app_root;
     let root = root.canonicalize().with_context(|| format!("the app root {}", root.display()))?;
     let mut options = StackOptions::new(root);
+    options.event_grid_retries_faster = 1;
     options.data = python::default_data();
     if let Some(handler) = &common.handler {
         // Absolute, since the host starts it in the app root.
@@ -154,6 +155,7 @@ fn print_table(stack: &Stack) {
         ("Service Bus", endpoints.service_bus),
         ("Blob", endpoints.blob),
         ("Managed identity", endpoints.managed_identity),
+        ("Event Grid", endpoints.event_grid),
         ("CA file", credentials.ca_file.display().to_string()),
     ];
     if let (Some(host), Some(key)) = (endpoints.host, credentials.host_key) {

@@ -50,6 +50,8 @@ pub(super) enum Trigger {
         binary: bool,
         auto_complete: bool,
     },
+    /// The extension's webhook.
+    EventGrid,
     Timer {
         schedule: Schedule,
         run_on_startup: bool,
@@ -242,6 +244,12 @@ fn read_function(
         trigger: match kind.as_str() {
             "httptrigger" => http_trigger(name, &trigger)?,
             "servicebustrigger" => queue_trigger(&trigger, host)?,
+            "eventgridtrigger" => {
+                if trigger.text("cardinality")?.as_deref() == Some("many") {
+                    bail!("this stand-in delivers events one by one");
+                }
+                Trigger::EventGrid
+            }
             "timertrigger" => Trigger::Timer {
                 schedule: trigger.text("schedule")?.context("a timerTrigger needs a schedule")?.parse()?,
                 run_on_startup: trigger.flag("runOnStartup", false),
@@ -287,7 +295,11 @@ fn queue_trigger(trigger: &Settings<'_>, host: &HostJson) -> anyhow::Result<Trig
     if trigger.flag("isSessionsEnabled", false) || trigger.text("cardinality")?.as_deref() == Some("many") {
         bail!("this stand-in has neither sessions nor batches");
     }
-    let queue = trigger.text("queueName")?.context("this stand-in has queues only; queueName is missing")?;
+    let queue = match (trigger.text("queueName")?, trigger.text("topicName")?, trigger.text("subscriptionName")?) {
+        (Some(queue), None, None) => queue,
+        (None, Some(topic), Some(subscription)) => format!("{topic}/subscriptions/{subscription}"),
+        _ => bail!("a serviceBusTrigger has either queueName, or topicName and subscriptionName"),
+    };
     let connection = trigger.text("connection")?.unwrap_or_else(|| "AzureWebJobsServiceBus".into());
     let settings =
         [connection.clone(), format!("AzureWebJobs{connection}"), format!("{connection}__fullyQualifiedNamespace")];

@@ -80,6 +80,17 @@ pub(super) fn message(function: &str, binding: &str, delivery: &Delivery, binary
     json!({"Data": {binding: data}, "Metadata": metadata})
 }
 
+/// An event, whole and as an object; its `data` is all that becomes metadata
+/// (azure-functions-eventgrid-extension, `EventGridTriggerBinding`).
+pub(super) fn event(function: &str, binding: &str, event: &Value) -> Value {
+    let mut metadata = Map::new();
+    if let Some(data @ Value::Object(_)) = event.get("data") {
+        metadata.insert("data".into(), data.clone());
+    }
+    metadata.insert("sys".into(), sys(function));
+    json!({"Data": {binding: event}, "Metadata": metadata})
+}
+
 /// A string that is a JSON object spills its properties over the metadata, and so may forge them
 /// (WorkerFunctionInvoker, Utility.ApplyBindingData).
 fn flatten(metadata: &mut Map<String, Value>, text: &str) {

@@ -18,7 +18,7 @@ use super::bodies::{self, AnyBody};
 use super::definition::{Function, Level, Trigger};
 use super::group::Group;
 use super::proxy::{self, answer};
-use super::{Context, HOST_VERSION, timer};
+use super::{Context, HOST_VERSION, event_grid, timer};
 
 /// The largest request body (ScriptConstants).
 const LARGEST_BODY: u64 = 104_857_600;
@@ -54,6 +54,9 @@ impl Front {
         let path = request.uri().path().trim_matches('/').to_owned();
         if path.is_empty() {
             return text(StatusCode::OK, "text/html", "Your Functions 4.0 app is up and running".to_owned());
+        }
+        if event_grid::is_webhook(&path) {
+            return event_grid::receive(self, request).await;
         }
         if let Some(admin) = path.strip_prefix("admin/") {
             return self.admin(admin, &request);

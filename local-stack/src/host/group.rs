@@ -157,7 +157,7 @@ fn start_triggers(context: &Arc<Context>, group: &Arc<Group>) -> JoinSet<()> {
     let mut triggers = JoinSet::new();
     for function in &group.functions {
         match &function.trigger {
-            Trigger::Http { .. } => {}
+            Trigger::Http { .. } | Trigger::EventGrid => {}
             Trigger::Queue { .. } => {
                 triggers.spawn(listener::run(context.clone(), group.clone(), function.clone()));
             }

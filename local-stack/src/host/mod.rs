@@ -9,6 +9,7 @@
 mod bodies;
 mod definition;
 mod envelope;
+mod event_grid;
 mod front;
 mod group;
 mod handler;
@@ -237,6 +238,16 @@ impl Host {
         Err(anyhow!("there is no function '{function}'"))
     }
 
+    /// Where Event Grid delivers to a function, with the key that opens it.
+    pub fn event_grid_webhook(&self, function: &str) -> String {
+        let key = self.context.keys.system.get(event_grid::SYSTEM_KEY).cloned().unwrap_or_default();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("functionName", function)
+            .append_pair("code", &key)
+            .finish();
+        format!("{}/runtime/webhooks/EventGrid?{query}", self.url())
+    }
+
     /// Kills the handlers and waits until they are gone.
     pub async fn stop(mut self) {
         for group in &self.groups {
@@ -253,6 +264,9 @@ fn complete(mut keys: Keys, functions: &[Function]) -> Keys {
         keys.master = new();
     }
     keys.host.entry("default".into()).or_insert_with(new);
+    if functions.iter().any(|function| matches!(function.trigger, Trigger::EventGrid)) {
+        keys.system.entry(event_grid::SYSTEM_KEY.into()).or_insert_with(new);
+    }
     for function in functions.iter().filter(|function| matches!(function.trigger, Trigger::Http { .. })) {
         keys.functions.entry(function.name.clone()).or_default().entry("default".into()).or_insert_with(new);
     }

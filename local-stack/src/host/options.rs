@@ -44,6 +44,8 @@ pub struct Keys {
     pub host: BTreeMap<String, String>,
     /// Function keys: function, then key name. `default` is made up for each function that has none.
     pub functions: BTreeMap<String, BTreeMap<String, String>>,
+    /// System keys by name, of extensions. `eventgrid_extension` is made up when a function wants it.
+    pub system: BTreeMap<String, String>,
 }
 
 impl Keys {

@@ -74,6 +74,8 @@ pub struct ServiceBusOptions {
     /// On loopback; 0 takes any free one.
     pub port: u16,
     pub queues: Vec<QueueOptions>,
+    /// By their names, with the names of their subscriptions. Every subscription gets every message: filters are left out.
+    pub topics: Vec<(String, Vec<String>)>,
 }
 
 /// The running stand-in; its REST face stops when this is dropped, the queues live on in every [`Broker`].
@@ -85,7 +87,7 @@ pub struct ServiceBus {
 
 impl ServiceBus {
     pub async fn start(options: ServiceBusOptions, history: History) -> anyhow::Result<Self> {
-        let broker = Broker::new(options.queues, &history);
+        let broker = Broker::new(options.queues, &history).with_topics(&options.topics, &history);
         let served = Served::start("serviceBus", options.port, None, rest::router(broker.clone()), history).await?;
         Ok(Self { served, broker })
     }
@@ -105,6 +107,8 @@ impl ServiceBus {
 #[derive(Clone, Debug)]
 pub struct Broker {
     queues: Arc<BTreeMap<String, Queue>>,
+    /// The subscriptions of each topic.
+    topics: Arc<BTreeMap<String, Vec<Queue>>>,
 }
 
 impl Broker {
@@ -117,7 +121,29 @@ impl Broker {
                 all.insert(queue.name().to_lowercase(), queue);
             }
         }
-        Self { queues: Arc::new(all) }
+        Self { queues: Arc::new(all), topics: Arc::default() }
+    }
+
+    /// The same with topics; a subscription is received from as `{topic}/subscriptions/{name}`.
+    #[must_use]
+    pub fn with_topics(mut self, topics: &[(String, Vec<String>)], history: &History) -> Self {
+        let mut queues = (*self.queues).clone();
+        let mut all = (*self.topics).clone();
+        for (topic, subscriptions) in topics {
+            let named = subscriptions.iter().map(|name| QueueOptions::new(&format!("{topic}/subscriptions/{name}")));
+            let subscriptions: Vec<Queue> = named.map(|options| Queue::new(options, history.clone())).collect();
+            for queue in subscriptions.iter().flat_map(|queue| [queue.dead_letters(), queue.clone()]) {
+                queues.insert(queue.name().to_lowercase(), queue);
+            }
+            all.insert(topic.to_lowercase(), subscriptions);
+        }
+        (self.queues, self.topics) = (Arc::new(queues), Arc::new(all));
+        self
+    }
+
+    /// The subscriptions of a topic.
+    pub fn topic(&self, name: &str) -> Option<&[Queue]> {
+        self.topics.get(&name.to_lowercase()).map(Vec::as_slice)
     }
 
     /// A queue, or its dead-letter queue as `{name}/$deadletterqueue`; names ignore case.

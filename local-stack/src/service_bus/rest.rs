@@ -34,13 +34,19 @@ async fn answer(State(broker): State<Broker>, method: Method, uri: Uri, headers:
     let Some((name, rest)) = split(&path) else {
         return error(StatusCode::BAD_REQUEST, "The request path is not {queue}/messages.");
     };
+    if let Some(subscriptions) = broker.topic(name) {
+        return match (method, rest.as_slice()) {
+            (Method::POST, []) => send(subscriptions, &headers, &body),
+            _ => error(StatusCode::METHOD_NOT_ALLOWED, "A topic is received from by its subscriptions."),
+        };
+    }
     let Some(queue) = broker.queue(name) else {
         // The page of Send Message names 410; the gateway answers 404 (MessagingEntityNotFound).
         let detail = format!("40400: Endpoint not found. The messaging entity '{name}' could not be found.");
         return error(StatusCode::NOT_FOUND, &detail);
     };
     match (method, rest.as_slice()) {
-        (Method::POST, []) => send(&queue, &headers, &body),
+        (Method::POST, []) => send(std::slice::from_ref(&queue), &headers, &body),
         (Method::POST, ["head"]) => receive(&queue, &uri, true).await,
         (Method::DELETE, ["head"]) => receive(&queue, &uri, false).await,
         (method, [_, token]) => settle(&queue, &method, token),
@@ -56,7 +62,9 @@ fn split(path: &str) -> Option<(&str, Vec<&str>)> {
         .then(|| (&path[..at], rest.split('/').filter(|part| !part.is_empty()).collect()))
 }
 
-fn send(queue: &Queue, headers: &HeaderMap, body: &Bytes) -> Response {
+/// To one queue, or to every subscription of a topic.
+fn send(queues: &[Queue], headers: &HeaderMap, body: &Bytes) -> Response {
+    let Some(queue) = queues.first() else { return StatusCode::CREATED.into_response() };
     if queue.is_dead_letters() {
         return error(StatusCode::BAD_REQUEST, "Cannot send to a dead-letter queue.");
     }
@@ -77,8 +85,8 @@ fn send(queue: &Queue, headers: &HeaderMap, body: &Bytes) -> Response {
             format!("The received message (size:{size} bytes) exceeds the limit ({limit} bytes) currently allowed.");
         return error(StatusCode::FORBIDDEN, &detail);
     }
-    for message in messages {
-        queue.send(message);
+    for (message, queue) in messages.iter().flat_map(|message| queues.iter().map(move |queue| (message, queue))) {
+        queue.send(message.clone());
     }
     StatusCode::CREATED.into_response()
 }

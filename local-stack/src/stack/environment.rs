@@ -38,6 +38,8 @@ impl Stack {
             // The sample lakehouse is there to be written to.
             ("CAUSEWAY_SQL_MODE", "read_write".into()),
             ("CAUSEWAY_POWER_BI_RAW", "true".into()),
+            ("CAUSEWAY_REQUEST_TOPIC", self.options.topics.first().map(|(topic, _)| topic.clone()).unwrap_or_default()),
+            ("CAUSEWAY_REQUEST_SUBSCRIPTION", "causeway".into()),
             ("CAUSEWAY_WORK_QUEUE", "causeway-work".into()),
             // What the example operations see as `variables.*`.
             ("CAUSEWAY_VAR_WORKSPACE", sample::WORKSPACE.into()),

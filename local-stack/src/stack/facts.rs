@@ -24,6 +24,8 @@ pub struct Endpoints {
     /// With the account's name, as emulators have it.
     pub blob: String,
     pub managed_identity: String,
+    /// Where events are published; they are delivered to the function `event-grid`.
+    pub event_grid: String,
 }
 
 /// What opens the stand-ins, and what is in them.
@@ -55,6 +57,8 @@ pub struct Credentials {
     pub entra_client_secret: String,
     /// What `X-IDENTITY-HEADER` must be.
     pub identity_header: String,
+    /// What publishers send as `aeg-sas-key`.
+    pub event_grid_key: String,
 }
 
 /// Everything, as `--json` prints it.
@@ -77,6 +81,7 @@ impl Stack {
             service_bus: self.service_bus.served.http_url(),
             blob: self.blob.account_url(),
             managed_identity: self.entra.identity_endpoint(),
+            event_grid: self.event_grid.url(),
         }
     }
 
@@ -104,6 +109,7 @@ impl Stack {
             entra_client_id: ENTRA_CLIENT_ID.into(),
             entra_client_secret: self.entra_client_secret.clone(),
             identity_header: self.entra.identity_header.clone(),
+            event_grid_key: self.event_grid.key().to_owned(),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::certificates::Certificates;
 use crate::core::History;
 use crate::databricks::{self, Databricks};
 use crate::entra::{Application, Entra, EntraOptions, Tokens, random_bytes, random_hex};
+use crate::event_grid::{EventGrid, EventGridOptions};
 use crate::host::{Host, HostOptions};
 use crate::key_vault::{KeyVault, KeyVaultOptions};
 use crate::power_bi::{PowerBi, PowerBiOptions};
@@ -32,6 +33,8 @@ pub const TENANT: &str = "72f0c1de-5a3b-4e8f-9c61-2d4b7a9e0c10";
 pub const ENTRA_CLIENT_ID: &str = "3b8e5f71-c2a4-4d96-8e07-1f6a9b4c2d11";
 /// The container of the ledger.
 pub const LEDGER_CONTAINER: &str = "causeway-ledger";
+/// The function that Event Grid delivers to.
+const EVENT_GRID_FUNCTION: &str = "event-grid";
 
 /// Everything, running. It all stops when this is dropped; [`Stack::stop`] also waits for the handler to be gone.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ pub struct Stack {
     pub power_bi: PowerBi,
     pub service_bus: ServiceBus,
     pub databricks: Databricks,
+    pub event_grid: EventGrid,
     /// Absent with `host: false`, and while only the neighbours run.
     pub host: Option<Host>,
     /// The secret of [`ENTRA_CLIENT_ID`], drawn at start.
@@ -101,7 +105,8 @@ impl Stack {
         power_bi.clock = options.power_bi_clock;
         let power_bi = PowerBi::start(power_bi, history.clone()).await.with_context(|| ports.named("Power BI", 2))?;
 
-        let service_bus = ServiceBusOptions { port: ports.at(5)?, queues: options.queues.clone() };
+        let service_bus =
+            ServiceBusOptions { port: ports.at(5)?, queues: options.queues.clone(), topics: options.topics.clone() };
         let service_bus =
             ServiceBus::start(service_bus, history.clone()).await.with_context(|| ports.named("Service Bus", 5))?;
 
@@ -109,6 +114,14 @@ impl Stack {
         databricks.port = ports.at(1)?;
         let databricks =
             Databricks::start(databricks, history.clone()).await.with_context(|| ports.named("Databricks", 1))?;
+
+        let event_grid = EventGridOptions {
+            port: ports.at(8)?,
+            key: STANDARD.encode(random_bytes::<32>()),
+            retries_faster: options.event_grid_retries_faster,
+        };
+        let event_grid =
+            EventGrid::start(event_grid, history.clone()).await.with_context(|| ports.named("Event Grid", 8))?;
 
         Ok(Self {
             history,
@@ -119,6 +132,7 @@ impl Stack {
             power_bi,
             service_bus,
             databricks,
+            event_grid,
             host: None,
             entra_client_secret,
             ca_file,
@@ -128,6 +142,17 @@ impl Stack {
 
     /// Starts the host, or another one after [`Stack::stop_host`], over the same neighbours.
     pub async fn start_host(&mut self) -> anyhow::Result<()> {
+        let host = self.another_host(self.options.ports.at(0)?).await?;
+        if host.functions().iter().any(|name| name == EVENT_GRID_FUNCTION) {
+            self.event_grid.subscribe(&host.event_grid_webhook(EVENT_GRID_FUNCTION)).await?;
+        }
+        self.host = Some(host);
+        Ok(())
+    }
+
+    /// One more host over the same neighbours, as a second instance is; it stops when it is dropped. Event Grid delivers
+    /// to the stack's own.
+    pub async fn another_host(&self, port: u16) -> anyhow::Result<Host> {
         let handler = match &self.options.handler {
             Some(handler) => handler.clone(),
             None => sibling("causeway")?,
@@ -140,14 +165,13 @@ impl Stack {
         host.environment = self.handler_environment();
         // A developer's own CAUSEWAY_* or AZURE_* must not reach into the stack.
         host.inherit_environment = false;
-        host.port = self.options.ports.at(0)?;
+        host.port = port;
         host.service_bus = Some(self.service_bus.broker());
         host.groups = self.options.groups;
         host.timers = self.options.timers;
         host.resend = self.options.resend;
         host.print = self.options.print;
-        self.host = Some(Host::start(host, self.history.clone()).await.context("starting the host")?);
-        Ok(())
+        Host::start(host, self.history.clone()).await.context("starting the host")
     }
 
     /// Kills the handler and the host; the neighbours stay as they are.
@@ -177,7 +201,8 @@ impl Stack {
         let mut secrets = self.key_vault.every_value();
         secrets.extend(self.entra.tokens.every_token());
         secrets.extend([keys.master, self.entra.identity_header.clone(), self.entra_client_secret.clone()]);
-        secrets.extend(function_keys.chain(keys.host.into_values()));
+        secrets.extend(function_keys.chain(keys.host.into_values()).chain(keys.system.into_values()));
+        secrets.push(self.event_grid.key().to_owned());
         secrets.retain(|secret| !secret.is_empty());
         secrets
     }

@@ -17,7 +17,7 @@ use crate::service_bus::QueueOptions;
 pub enum Ports {
     /// Any free ones.
     Any,
-    /// In a row from here: host, Databricks, Power BI, Key Vault, Entra, Service Bus, Blob, managed identity.
+    /// In a row from here: host, Databricks, Power BI, Key Vault, Entra, Service Bus, Blob, managed identity, Event Grid.
     Base(u16),
 }
 
@@ -74,6 +74,10 @@ pub struct StackOptions {
     pub databricks_authentication: DatabricksAuthentication,
     pub power_bi_clock: Clock,
     pub queues: Vec<QueueOptions>,
+    /// Topics of Service Bus, with the names of their subscriptions.
+    pub topics: Vec<(String, Vec<String>)>,
+    /// How many times faster than the service Event Grid tries a delivery again.
+    pub event_grid_retries_faster: u32,
     pub groups: Groups,
     pub timers: Timers,
     pub resend: Resend,
@@ -99,6 +103,8 @@ impl StackOptions {
             queues: ["causeway-requests", "causeway-work", "causeway-parking", "causeway-replies"]
                 .map(QueueOptions::new)
                 .into(),
+            topics: Vec::new(),
+            event_grid_retries_faster: 100,
             groups: Groups::default(),
             timers: Timers::OnRequest,
             resend: Resend::default(),

@@ -260,6 +260,7 @@ fn follow(path: &[Segment], scope: &Scope) -> Result<Value, String> {
         "steps" => &scope.steps,
         "run" => &scope.run,
         "variables" => &scope.variables,
+        "event" => &scope.event,
         _ => return Err(format!("`{root}` is not declared")),
     };
     let Some(first) = first else { return Ok(Value::Object(map.clone())) };

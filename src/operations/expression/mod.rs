@@ -41,6 +41,8 @@ pub struct Scope {
     pub run: Map<String, Value>,
     pub variables: Map<String, Value>,
     pub item: Option<Value>,
+    /// What an operation's `events` see of the event; empty everywhere else.
+    pub event: Map<String, Value>,
 }
 
 /// An expression that has no value, at its place. Never holds a value, which could be sensitive.

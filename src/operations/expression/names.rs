@@ -22,6 +22,8 @@ pub(in crate::operations) struct Names {
     pub(in crate::operations) variables: BTreeSet<String>,
     /// Whether a parameter or step may be named at all: a schedule sees neither.
     pub(in crate::operations) schedule: bool,
+    /// Whether `event` is there: only in `events`, which see no more than a schedule otherwise.
+    pub(in crate::operations) event: bool,
     /// Whether `run.error` is there: only in `on_failure`.
     pub(in crate::operations) failed: bool,
 }
@@ -157,6 +159,12 @@ impl Walk<'_> {
         let root = root.trim_start_matches('.');
         let names = self.names;
         let problem = match (root, member) {
+            ("event", _) if names.event => None,
+            ("event", _) => Some("`event` exists only in `events`; hand what you need over as a parameter".to_owned()),
+            ("run", Some("dueTime")) if names.event => Some("only a schedule has `run.dueTime`".to_owned()),
+            ("parameters" | "steps", _) if names.event => {
+                Some(format!("`events` see `event`, `run` and `variables`, not `{root}`"))
+            }
             ("parameters" | "steps", _) if names.schedule => {
                 Some(format!("a schedule sees `run` and `variables`, not `{root}`"))
             }

@@ -19,6 +19,7 @@ fn names() -> Names {
         later: set(&["after"]),
         variables: set(&["workspace"]),
         schedule: false,
+        event: false,
         failed: false,
     }
 }
@@ -37,6 +38,7 @@ fn scope() -> Scope {
         run: object(json!({"id": "r1", "operation": "o", "dueTime": "2026-02-01T06:00:00Z"})),
         variables: object(json!({"workspace": "w"})),
         item: None,
+        event: serde_json::Map::new(),
     }
 }
 

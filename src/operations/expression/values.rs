@@ -25,6 +25,7 @@ pub(super) fn root(
         "steps" => (&scope.steps, &none),
         "run" => (&scope.run, &times),
         "variables" => (&scope.variables, &none),
+        "event" => (&scope.event, &none),
         "item" => return Ok(scope.item.as_ref().map(from_json)),
         _ => return Ok(None),
     };

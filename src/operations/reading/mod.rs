@@ -1,6 +1,7 @@
 //! From a definition's text to a checked operation: structure first, then what schemas cannot say. Collects every
 //! problem; nothing here stops at the first.
 
+mod events;
 mod parameters;
 mod steps;
 mod structure;
@@ -16,7 +17,9 @@ use super::expression::{Names, on_a_deep_stack};
 use super::schedule::parse_cron;
 use super::template::Templates;
 use super::yaml::{Node, Place};
-use super::{Definition, Diagnostic, MissedTicks, Operation, Overlap, Parameter, Schedule, Template};
+use super::{
+    Concurrency, Definition, Diagnostic, MissedTicks, OnConflict, Operation, Overlap, Parameter, Schedule, Template,
+};
 
 /// The longest that a step may take or wait: a run is kept for 30 days.
 const MAX_DURATION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -122,6 +125,7 @@ impl Reader<'_> {
             steps.iter().filter_map(|step| step.text_of("id")).map(ToOwned::to_owned).collect()
         };
         self.names.later = ids(main);
+        let concurrency = root.get("concurrency").map(|concurrency| self.concurrency(concurrency));
         let steps = self.steps(main, &mut seen);
         let done = self.names.clone();
         let output = root.get("output").and_then(|output| self.templates(None, |templates| templates.output(output)));
@@ -131,14 +135,18 @@ impl Reader<'_> {
         let on_failure = self.steps(on_failure, &mut seen);
         self.names = done;
         let schedule = root.get("schedule").and_then(|schedule| self.schedule(schedule, &parameters));
+        let events = root.get("events").map(Node::items).unwrap_or_default();
+        let events: Vec<_> = events.iter().filter_map(|event| self.event(event, &parameters)).collect();
         Some(Operation {
             name: self.definition.name.clone(),
             summary: root.text_of("summary")?.to_owned(),
             description: root.text_of("description").map(ToOwned::to_owned),
             schedule,
+            events,
             parameters,
             steps: steps?,
             on_failure: on_failure?,
+            concurrency,
             output,
             variables: variables.clone(),
         })
@@ -154,6 +162,24 @@ impl Reader<'_> {
         if let (Some(zone), Err(_)) = (node.get("time_zone"), TimeZone::get(time_zone)) {
             self.problem(zone.place, format!("`time_zone` {time_zone} is not an IANA name, such as Europe/Berlin"));
         }
+        let before = std::mem::replace(&mut self.names.schedule, true);
+        let parameters = self.given(node, "the schedule", parameters);
+        self.names.schedule = before;
+        Some(Schedule {
+            cron: cron_text.to_owned(),
+            time_zone: time_zone.to_owned(),
+            parameters,
+            overlap: if node.text_of("overlap") == Some("queue") { Overlap::Queue } else { Overlap::Skip },
+            missed: match node.text_of("missed") {
+                Some("all") => MissedTicks::All,
+                Some("none") => MissedTicks::None,
+                _ => MissedTicks::Last,
+            },
+        })
+    }
+
+    /// The parameters that a schedule or an event gives; `by` is who, for messages.
+    fn given(&mut self, node: &Node, by: &str, parameters: &[Parameter]) -> Option<Template> {
         let given = node.get("parameters");
         for (key, value) in given.map(Node::members).unwrap_or_default() {
             let Some(parameter) = parameters.iter().find(|parameter| parameter.name == key.name) else {
@@ -170,23 +196,17 @@ impl Reader<'_> {
         for missing in parameters.iter().filter(|parameter| parameter.required) {
             if given.is_none_or(|given| given.get(&missing.name).is_none()) {
                 let place = given.map_or(node.place, |given| given.place);
-                self.problem(place, format!("the schedule does not give the required parameter `{}`", missing.name));
+                self.problem(place, format!("{by} does not give the required parameter `{}`", missing.name));
             }
         }
-        let before = std::mem::replace(&mut self.names.schedule, true);
-        let parameters = given.and_then(|given| self.templates(None, |templates| templates.template(given)));
-        self.names.schedule = before;
-        Some(Schedule {
-            cron: cron_text.to_owned(),
-            time_zone: time_zone.to_owned(),
-            parameters,
-            overlap: if node.text_of("overlap") == Some("queue") { Overlap::Queue } else { Overlap::Skip },
-            missed: match node.text_of("missed") {
-                Some("all") => MissedTicks::All,
-                Some("none") => MissedTicks::None,
-                _ => MissedTicks::Last,
-            },
-        })
+        given.and_then(|given| self.templates(None, |templates| templates.template(given)))
+    }
+
+    fn concurrency(&mut self, node: &Node) -> Concurrency {
+        let key = node.get("key").and_then(|key| self.templates(None, |templates| templates.template(key)));
+        let on_conflict =
+            if node.text_of("on_conflict") == Some("skip") { OnConflict::Skip } else { OnConflict::Queue };
+        Concurrency { key, on_conflict }
     }
 
     fn templates<T>(

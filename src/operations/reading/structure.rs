@@ -10,7 +10,7 @@ use super::super::format::format_schema;
 use super::super::yaml::{Node, Place, Tree};
 
 /// Words of the design that this version cannot do; anything else unknown is a slip.
-const LATER: &[&str] = &["http", "message", "for_each", "operation", "wait_for", "concurrency", "run_as", "sensitive"];
+const LATER: &[&str] = &["http", "message", "for_each", "operation", "wait_for", "run_as", "sensitive"];
 
 pub(super) type Problems = Vec<(Place, String)>;
 
@@ -104,6 +104,7 @@ fn list(value: &Node, items: &[Node], schema: &Value, name: &str, problems: &mut
     if let Some(item) = schema.get("items") {
         let name = match name {
             "steps" | "on_failure" => "step",
+            "events" => "event",
             other => other,
         };
         for each in items {

@@ -205,3 +205,36 @@ fn yaml_that_explodes_or_nests_without_end_is_refused() {
     assert!(parse("- a\n").is_err());
     assert!(parse("summary: s\n---\nsummary: t\n").is_err());
 }
+
+#[rstest]
+#[case("- «type: T", "event lacks `source`")]
+#[case("- source: «kafka", "`source` must be one of: event_grid, dataverse")]
+#[case("- «source: event_grid", "an event of `event_grid` wants `type`")]
+#[case("- «{source: dataverse, message: Update}", "an event of `dataverse` wants `entity`")]
+#[case("- {source: event_grid, type: T, «entity: account}", "`entity` belongs to events of `dataverse`")]
+#[case("- {source: dataverse, entity: e, message: M, «subject: {ends_with: x}}", "belongs to events of `event_grid`")]
+#[case("- {source: event_grid, type: T, subject: {«contains: x}}", "unknown key `contains`")]
+#[case("- {source: event_grid, type: T, when: «parameters.p == 1}", "`events` see `event`, `run` and `variables`")]
+#[case("- {source: event_grid, type: T, when: «run.dueTime > run.startTime}", "only a schedule has `run.dueTime`")]
+#[case("- {source: event_grid, type: T, parameters: {«q: 1}}", "there is no parameter `q`")]
+#[case("- {source: event_grid, type: T, parameters: {p: «wrong}}", "parameter `p`")]
+#[case("- {source: event_grid, type: T, parameters: {p: '{{ «steps.a.row }}'}}", "not `steps`")]
+fn events(#[case] marked: &str, #[case] expected: &str) {
+    let file = "summary: s\nparameters: {p: {type: integer}}\nsteps: [{id: a, job: {job: j}}]\nevents:\n";
+    check(&format!("{file}{marked}\n"), expected);
+}
+
+#[test]
+fn an_event_gives_every_required_parameter() {
+    let file = "summary: s\nparameters: {p: {type: integer, required: true}}\nsteps: [{id: a, job: {job: j}}]\n";
+    let rule = "{source: event_grid, type: T}";
+    check(&format!("{file}events: [«{rule}]\n"), "the event does not give the required parameter `p`");
+}
+
+#[test]
+fn the_event_is_seen_by_events_alone() {
+    check(
+        "summary: s\nsteps: [{id: a, when: «event.id == '1', job: {job: j}}]\n",
+        "`event` exists only in `events`; hand what you need over as a parameter",
+    );
+}

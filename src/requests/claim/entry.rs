@@ -42,6 +42,9 @@ pub(super) struct Work {
     /// The entry that the work's first claim stands at: a key that is used again after its life is new work.
     #[serde(default)]
     pub since: u64,
+    /// Drawn with the first claim, so that work under a key that was used and forgotten is not taken for the old one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub drawn: String,
     /// From 1; rises only after a known failure that left nothing behind.
     #[serde(default = "first")]
     pub attempt: u32,
@@ -66,6 +69,7 @@ impl Work {
         Self {
             digest: digest.to_owned(),
             since,
+            drawn: draw_writer(),
             attempt: first(),
             started_at: Timestamp::now(),
             inputs: inputs.clone(),
@@ -75,9 +79,10 @@ impl Work {
 
     /// The same for every sending of one attempt, and no other's.
     pub(super) fn key(&self, log: &str) -> String {
+        let since = format!("{}{}", self.since, self.drawn);
         match self.attempt {
-            1 => hash(&[log, &self.since.to_string()]),
-            attempt => hash(&[log, &self.since.to_string(), &attempt.to_string()]),
+            1 => hash(&[log, &since]),
+            attempt => hash(&[log, &since, &attempt.to_string()]),
         }
     }
 }

@@ -65,6 +65,8 @@ fn requests(claim_life: Duration) -> Requests {
         message_deadline: Duration::from_mins(4),
         unknown_operation_wait: Duration::from_mins(15),
         message_id_reuse: Duration::from_hours(24),
+        retention: Duration::from_hours(24),
+        claim_life: Duration::from_hours(24),
     };
     let runs = Runs::new(Engine {
         clock: crate::clock::Clock::system(),
@@ -79,6 +81,8 @@ fn requests(claim_life: Duration) -> Requests {
             request_queue: "r".into(),
             work_queue: "w".into(),
             parking_queue: "p".into(),
+            request_topic: None,
+            request_subscription: "causeway".into(),
             reply_queues: Vec::new(),
         },
     });

@@ -1,8 +1,15 @@
 //! The engine on a ledger in memory, with messages that are only written down and a clock that tests choose.
 
+mod cancelling;
+mod forgetting;
+mod in_line;
+mod listing;
+mod noting;
 mod nudging;
+mod reopening;
 mod simulation;
 mod ticking;
+mod transitions;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -17,7 +24,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::create::NewRun;
-use super::record::{Record, Transition, Trigger};
+use super::record::{Pinned, Record, Transition, Trigger};
 use super::{Engine, Received};
 use crate::clock::Clock;
 use crate::databricks::Databricks;
@@ -111,12 +118,16 @@ fn composed(
             message_deadline: Duration::from_mins(4),
             unknown_operation_wait: Duration::from_mins(15),
             message_id_reuse: Duration::from_hours(24),
+            retention: Duration::from_hours(30 * 24),
+            claim_life: Duration::from_hours(24),
         },
         queues: settings::ServiceBus {
             url: Url::parse("http://127.0.0.1:9").unwrap(),
             request_queue: "requests".into(),
             work_queue: "work".into(),
             parking_queue: "parking".into(),
+            request_topic: None,
+            request_subscription: "causeway".into(),
             reply_queues: vec!["replies".into()],
         },
     }
@@ -162,6 +173,17 @@ impl Bench {
 
     async fn newest(&self, run: &str) -> Record {
         self.engine.newest(run, soon()).await.unwrap().unwrap()
+    }
+
+    /// What its first record pins.
+    async fn pinned(&self, run: &str) -> Pinned {
+        *self.engine.first(run, soon()).await.unwrap().unwrap().pinned.unwrap()
+    }
+
+    /// Appends what a worker that is gone had written.
+    async fn append(&self, record: Record) -> Record {
+        assert!(self.engine.append(&record, soon()).await.unwrap());
+        record.is_on_the_log()
     }
 
     async fn transitions(&self, run: &str) -> Vec<Transition> {

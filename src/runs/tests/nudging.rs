@@ -51,7 +51,7 @@ async fn the_allowance_doubles_and_ten_nudges_without_progress_are_a_stall() {
         assert!(bench.engine.stalled(soon()).await.unwrap().is_empty());
         // Taking the lease and dying of the run is no progress.
         let mut leased = bench.newest("a").await.next(Transition::Leased, Timestamp::now());
-        leased.lease_until = None;
+        leased.lease_until = Some(leased.at - minutes(1));
         assert!(bench.engine.append(&leased, soon()).await.unwrap());
         let allowance = minutes(3 << nudges).min(minutes(60));
         assert_eq!(bench.nudge(leased.at + allowance - minutes(1)).await, 0, "nudge {nudges}");

@@ -25,7 +25,7 @@ impl Bench {
             let Some(run) = listed.path.strip_suffix("/00000000").and_then(|path| path.strip_prefix("runs/")) else {
                 continue;
             };
-            let pinned = self.engine.pinned(run, soon()).await.unwrap();
+            let pinned = self.pinned(run).await;
             let Trigger::Schedule { due: time, .. } = pinned.trigger else { continue };
             due.push((time, run.to_owned()));
         }

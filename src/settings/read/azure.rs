@@ -59,6 +59,8 @@ pub(super) fn service_bus(reader: &mut Reader<'_>) -> ServiceBus {
         request_queue: reader.queue("CAUSEWAY_REQUEST_QUEUE"),
         work_queue: reader.queue("CAUSEWAY_WORK_QUEUE"),
         parking_queue: reader.queue("CAUSEWAY_PARKING_QUEUE"),
+        request_topic: reader.text("CAUSEWAY_REQUEST_TOPIC").map(|_| reader.queue("CAUSEWAY_REQUEST_TOPIC")),
+        request_subscription: reader.queue("CAUSEWAY_REQUEST_SUBSCRIPTION"),
         reply_queues: reader.queues("CAUSEWAY_REPLY_QUEUES"),
     }
 }

@@ -142,6 +142,14 @@ impl Kind for PushRows {
         Ok(Settled::Happened(inputs.done(at, deadline).await?))
     }
 
+    async fn has_come(&self, at: &Neighbours, inputs: &Value, deadline: Deadline) -> Result<Option<Sent>, Failure> {
+        let mut inputs: Inputs = from_inputs(inputs)?;
+        if inputs.phase == Phase::Push && !inputs.is_over() {
+            inputs.has_come();
+        }
+        inputs.done(at, deadline).await.map(Some)
+    }
+
     async fn poll(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<Polled, Failure> {
         Err(mismatched())
     }

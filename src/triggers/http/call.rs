@@ -59,7 +59,9 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
             &["waitSeconds", "format", "shape", "decimals", "bigints", "pageSize"]
         }
         (Verb::Get, "/api/sql/statements/{id}") => &["shape", "decimals", "bigints"],
-        (Verb::Act, "/api/jobs/runs/{id}/cancel") => &["waitSeconds"],
+        (Verb::Act, "/api/jobs/runs/{id}/cancel" | "/api/runs/{id}/cancel") => &["waitSeconds"],
+        (Verb::Act, "/api/runs/{id}/retry") => &["waitSeconds", "mode", "definition"],
+        (Verb::Get, "/api/runs") => &["operation", "state", "from", "to", "top"],
         (Verb::Get, "/api/jobs") => &["name", "limit"],
         (Verb::Get, "/api/jobs/{job}/runs") => &["state", "from", "to", "limit"],
         (Verb::Get, list) if is_list(list) || list.ends_with("/datasets/{d}/refreshes") => &["top"],

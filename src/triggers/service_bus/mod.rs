@@ -1,4 +1,4 @@
-//! Messages: the request queue, the work queue, and the dead letters of both.
+//! Messages: the request queue, a topic's subscription, the work queue, and the dead letters of all.
 
 use std::sync::Arc;
 
@@ -8,6 +8,10 @@ use crate::runs::{DeadLetters, Received};
 
 pub(super) fn request(work: Arc<Work>, message: Received, deadline: Deadline) -> Answering<()> {
     Box::pin(async move { work.runs.accept(message, deadline).await })
+}
+
+pub(super) fn request_from_topic(work: Arc<Work>, message: Received, deadline: Deadline) -> Answering<()> {
+    Box::pin(async move { work.runs.accept_from_topic(message, deadline).await })
 }
 
 pub(super) fn work(work: Arc<Work>, message: Received, deadline: Deadline) -> Answering<()> {
@@ -20,4 +24,8 @@ pub(super) fn dead_request(work: Arc<Work>, message: Received, deadline: Deadlin
 
 pub(super) fn dead_work(work: Arc<Work>, message: Received, deadline: Deadline) -> Answering<()> {
     Box::pin(async move { work.runs.park_dead_letter(message, DeadLetters::Work, deadline).await })
+}
+
+pub(super) fn dead_from_topic(work: Arc<Work>, message: Received, deadline: Deadline) -> Answering<()> {
+    Box::pin(async move { work.runs.park_dead_letter(message, DeadLetters::Topic, deadline).await })
 }

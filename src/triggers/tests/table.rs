@@ -33,11 +33,21 @@ fn the_table_and_the_function_definitions_are_equal() {
                     "type": "serviceBusTrigger", "direction": "in", "name": "message", "queueName": queue,
                     "connection": "ServiceBusConnection", "dataType": "binary"
                 }]),
+                Trigger::Subscription { topic, subscription, .. } => json!([{
+                    "type": "serviceBusTrigger", "direction": "in", "name": "message", "topicName": topic,
+                    "subscriptionName": subscription, "connection": "ServiceBusConnection", "dataType": "binary"
+                }]),
+                Trigger::Event { .. } => json!([{ "type": "eventGridTrigger", "direction": "in", "name": "event" }]),
                 Trigger::Timer { schedule, .. } => json!([{
                     "type": "timerTrigger", "direction": "in", "name": "timer", "schedule": schedule, "useMonitor": true
                 }]),
             };
-            (function.name.to_owned(), json!({ "bindings": bindings }))
+            let definition = match function.trigger {
+                // `xtask package --topic` turns them on.
+                Trigger::Subscription { .. } => json!({ "disabled": true, "bindings": bindings }),
+                _ => json!({ "bindings": bindings }),
+            };
+            (function.name.to_owned(), definition)
         })
         .collect();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("function-definitions");

@@ -162,7 +162,9 @@ impl Checker<'_> {
             "pending" | "skipped" => effects.is_empty(),
             "unknown" => doubtful && effects.iter().all(|work| work.class != Class::Again),
             "failed" => match code.as_str() {
-                "statement-failed" => planned && (parts.is_empty() || may_repeat || step["renderedInputs"]["parts"] != 1),
+                "statement-failed" => {
+                    planned && (parts.is_empty() || may_repeat || step["renderedInputs"]["parts"] != 1)
+                }
                 "step-timeout" => true,
                 "assertion-failed" => id == "c",
                 _ => false,

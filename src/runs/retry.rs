@@ -1,0 +1,216 @@
+//! Opening a run again: what failed is done anew, with the next attempt and its own key; what is done stays done. A step
+//! that is in doubt is no known failure: somebody says first what became of it.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::create::{open_path, runnable};
+use super::record::{Pinned, Record, RunState, StepRecord, StepState, Transition};
+use super::{Engine, forgotten, not_found};
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::ledger::draw_writer;
+use crate::operations::{Operation, Step};
+
+impl Engine {
+    /// The number of the record that a retry would follow, if one may: its end is told.
+    pub(super) async fn retryable(&self, run: &str, current: bool, deadline: Deadline) -> Result<u64, Failure> {
+        let newest = self.rested(run, deadline).await?;
+        self.reopened(&newest, current, None, deadline).await?;
+        Ok(newest.seq)
+    }
+
+    /// Opens the run again, once after this record; its newest record, and whether it is this call's own lease.
+    pub(super) async fn reopen(
+        &self,
+        run: &str,
+        after: u64,
+        current: bool,
+        hold: bool,
+        deadline: Deadline,
+    ) -> Result<(Record, bool), Failure> {
+        loop {
+            let newest = self.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
+            if newest.opened > after {
+                // An earlier sending of the same call, or somebody else: its message may have been lost.
+                if newest.seq == newest.opened {
+                    self.wake(run, newest.seq, newest.lease_until, deadline).await?;
+                }
+                return Ok((newest, false));
+            }
+            let lease = hold.then(|| self.lease_until(deadline));
+            let record = self.reopened(&newest, current, lease, deadline).await?;
+            let marker = json!({"writer": draw_writer(), "run": run, "operation": record.operation});
+            let path = open_path(run, record.seq);
+            self.ledger.put(&path, Bytes::from(marker.to_string()), deadline).await?;
+            let ours = self.append(&record, deadline).await.map_err(|failure| match failure.code {
+                Code::LedgerUnavailable => failure.effect_possible(),
+                _ => failure,
+            })?;
+            if ours {
+                tracing::info!(run, seq = record.seq, current, "run opened again");
+                if !hold {
+                    self.wake(run, record.seq, None, deadline).await.map_err(Failure::effect_possible)?;
+                }
+                return Ok((record, hold));
+            }
+        }
+    }
+
+    /// The newest record of a run that is at rest, and whose end is told.
+    pub(super) async fn rested(&self, run: &str, deadline: Deadline) -> Result<Record, Failure> {
+        let newest = self.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
+        if newest.transition == Transition::Forgotten {
+            return Err(forgotten(run));
+        }
+        if !newest.state.at_rest() {
+            let detail = format!("The run is {}: it has not ended.", newest.state.as_str());
+            return Err(Failure::new(Code::RunActive, detail).in_run(run));
+        }
+        if newest.is_told() {
+            return Ok(newest);
+        }
+        self.closed(newest, deadline).await?;
+        self.newest(run, deadline).await?.ok_or_else(|| not_found(run))
+    }
+
+    /// The record that opens it again, or why it may not be.
+    async fn reopened(
+        &self,
+        newest: &Record,
+        current: bool,
+        lease: Option<Timestamp>,
+        deadline: Deadline,
+    ) -> Result<Record, Failure> {
+        let run = newest.run.clone();
+        match newest.state {
+            RunState::Running | RunState::Waiting => {
+                return Err(Failure::new(Code::RunActive, "The run has not ended.").in_run(run));
+            }
+            RunState::Succeeded => {
+                let detail = "The run has succeeded: there is nothing to retry. Start a new one.";
+                return Err(Failure::new(Code::RunNotRetryable, detail).in_run(run));
+            }
+            RunState::Failed | RunState::Cancelled => {}
+        }
+        let pinned = self.pinned_of(newest, deadline).await?;
+        let operation = self.operation_of(&run, &pinned)?;
+        let mut record = newest.next(Transition::Retried, self.clock.now());
+        let main = operation.steps.len();
+        for (index, step) in record.steps.iter_mut().enumerate() {
+            if index >= main {
+                *step = begun_again(step);
+                continue;
+            }
+            match step.state {
+                StepState::Failed => *step = anew(step, record.at),
+                StepState::Pending => *step = fresh(step, step.attempt),
+                StepState::Ready => step.started_at = Some(record.at),
+                StepState::Unknown => {
+                    let key = super::identity::hash(&[&run, &step.id, &step.attempt.to_string()]);
+                    let late = self.late(&run, &key, deadline).await?.and_then(|late| late.upstream_id);
+                    let Some(upstream_id) = late else { return Err(unresolved(&run, &step.id)) };
+                    // Who sent it has told under which id: it is looked at, and not sent again.
+                    step.upstream_id = Some(upstream_id);
+                    (step.state, step.error, step.ended_at, step.polls) = (StepState::Submitted, None, None, 0);
+                }
+                _ => {}
+            }
+        }
+        if current {
+            let (steps, pins) = self.presently(&record, &pinned, &operation)?;
+            (record.steps, record.pinned, record.pinned_at) = (steps, Some(Box::new(pins)), record.seq);
+        }
+        (record.error, record.output, record.ended_at, record.cancel) = (None, None, None, None);
+        (record.told, record.has_turn, record.line) = (false, false, None);
+        record.opened = record.seq;
+        record.retries += 1;
+        record.lease_until = lease;
+        Ok(record)
+    }
+
+    /// The steps and the pins of the present definition, if it fits what the run has done.
+    fn presently(
+        &self,
+        record: &Record,
+        pinned: &Pinned,
+        before: &Operation,
+    ) -> Result<(Vec<StepRecord>, Pinned), Failure> {
+        let changed = |detail: String| Failure::new(Code::DefinitionChanged, detail).in_run(&record.run);
+        let entry = self
+            .catalog
+            .get(&record.operation)
+            .ok_or_else(|| changed(format!("No operation is called \"{}\" any more.", record.operation)))?;
+        let now = runnable(entry)?;
+        let same = |one: &Step, other: &Step| {
+            one.id == other.id && std::mem::discriminant(&one.kind) == std::mem::discriminant(&other.kind)
+        };
+        let done = |step: &&Step| {
+            let record = record.steps.iter().find(|record| record.id == step.id);
+            record.is_some_and(|record| !matches!(record.state, StepState::Pending))
+        };
+        // What is done stands first, in its order: expressions after it count on that.
+        for (index, step) in before.steps.iter().take_while(done).enumerate() {
+            if !now.steps.get(index).is_some_and(|now| same(now, step)) {
+                let detail = format!(
+                    "Step \"{}\" is done, and the present definition has another step or kind in its place.",
+                    step.id
+                );
+                return Err(changed(detail).in_step(&step.id));
+            }
+        }
+        let mut parameters = pinned.parameters.clone();
+        for parameter in now.parameters.iter().filter(|parameter| !pinned.parameters.contains_key(&parameter.name)) {
+            if parameter.required {
+                let detail = format!("The present definition needs the parameter \"{}\".", parameter.name);
+                return Err(changed(detail));
+            }
+            parameters.insert(parameter.name.clone(), parameter.default.clone().unwrap_or_default());
+        }
+        let kept = |step: &Step| {
+            let old = record.steps.iter().find(|old| old.id == step.id);
+            let new = StepRecord { id: step.id.clone(), attempt: 1, ..StepRecord::default() };
+            old.cloned().unwrap_or(new)
+        };
+        let steps = now.steps.iter().chain(&now.on_failure).map(kept).collect();
+        let pins = Pinned {
+            content_hash: entry.definition.content_hash(),
+            definition: entry.definition.clone(),
+            variables: now.variables.clone(),
+            parameters,
+            ..pinned.clone()
+        };
+        Ok((steps, pins))
+    }
+}
+
+fn fresh(step: &StepRecord, attempt: u32) -> StepRecord {
+    StepRecord { id: step.id.clone(), attempt, ..StepRecord::default() }
+}
+
+/// A new attempt of a step that failed. What is done in parts stays done.
+fn anew(step: &StepRecord, now: Timestamp) -> StepRecord {
+    let mut anew = fresh(step, step.attempt + 1);
+    if step.progress.is_some() && step.rendered_inputs.is_some() {
+        (anew.state, anew.effect, anew.started_at) = (StepState::Ready, step.effect, Some(now));
+        (anew.rendered_inputs, anew.progress) = (step.rendered_inputs.clone(), step.progress.clone());
+    }
+    anew
+}
+
+/// A step of `on_failure`: another failure is told anew.
+fn begun_again(step: &StepRecord) -> StepRecord {
+    match step.state {
+        StepState::Pending => fresh(step, step.attempt),
+        _ => fresh(step, step.attempt + 1),
+    }
+}
+
+fn unresolved(run: &str, step: &str) -> Failure {
+    let detail = format!(
+        "Step \"{step}\" perhaps happened, and to do it anew might do it twice. Look, then say what became of it: POST \
+         /api/runs/{run}/resolve with {{\"step\": \"{step}\", \"outcome\": \"happened\" or \"did_not_happen\"}}."
+    );
+    Failure::new(Code::StepUnresolved, detail).in_run(run).in_step(step)
+}
