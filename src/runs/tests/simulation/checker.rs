@@ -160,7 +160,8 @@ impl Checker<'_> {
                 asserts || reads || (whole && parts.len() as u64 == count)
             }
             "pending" | "skipped" => effects.is_empty(),
-            "unknown" => doubtful && effects.iter().all(|work| work.class != Class::Again),
+            // What may be sent again is unknown only when its neighbour refused it then.
+            "unknown" => doubtful && (planned || effects.iter().all(|work| work.class != Class::Again)),
             "failed" => match code.as_str() {
                 "statement-failed" => {
                     planned && (parts.is_empty() || may_repeat || step["renderedInputs"]["parts"] != 1)
