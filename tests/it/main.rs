@@ -6,6 +6,7 @@ mod bad_input;
 mod bulk;
 mod conflicts;
 mod contract;
+mod crash_anywhere;
 mod datasets;
 mod declared;
 mod failures;

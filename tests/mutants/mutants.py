@@ -26,7 +26,7 @@ MUTANTS = [
      "Ok(None) => {}",
      "Ok(None) => return Box::pin(self.send(index, step, kind, Prepared { inputs, effect: true }, false)).await,"),
     ("lease-ignored", "src/runs/advance.rs",
-     "newest.lease_until.into_iter().chain(sent)", "None.into_iter().chain(sent)"),
+     "newest.lease_until.into_iter().chain(sent)", "None::<Timestamp>.into_iter().chain(sent)"),
     ("margin-ignored", "src/runs/advance.rs",
      "before + self.settings.send_margin)", "before - self.settings.send_window)"),
     ("window-ignored", "src/runs/step.rs",
