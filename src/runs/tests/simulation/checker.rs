@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::bus::Bus;
@@ -13,6 +14,9 @@ use super::operations::FAILING;
 use super::world::World;
 use crate::http::Deadline;
 use crate::runs::identity::hash;
+
+/// As `simulate` sets it.
+const MARGIN: Duration = Duration::from_secs(60);
 
 /// A run that was asked for.
 #[derive(Debug, Clone)]
@@ -93,6 +97,17 @@ impl Checker<'_> {
             let what = || format!("{run}: record {} after {before}", after["seq"]);
             if from == "succeeded" || from == "failed" {
                 self.hold(after["transition"] == "answered" && to == from, what);
+            }
+            // Nobody takes a run that another may still hold, or whose effect may be on its way; clocks and their jumps aside.
+            if after["transition"] == "leased" {
+                let time =
+                    |record: &Value, name: &str| record[name].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+                let sent = before["steps"].as_array().unwrap().iter().any(|step| step["state"] == "started");
+                let settled = time(before, "sendBefore").filter(|_| sent).map(|before| before + MARGIN);
+                let apart = Duration::from_millis(2 * self.world.plan.clocks_off);
+                let at = time(after, "at").unwrap() + apart;
+                let free = time(before, "leaseUntil").into_iter().chain(settled).all(|until| at >= until);
+                self.hold(free, what);
             }
             for (old, new) in before["steps"].as_array().unwrap().iter().zip(after["steps"].as_array().unwrap()) {
                 let ended = |step: &Value| {
