@@ -9,6 +9,8 @@ mod open;
 mod paths;
 mod put;
 mod refusal;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod slots;
 #[cfg(test)]
 mod tests;

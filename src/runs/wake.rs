@@ -17,8 +17,11 @@ use crate::service_bus::Message;
 /// How long an invocation of the work queue looks at a step before the run sleeps.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How soon a message that came before its record looks again.
+/// How soon a message that came before its record looks again. Twice as late each time: the record's worker may have died,
+/// and nobody takes the run before its lease ends.
 const EARLY: Duration = Duration::from_secs(5);
+/// How often it has.
+const LOOKED: &str = "causeway-looked";
 
 /// `{run, after}`: advance the run, unless it has moved past `after`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,13 +40,24 @@ impl Engine {
         when: Option<Timestamp>,
         deadline: Deadline,
     ) -> Result<(), Failure> {
+        self.wake_after_looks(run, after, when, 0, deadline).await
+    }
+
+    async fn wake_after_looks(
+        &self,
+        run: &str,
+        after: u64,
+        when: Option<Timestamp>,
+        looks: u32,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
         let body = serde_json::to_vec(&WorkMessage { run: run.to_owned(), after })
             .map_err(|error| Failure::new(Code::Internal, "A work message could not be written.").caused_by(error))?;
         let message = Message {
             body: Bytes::from(body),
             subject: Some("advance".into()),
             scheduled: when,
-            properties: vec![("causeway-key".into(), format!("{run}-{after}"))],
+            properties: vec![("causeway-key".into(), format!("{run}-{after}")), (LOOKED.into(), looks.to_string())],
             ..Message::default()
         };
         self.messages.send(&self.queues.work_queue, message, deadline).await
@@ -62,6 +76,13 @@ impl Engine {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How far our clock is known to be behind the queue's. By the queue's own clock the copy of a message would be due at
+    /// once, come back to us, and again, until ours has caught up.
+    fn behind_the_queue(&self, message: &Received) -> Duration {
+        let lead = message.enqueued_time.map(|enqueued| self.clock.now().duration_until(enqueued));
+        lead.and_then(|lead| Duration::try_from(lead).ok()).unwrap_or_default()
     }
 
     /// What a work message does: nothing if the run has moved on, a copy for later if somebody holds it, else advance.
@@ -92,10 +113,18 @@ impl Engine {
         let early = newest.seq < work.after;
         match Box::pin(self.advance(newest, false, deadline.within(PATIENCE), deadline)).await? {
             Advance::Busy(until) => {
-                let until = if early { until.min(self.clock.now() + EARLY) } else { until };
-                self.wake(&work.run, work.after, Some(until), deadline).await
+                let looks = looks_of(message);
+                let soon = self.clock.now() + EARLY.saturating_mul(1 << looks.min(10));
+                let until = if early { until.min(soon) } else { until };
+                let when = until + self.behind_the_queue(message);
+                self.wake_after_looks(&work.run, work.after, Some(when), looks + u32::from(early), deadline).await
             }
             Advance::AtRest(_) | Advance::Waiting | Advance::Overtaken => Ok(()),
         }
     }
+}
+
+fn looks_of(message: &Received) -> u32 {
+    let looks = message.properties.get(LOOKED).and_then(serde_json::Value::as_str);
+    looks.and_then(|looks| looks.parse().ok()).unwrap_or_default()
 }

@@ -10,6 +10,7 @@ mod commands;
 mod company;
 mod conflicts;
 mod contract;
+mod crash_anywhere;
 mod datasets;
 mod dataverse;
 mod declared;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Crash;
+
 /// What goes wrong.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -108,9 +110,21 @@ impl Fault {
 
 /// The faults that a stand-in has been asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Vec<Fault>>>);
+pub struct Faults {
+    faults: Arc<Mutex<Vec<Fault>>>,
+    crash: Arc<Mutex<Option<Crash>>>,
+}
 
 impl Faults {
+    /// From now on the calls count there, and one of them may be the handler's last.
+    pub fn count_in(&self, crash: &Crash) {
+        *self.crash.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(crash.clone());
+    }
+
+    pub(super) fn crash(&self) -> Option<Crash> {
+        self.crash.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     pub fn add(&self, fault: Fault) {
         self.lock().push(fault);
     }
@@ -137,7 +151,7 @@ impl Faults {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.faults.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::{Action, Faults, History};
+use super::{Action, Faults, History, Moment};
 
 /// A certificate for loopback, in PEM.
 #[derive(Clone, Debug)]
@@ -136,6 +136,13 @@ async fn answer(request: Request<Incoming>, context: Arc<Context>) -> io::Result
         "request",
         json!({"method": parts.method.as_str(), "target": without_signature(&target), "bytes": body.len()}),
     );
+    let crash = context.faults.crash();
+    let counted = crash.as_ref().map(|crash| crash.count(context.service, parts.method.as_str(), &target));
+    let dies = counted.flatten();
+    if let (Some(crash), Some(Moment::BeforeCommit)) = (&crash, dies) {
+        crash.kill().await;
+        return Err(cut());
+    }
     let action = context.faults.take(parts.method.as_str(), &target, &body);
     match &action {
         Some(Action::CutBeforeCommit) => return Err(cut()),
@@ -148,6 +155,10 @@ async fn answer(request: Request<Incoming>, context: Arc<Context>) -> io::Result
         Ok(response) => response,
         Err(infallible) => match infallible as Infallible {},
     };
+    if let (Some(crash), Some(Moment::AfterCommit)) = (&crash, dies) {
+        crash.kill().await;
+        return Err(cut());
+    }
     match action {
         Some(Action::CutAfterCommit) => Err(cut()),
         Some(Action::StatusAfterCommit { status, headers, body }) => Ok(instead(status, &headers, &body)),

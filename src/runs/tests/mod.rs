@@ -8,6 +8,7 @@ mod listing;
 mod noting;
 mod nudging;
 mod reopening;
+mod simulation;
 mod ticking;
 mod transitions;
 mod workers;
@@ -38,7 +39,7 @@ use crate::power_bi::PowerBi;
 use crate::sealing::Sealer;
 use crate::service_bus::{Message, Messages};
 use crate::settings;
-use crate::steps::{EveryKind, Neighbours};
+use crate::steps::{EveryKind, Kinds, Neighbours};
 
 /// Ends at once and needs nobody.
 const QUICK: &str = "summary: s\nsteps: [{id: check, assert: {that: 1 < 2, message: never}}]\n";
@@ -106,6 +107,69 @@ impl TokenSource for Anybody {
     fn reject(&self, _token: &SecretString) {}
 }
 
+/// Neighbours at this address, and a ledger in memory.
+fn neighbours(address: &str, messages: Arc<dyn Messages>) -> Neighbours {
+    let (http, url) = (Http::new().unwrap(), Url::parse(address).unwrap());
+    Neighbours {
+        databricks: Databricks::new(http.clone(), url.clone(), Arc::new(Anybody)),
+        power_bi: PowerBi::new(http, url, Arc::new(Anybody)),
+        warehouse_id: Some("0123456789abcdef".into()),
+        ledger: Ledger::in_memory(),
+        clock: Clock::system(),
+        messages,
+        send_queues: vec!["orders".into()],
+        sql: settings::Sql {
+            mode: settings::SqlMode::ReadWrite,
+            disposition: settings::ResultDisposition::Auto,
+            max_rows: None,
+            max_bytes: None,
+            concurrency: 64,
+            streams: 8,
+            result_budget: 64 << 20,
+        },
+        outside: Guarded::new(&[], false),
+        secrets: Arc::new(OneSecret),
+    }
+}
+
+/// The engine as the composition root puts it together.
+fn composed(
+    neighbours: Neighbours,
+    messages: Arc<dyn Messages>,
+    catalog: Arc<Catalog>,
+    kinds: Arc<dyn Kinds>,
+) -> Engine {
+    Engine {
+        ledger: neighbours.ledger.clone(),
+        clock: neighbours.clock.clone(),
+        neighbours,
+        messages,
+        catalog,
+        kinds,
+        sealer: Sealer::new(Arc::new(OneSecret), "sealing"),
+        telling: Telling { outside: Guarded::new(&[], false), problem: |_, _| Vec::new() },
+        settings: settings::Runs {
+            send_window: Duration::from_secs(2),
+            send_margin: Duration::from_secs(1),
+            message_deadline: Duration::from_mins(4),
+            unknown_operation_wait: Duration::from_mins(15),
+            message_id_reuse: Duration::from_hours(24),
+            retention: Duration::from_hours(30 * 24),
+            claim_life: Duration::from_hours(24),
+        },
+        queues: settings::ServiceBus {
+            url: Url::parse("http://127.0.0.1:9").unwrap(),
+            request_queue: "requests".into(),
+            work_queue: "work".into(),
+            parking_queue: "parking".into(),
+            request_topic: None,
+            request_subscription: "causeway".into(),
+            reply_queues: vec!["replies".into()],
+            send_queues: vec!["orders".into()],
+        },
+    }
+}
+
 /// An engine and what it sends.
 struct Bench {
     engine: Engine,
@@ -120,62 +184,14 @@ impl Bench {
 
     /// With Databricks at this address.
     fn beside(operations: &[(&str, &str)], databricks: &str) -> Self {
-        let (http, url) = (Http::new().unwrap(), Url::parse(databricks).unwrap());
         let outbox = Arc::new(Outbox::default());
         let entries = operations.iter().map(|(name, yaml)| {
             let definition = Definition { name: (*name).to_owned(), yaml: (*yaml).to_owned(), files: BTreeMap::new() };
             let operation = definition.parse(&BTreeMap::new()).map(Arc::new);
             ((*name).to_owned(), Entry { definition, operation })
         });
-        let ledger = Ledger::in_memory();
-        let engine = Engine {
-            ledger: ledger.clone(),
-            neighbours: Neighbours {
-                databricks: Databricks::new(http.clone(), url.clone(), Arc::new(Anybody)),
-                power_bi: PowerBi::new(http, url.clone(), Arc::new(Anybody)),
-                warehouse_id: Some("0123456789abcdef".into()),
-                ledger,
-                clock: Clock::system(),
-                messages: outbox.clone(),
-                send_queues: vec!["orders".into()],
-                sql: settings::Sql {
-                    mode: settings::SqlMode::ReadWrite,
-                    disposition: settings::ResultDisposition::Auto,
-                    max_rows: None,
-                    max_bytes: None,
-                    concurrency: 64,
-                    streams: 8,
-                    result_budget: 64 << 20,
-                },
-                outside: Guarded::new(&[], false),
-                secrets: Arc::new(OneSecret),
-            },
-            messages: outbox.clone(),
-            catalog: Arc::new(Catalog { entries: entries.collect() }),
-            clock: Clock::system(),
-            kinds: Arc::new(EveryKind),
-            sealer: Sealer::new(Arc::new(OneSecret), "sealing"),
-            telling: Telling { outside: Guarded::new(&[], false), problem: |_, _| Vec::new() },
-            settings: settings::Runs {
-                send_window: Duration::from_secs(2),
-                send_margin: Duration::from_secs(1),
-                message_deadline: Duration::from_mins(4),
-                unknown_operation_wait: Duration::from_mins(15),
-                message_id_reuse: Duration::from_hours(24),
-                retention: Duration::from_hours(30 * 24),
-                claim_life: Duration::from_hours(24),
-            },
-            queues: settings::ServiceBus {
-                url,
-                request_queue: "requests".into(),
-                work_queue: "work".into(),
-                parking_queue: "parking".into(),
-                request_topic: None,
-                request_subscription: "causeway".into(),
-                reply_queues: vec!["replies".into()],
-                send_queues: vec!["orders".into()],
-            },
-        };
+        let catalog = Arc::new(Catalog { entries: entries.collect() });
+        let engine = composed(neighbours(databricks, outbox.clone()), outbox.clone(), catalog, Arc::new(EveryKind));
         Self { engine, outbox }
     }
 

@@ -1,0 +1,298 @@
+//! Kinds of every class of recovery, over the simulated neighbour. Each does what the engine may rely on and no more: one
+//! whose key the neighbour knows is not doubled by sending it again, a history lags, numbered parts can be told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::neighbour::Work;
+use super::world::World;
+use crate::failure::{Code, Failure};
+use crate::http::Deadline;
+use crate::operations::{Scope, StepKind};
+use crate::steps::{EveryKind, Kind, Kinds, Neighbours, PartTurn, Polled, Prepared, Recovery, Sent, Settled};
+
+/// What may be done about a step of which nobody knows whether it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    Again,
+    Read,
+    LookUp,
+    LookUpFirst,
+    Parts,
+    Unnumbered,
+    Unknown,
+}
+
+const CLASSES: [(&str, Class); 7] = [
+    ("again", Class::Again),
+    ("read", Class::Read),
+    ("look-up", Class::LookUp),
+    ("look-up-first", Class::LookUpFirst),
+    ("parts", Class::Parts),
+    ("unnumbered", Class::Unnumbered),
+    ("unknown", Class::Unknown),
+];
+
+/// A call may come through so late after its sender gave up: within the margin, the clocks' error set aside.
+const LATEST: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+pub(super) struct SimulatedKinds(Vec<Simulated>);
+
+impl SimulatedKinds {
+    pub(super) fn of(world: &Arc<World>) -> Self {
+        Self(CLASSES.iter().map(|(_, class)| Simulated { class: *class, world: world.clone() }).collect())
+    }
+}
+
+impl Kinds for SimulatedKinds {
+    fn of(&self, step: &StepKind) -> &dyn Kind {
+        let StepKind::Sql(sql) = step else { return EveryKind.of(step) };
+        let word = sql.statement.split(' ').next().unwrap();
+        let class = class_of(word);
+        self.0.iter().find(|kind| kind.class == class).unwrap()
+    }
+}
+
+fn class_of(word: &str) -> Class {
+    CLASSES.iter().find(|(name, _)| *name == word).unwrap().1
+}
+
+#[derive(Debug)]
+struct Simulated {
+    class: Class,
+    world: Arc<World>,
+}
+
+/// The rendered inputs.
+struct Asked {
+    run: String,
+    step: String,
+    fails: bool,
+    part: u64,
+    parts: u64,
+}
+
+impl Asked {
+    fn of(inputs: &Value) -> Self {
+        let text = |name: &str| inputs[name].as_str().unwrap().to_owned();
+        let number = |name: &str| inputs[name].as_u64().unwrap();
+        Self {
+            run: text("run"),
+            step: text("step"),
+            fails: inputs["fails"] == json!(true),
+            part: number("part"),
+            parts: number("parts"),
+        }
+    }
+}
+
+impl Simulated {
+    /// It happens.
+    fn act(&self, asked: &Asked, key: &str) -> Work {
+        let world = &self.world;
+        let mut neighbour = world.neighbour.lock().unwrap();
+        if self.class == Class::Again
+            && let Some(standing) = neighbour.under(key, asked.part)
+        {
+            return standing.clone();
+        }
+        let now = world.now();
+        let (takes, lag, succeeds) = world.draw(|dice| {
+            let takes = match dice.below(20) {
+                0..=9 => 0,
+                10..=15 => dice.below(5),
+                16..=18 => dice.below(120),
+                _ => dice.below(900),
+            };
+            (takes, dice.below(60), !asked.fails || asked.parts > 1 || dice.chance(600))
+        });
+        let takes = if asked.parts > 1 { 0 } else { takes };
+        let seconds = |seconds: u64| SignedDuration::from_secs(i64::try_from(seconds).unwrap());
+        let work = Work {
+            id: format!("{}-{}", asked.step, neighbour.works.len()),
+            run: asked.run.clone(),
+            step: asked.step.clone(),
+            key: key.to_owned(),
+            part: asked.part,
+            began: now,
+            ends: now + seconds(takes),
+            shows: now + seconds(lag),
+            class: self.class,
+            succeeds,
+            canceled: false,
+        };
+        if !succeeds {
+            neighbour.failures.insert((asked.run.clone(), asked.step.clone()));
+        }
+        world.note(|| format!("effect: {} {} part {} under {}", work.run, work.step, work.part, &work.key[..8]));
+        neighbour.works.push(work.clone());
+        work
+    }
+
+    fn answer(&self, asked: &Asked, inputs: &Value, work: &Work) -> Sent {
+        if asked.part + 1 < asked.parts {
+            let mut rest = inputs.clone();
+            rest["part"] = json!(asked.part + 1);
+            return Sent::Part { inputs: rest, progress: json!({"parts": asked.part + 1}) };
+        }
+        let at_once = asked.parts > 1 || self.world.draw(|dice| dice.chance(500));
+        if at_once && work.succeeds && work.ends <= self.world.now() {
+            return Sent::Done { upstream_id: Some(work.id.clone()), output: output(work) };
+        }
+        Sent::Submitted { upstream_id: work.id.clone() }
+    }
+}
+
+fn output(work: &Work) -> Value {
+    json!({"rowCount": 1, "effect": work.id})
+}
+
+fn away() -> Failure {
+    Failure::new(Code::UpstreamUnavailable, "away")
+}
+
+#[async_trait]
+impl Kind for Simulated {
+    fn prepare(&self, step: &StepKind, scope: &Scope, _: &Neighbours) -> Result<Prepared, Failure> {
+        let StepKind::Sql(sql) = step else { panic!("only statements are simulated") };
+        let words: Vec<&str> = sql.statement.split(' ').collect();
+        let parts = if self.in_parts() { self.world.draw(|dice| dice.between(2, 4)) } else { 1 };
+        let inputs = json!({
+            "run": scope.run["id"], "step": words[1], "fails": words.get(2).is_some(), "part": 0, "parts": parts,
+        });
+        Ok(Prepared { inputs, effect: self.class != Class::Read })
+    }
+
+    async fn send(&self, _: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+        let (world, asked) = (&self.world, Asked::of(inputs));
+        if world.goes_wrong(world.plan.busy) {
+            world.note(|| format!("busy: {} {}", asked.run, asked.step));
+            let after = Duration::from_secs(world.draw(|dice| dice.below(30)));
+            return Ok(Sent::NotYet { after, because: Box::new(away()) });
+        }
+        if asked.fails && world.goes_wrong(world.plan.refused) {
+            world.note(|| format!("refused: {} {}", asked.run, asked.step));
+            world.neighbour.lock().unwrap().failures.insert((asked.run, asked.step));
+            return Err(Failure::new(Code::StatementFailed, "refused"));
+        }
+        let lost = world.goes_wrong(world.plan.answer_lost);
+        let arrives = !lost || world.draw(|dice| dice.chance(600));
+        let (there, back) = (world.delay(LATEST), world.delay(LATEST));
+        let acting = Self { class: self.class, world: world.clone() };
+        let (of, under) = (Asked::of(inputs), key.to_owned());
+        let answer = world.call(there, back, async move { arrives.then(|| acting.act(&of, &under)) });
+        match tokio::time::timeout_at(deadline.instant(), answer).await {
+            Ok(Ok(Some(work))) if !lost => Ok(self.answer(&asked, inputs, &work)),
+            _ => {
+                world.doubt(&asked.run, &asked.step, "the answer was lost");
+                Err(Failure::new(Code::UpstreamTimeout, "no answer").effect_possible())
+            }
+        }
+    }
+
+    fn recovery(&self, _: &Value) -> Recovery {
+        match self.class {
+            Class::Again | Class::Read => Recovery::SendAgain,
+            Class::LookUp => Recovery::LookUp,
+            Class::LookUpFirst => Recovery::LookUpFirst,
+            Class::Parts | Class::Unnumbered => Recovery::Settle,
+            Class::Unknown => Recovery::Unknown,
+        }
+    }
+
+    async fn look_up(
+        &self,
+        _: &Neighbours,
+        inputs: &Value,
+        key: &str,
+        _since: Timestamp,
+        _: Deadline,
+    ) -> Result<Option<String>, Failure> {
+        let (world, asked) = (&self.world, Asked::of(inputs));
+        world.pause(Duration::ZERO).await;
+        if world.goes_wrong(world.plan.busy) {
+            return Err(away());
+        }
+        let neighbour = world.neighbour.lock().unwrap();
+        let found = neighbour.under(key, asked.part).filter(|work| work.shows <= world.now());
+        world.note(|| format!("looked up: {} {}: {}", asked.run, asked.step, found.is_some()));
+        Ok(found.map(|work| work.id.clone()))
+    }
+
+    fn in_parts(&self) -> bool {
+        matches!(self.class, Class::Parts | Class::Unnumbered)
+    }
+
+    async fn turn(&self, _: &Neighbours, _: &Value, _: Deadline) -> Result<PartTurn, Failure> {
+        let world = &self.world;
+        world.pause(Duration::ZERO).await;
+        Ok(match world.draw(|dice| dice.below(10)) {
+            0 => PartTurn::After(Duration::from_millis(world.draw(|dice| dice.below(30_000))), None),
+            1 => PartTurn::Look,
+            _ => PartTurn::Now(None),
+        })
+    }
+
+    async fn settle(&self, _: &Neighbours, inputs: &Value, certain: bool, _: Deadline) -> Result<Settled, Failure> {
+        let (world, asked) = (&self.world, Asked::of(inputs));
+        world.pause(Duration::ZERO).await;
+        if self.class == Class::Unnumbered {
+            return Ok(Settled::Unknown(Box::new(away().effect_possible())));
+        }
+        if world.goes_wrong(world.plan.busy) {
+            return Err(away());
+        }
+        let neighbour = world.neighbour.lock().unwrap();
+        let standing = neighbour
+            .works
+            .iter()
+            .find(|work| (&work.run, &work.step, work.part) == (&asked.run, &asked.step, asked.part));
+        world.note(|| format!("settled: {} {} part {}: {}", asked.run, asked.step, asked.part, standing.is_some()));
+        let standing = standing.cloned();
+        drop(neighbour);
+        Ok(match standing {
+            Some(work) => match self.answer(&asked, inputs, &work) {
+                Sent::Submitted { .. } => Settled::Happened(Sent::Done { upstream_id: None, output: output(&work) }),
+                answer => Settled::Happened(answer),
+            },
+            None if certain => Settled::NotSent,
+            None => Settled::NotYet(Box::new(away().effect_possible())),
+        })
+    }
+
+    async fn poll(&self, _: &Neighbours, inputs: &Value, id: &str, _: Deadline) -> Result<Polled, Failure> {
+        let (world, asked) = (&self.world, Asked::of(inputs));
+        world.pause(Duration::ZERO).await;
+        if world.goes_wrong(world.plan.busy) {
+            return Err(away());
+        }
+        let now = world.now();
+        let mut neighbour = world.neighbour.lock().unwrap();
+        let Some(work) = neighbour.by_id(id) else {
+            return Err(Failure::new(Code::StatementNotFound, format!("{} {} {id}", asked.run, asked.step)));
+        };
+        if work.canceled {
+            return Err(Failure::new(Code::StatementCanceled, "canceled"));
+        }
+        if work.ends > now {
+            return Ok(Polled::Running);
+        }
+        if work.succeeds {
+            return Ok(Polled::Done { output: output(work) });
+        }
+        Err(Failure::new(Code::StatementFailed, "failed"))
+    }
+
+    async fn cancel(&self, _: &Neighbours, _: &Value, id: &str, _: Deadline) -> Result<(), Failure> {
+        self.world.pause(Duration::ZERO).await;
+        if let Some(work) = self.world.neighbour.lock().unwrap().by_id(id) {
+            work.canceled = true;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! The simulated neighbour's own book: what really happened there, whatever anybody was told.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::kinds::Class;
+
+/// Something that has happened, once.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    pub(super) id: String,
+    pub(super) run: String,
+    pub(super) step: String,
+    /// The key it came under.
+    pub(super) key: String,
+    pub(super) part: u64,
+    pub(super) began: Timestamp,
+    pub(super) ends: Timestamp,
+    /// From then on its history shows it.
+    pub(super) shows: Timestamp,
+    pub(super) class: Class,
+    pub(super) succeeds: bool,
+    pub(super) canceled: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Neighbour {
+    pub(super) works: Vec<Work>,
+    /// What was refused, or failed by itself: by run and step.
+    pub(super) failures: BTreeSet<(String, String)>,
+}
+
+impl Neighbour {
+    pub(super) fn under(&self, key: &str, part: u64) -> Option<&Work> {
+        self.works.iter().find(|work| work.key == key && work.part == part)
+    }
+
+    pub(super) fn by_id(&mut self, id: &str) -> Option<&mut Work> {
+        self.works.iter_mut().find(|work| work.id == id)
+    }
+
+    /// What a run's step did, failed work aside.
+    pub(super) fn effects<'a>(&'a self, run: &'a str, step: &'a str) -> impl Iterator<Item = &'a Work> {
+        self.works.iter().filter(move |work| work.run == run && work.step == step && work.succeeds)
+    }
+}

@@ -1,0 +1,90 @@
+//! What one seed holds in store: how often each thing goes wrong, how far the clocks lie apart, what is asked for.
+
+use super::dice::Dice;
+
+/// The operations that stay right whatever the clocks say: a margin between two workers' clocks is assumed by none of
+/// their steps.
+const WITH_ANY_CLOCK: [&str; 2] = ["again", "robust"];
+const OPERATIONS: [&str; 9] =
+    ["again", "robust", "mixed", "parts", "unnumbered", "unknown", "retried", "hurried", "skipping"];
+
+/// In a thousand, unless another unit is named.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    /// Until then, in seconds, things go wrong; from then on all must end well.
+    pub(super) storm: u64,
+    pub(super) put_fails: u64,
+    pub(super) read_fails: u64,
+    /// Answers of neighbours that are lost, before or after they acted.
+    pub(super) answer_lost: u64,
+    /// Calls that take their time.
+    pub(super) slow: u64,
+    /// Calls that neighbours take later or refuse.
+    pub(super) busy: u64,
+    pub(super) refused: u64,
+    pub(super) send_fails: u64,
+    /// Work messages that never come.
+    pub(super) message_lost: u64,
+    pub(super) message_doubled: u64,
+    pub(super) message_late: u64,
+    pub(super) tick_lost: u64,
+    /// How many processes die, each after at most so many polls of its invocations.
+    pub(super) crashes: u64,
+    pub(super) polls: u64,
+    /// How far a clock may be off, in milliseconds, and how many times it jumps.
+    pub(super) clocks_off: u64,
+    pub(super) jumps: u64,
+    pub(super) schedule: bool,
+    pub(super) requests: Vec<Request>,
+}
+
+/// One run that somebody asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) operation: &'static str,
+    /// In seconds from the start.
+    pub(super) at: u64,
+    pub(super) over_http: bool,
+    pub(super) sent_twice: bool,
+    pub(super) wants_reply: bool,
+}
+
+impl Plan {
+    pub(super) fn draw(dice: &mut Dice) -> Self {
+        // Half of the faults of a seed do not occur at all, so that the others are seen by themselves.
+        let often = |dice: &mut Dice, most: u64| if dice.chance(500) { 0 } else { dice.between(1, most) };
+        let wild = dice.chance(125);
+        let operations: &[&'static str] = if wild { &WITH_ANY_CLOCK } else { &OPERATIONS };
+        let count = dice.between(1, 3);
+        let requests = (0..count).map(|_| Request {
+            operation: *dice.one_of::<&'static str>(operations),
+            at: dice.below(120),
+            over_http: dice.chance(250),
+            sent_twice: dice.chance(200),
+            wants_reply: dice.chance(500),
+        });
+        let requests = requests.collect();
+        let plan = Self {
+            storm: dice.between(300, 1500),
+            put_fails: often(dice, 150),
+            read_fails: often(dice, 80),
+            answer_lost: often(dice, 400),
+            slow: often(dice, 150),
+            busy: often(dice, 200),
+            refused: often(dice, 100),
+            send_fails: often(dice, 150),
+            message_lost: often(dice, 300),
+            message_doubled: often(dice, 300),
+            message_late: often(dice, 300),
+            tick_lost: often(dice, 300),
+            crashes: often(dice, 8),
+            polls: *dice.one_of(&[15, 60, 200, 600]),
+            clocks_off: if wild { 600_000 } else { often(dice, 12_000) },
+            jumps: often(dice, 12),
+            schedule: !wild && dice.chance(100),
+            requests,
+        };
+        // The very first tick has missed nothing: what was due before it is nobody's.
+        Self { tick_lost: if plan.schedule { 0 } else { plan.tick_lost }, ..plan }
+    }
+}

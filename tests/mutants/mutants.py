@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Breaks the engine, one line at a time, and expects the simulation to notice.
+
+    python3 tests/mutants/mutants.py [name ...]
+
+Each mutant replaces one piece of the real source, runs the simulation over CAUSEWAY_SEEDS seeds (default 2000), expects it
+to fail, and puts the source back. Not in CI: every mutant is a build. Exit 0: all were caught.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Name, file, what stands there, what is put in its place.
+MUTANTS = [
+    # Nothing broken: a seed that fails by itself would make every mutant look caught.
+    ("none", "src/ledger/put.rs", "return Ok(Put::Lost(standing)),", "return Ok(Put::Lost(standing)),"),
+    ("already-exists-ignored", "src/ledger/put.rs",
+     "return Ok(Put::Lost(standing)),", "return Ok(Put::Written),"),
+    ("recovery-off", "src/runs/step.rs",
+     "StepState::Started => self.recover(index, &step, kind).await,",
+     "StepState::Started => self.begin(index, &step, kind).await,"),
+    ("a-miss-counts-as-not-sent", "src/runs/search.rs",
+     "Ok(None) => {}",
+     "Ok(None) => { self.record.steps[index].state = StepState::Pending; return self.sleep(index, FIRST_SLEEP).await; }"),
+    ("lease-ignored", "src/runs/advance.rs",
+     "newest.lease_until.into_iter().chain(sent)", "None::<Timestamp>.into_iter().chain(sent)"),
+    ("margin-ignored", "src/runs/advance.rs",
+     "before + self.settings.send_margin)", "before - self.settings.send_window)"),
+    ("window-ignored", "src/runs/step.rs",
+     "until = until.min(Deadline::after(window));", "until = until.min(Deadline::after(window * 20));"),
+    ("record-after-effect", "src/runs/step.rs",
+     "if !self.commit(started).await? {\n                return Ok(Flow::Overtaken);\n            }",
+     "self.record = started;"),
+    ("message-after-record-forgotten", "src/runs/nudge.rs",
+     "if !is_stale(&newest, now) {", "if true || !is_stale(&newest, now) {"),
+    ("key-of-each-sending", "src/runs/step.rs",
+     "hash(&[&self.record.run, id, &attempt.to_string()])",
+     "hash(&[&self.record.run, id, &attempt.to_string(), &self.record.seq.to_string()])"),
+    ("a-part-in-doubt-counts-as-not-sent", "src/runs/parts.rs",
+     "let certain = just_now.is_none();", "let certain = true;"),
+]
+
+
+def caught(name, path, old, new):
+    file = ROOT / path
+    source = file.read_text()
+    if source.count(old) != 1:
+        print(f"{name}: stands {source.count(old)} times in {path}: mend this script")
+        return False
+    try:
+        file.write_text(source.replace(old, new))
+        command = ["cargo", "test", "-q", "-p", "causeway", "--lib", "--", "no_seed_loses"]
+        env = os.environ | {"CAUSEWAY_SEEDS": os.environ.get("CAUSEWAY_SEEDS", "2000"), "RUST_BACKTRACE": "0"}
+        ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    finally:
+        file.write_text(source)
+    told = ran.stdout + ran.stderr
+    seeds = re.search(r"of \d+ seeds these fail: (\[.*?\])", told)
+    first = re.search(r"broke \d+ rules:\n(.{0,300})", told)
+    if name == "none":
+        print(f"none: {'holds' if ran.returncode == 0 else 'FAILS BY ITSELF'}", flush=True)
+        return ran.returncode == 0
+    if ran.returncode == 0 or seeds is None:
+        print(f"{name}: NOT CAUGHT\n{told[-1500:] if ran.returncode else ''}")
+        return False
+    print(f"{name}: caught by {seeds[1]}: {first[1] if first else ''}", flush=True)
+    return True
+
+
+def main():
+    wanted = sys.argv[1:]
+    results = [caught(*mutant) for mutant in MUTANTS if not wanted or mutant[0] in wanted]
+    print(f"{sum(results)} of {len(results)} mutants caught")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
