@@ -20,7 +20,10 @@ async fn a_dropdown_goes_from_the_warehouse_down_to_the_table() {
     );
     assert_eq!(warehouses.at("/value/0/size"), "2X-Small");
     assert_eq!(names(&road.get("/api/sql/catalogs").await.expect(200)), ["main"]);
-    assert_eq!(names(&road.get("/api/sql/catalogs/main/schemas").await.expect(200)), ["default", "finance", "gold", "planning", "sales"]);
+    assert_eq!(
+        names(&road.get("/api/sql/catalogs/main/schemas").await.expect(200)),
+        ["default", "finance", "gold", "planning", "sales"]
+    );
     let tables = road.get("/api/sql/catalogs/main/schemas/sales/tables").await.expect(200);
     assert_eq!(names(&tables), ["customers", "orders"]);
     assert_eq!(

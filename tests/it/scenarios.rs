@@ -20,7 +20,8 @@ fn invoice(change: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invoice_is_judged_in_one_call_and_its_amounts_are_numbers() {
     let road = Road::start().await;
-    let judge = async |change: Value| road.post("/api/operations/validate-invoice", &invoice(&change)).await.expect(200);
+    let judge =
+        async |change: Value| road.post("/api/operations/validate-invoice", &invoice(&change)).await.expect(200);
     let good = judge(json!({})).await;
     assert_eq!(
         good.body,
@@ -48,9 +49,7 @@ async fn an_invoice_is_judged_in_one_call_and_its_amounts_are_numbers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn forecast_rows_are_written_where_nobody_changed_them_and_handed_back_elsewhere() {
     let road = Road::start().await;
-    let row = |country: &str, amount: f64, version: u32| {
-        json!({"country": country, "month": "2027-01", "amount": amount, "version": version})
-    };
+    let row = |country: &str, amount: f64, version: u32| json!({"country": country, "month": "2027-01", "amount": amount, "version": version});
     let body = json!({"rows": [row("DE", 1234.5, 1), row("FR", 99.0, 7), row("XX", 1.0, 1)]});
     let first = road.post("/api/operations/submit-forecast?waitSeconds=60", &body).await.expect(200);
     assert_eq!(first.at("/written"), 1);

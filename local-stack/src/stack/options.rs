@@ -101,9 +101,17 @@ impl StackOptions {
             databricks: DatabricksOptions::default(),
             databricks_authentication: DatabricksAuthentication::default(),
             power_bi_clock: Clock::Auto(Duration::from_millis(500)),
-            queues: ["causeway-requests", "causeway-work", "causeway-parking", "causeway-replies", "business-results", "quality-warnings", "incidents"]
-                .map(QueueOptions::new)
-                .into(),
+            queues: [
+                "causeway-requests",
+                "causeway-work",
+                "causeway-parking",
+                "causeway-replies",
+                "business-results",
+                "quality-warnings",
+                "incidents",
+            ]
+            .map(QueueOptions::new)
+            .into(),
             topics: Vec::new(),
             event_grid_retries_faster: 100,
             groups: Groups::default(),

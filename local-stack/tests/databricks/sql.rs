@@ -177,7 +177,10 @@ async fn the_syntax_error_reads_as_the_recorded_one() {
 async fn metadata_shows_catalogs_by_their_own_names() {
     let caller = start().await;
     assert_eq!(caller.rows("SHOW CATALOGS").await, json!([["main"]]));
-    assert_eq!(caller.rows("SHOW SCHEMAS IN main").await, json!([["default"], ["finance"], ["gold"], ["planning"], ["sales"]]));
+    assert_eq!(
+        caller.rows("SHOW SCHEMAS IN main").await,
+        json!([["default"], ["finance"], ["gold"], ["planning"], ["sales"]])
+    );
     assert_eq!(caller.rows("SHOW TABLES IN main.gold").await, json!([["gold", "daily_sales", "false"]]));
     let tables = "SELECT table_catalog, table_schema, table_name FROM main.information_schema.tables ORDER BY 3";
     assert_eq!(

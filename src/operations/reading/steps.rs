@@ -13,8 +13,7 @@ use super::{Reader, is_file_name};
 use crate::failure::Code;
 use crate::rows::ValueOptions;
 
-const KINDS: &[&str] =
-    &["sql", "job", "refresh", "push_rows", "http", "message", "wait_for", "operation", "assert"];
+const KINDS: &[&str] = &["sql", "job", "refresh", "push_rows", "http", "message", "wait_for", "operation", "assert"];
 
 const IN_SQL: &str = "{{ }} has no place inside SQL; templates fill `parameters`, which are bound: write :name here";
 

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::{composed, neighbours};
+use super::{Outbox, composed, neighbours};
 use crate::http::Deadline;
 use crate::ledger::simulated::both;
 use crate::runs::Runs;
@@ -46,7 +46,8 @@ const TOO_LATE: Duration = Duration::from_hours(12);
 const AFTERMATH: Duration = Duration::from_mins(6);
 
 /// Whom nobody calls: the simulated kinds talk to none.
-static STRANGERS: LazyLock<Neighbours> = LazyLock::new(|| neighbours("http://127.0.0.1:9", Arc::new(Outbox::default())));
+static STRANGERS: LazyLock<Neighbours> =
+    LazyLock::new(|| neighbours("http://127.0.0.1:9", Arc::new(Outbox::default())));
 
 /// What did not hold, and the trace.
 struct Outcome {
