@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::catalog::{Diagnostic, Entry};
+use super::steps::Given;
 use super::yaml::Place;
 use super::{Operation, OperationStep, Step, StepKind};
 
@@ -133,7 +134,7 @@ fn reach(
 }
 
 fn parameters(call: &OperationStep, target: &Operation, problems: &mut Vec<(Place, String)>) {
-    for (name, place, value) in &call.places.given {
+    for Given { name, place, value, sensitive } in &call.places.given {
         match (target.parameters.iter().find(|parameter| parameter.name == *name), value) {
             (None, _) => {
                 let takes: Vec<_> = target.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
@@ -145,11 +146,16 @@ fn parameters(call: &OperationStep, target: &Operation, problems: &mut Vec<(Plac
                     problems.push((*place, format!("parameter `{name}` {message}")));
                 }
             }
+            (Some(parameter), _) if *sensitive && !parameter.sensitive => {
+                let message =
+                    format!("a sensitive parameter may not be told: `{}` does not declare `{name}` as one", call.name);
+                problems.push((*place, message));
+            }
             (Some(_), _) => {}
         }
     }
     for missing in target.parameters.iter().filter(|parameter| parameter.required) {
-        if !call.places.given.iter().any(|(name, ..)| *name == missing.name) {
+        if !call.places.given.iter().any(|given| given.name == missing.name) {
             let message = format!("`{}` needs the parameter `{}`", call.name, missing.name);
             problems.push((call.places.parameters, message));
         }

@@ -147,8 +147,18 @@ pub struct OperationStep {
 pub(super) struct CallPlaces {
     pub(super) name: Place,
     pub(super) parameters: Place,
-    /// Each parameter, and its value where no expression is in it.
-    pub(super) given: Vec<(String, Place, Option<Value>)>,
+    pub(super) given: Vec<Given>,
+}
+
+/// A parameter that a call gives.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) name: String,
+    pub(super) place: Place,
+    /// Where no expression is in it.
+    pub(super) value: Option<Value>,
+    /// Whether a sensitive parameter of the caller may be in it.
+    pub(super) sensitive: bool,
 }
 
 /// `message`: one message to a queue or topic of Service Bus.

@@ -1,5 +1,6 @@
 //! `callbackUrl`: the end of work is told where its caller asked, again until it is taken, and only there.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -55,7 +56,10 @@ fn signed_by(road: &Road, callback: &Value, body: &str) -> bool {
     let sign = |key: &[u8], message: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message);
     let key = sign(secret.as_bytes(), b"causeway callback signature v1");
     let expected = sign(key.as_ref(), format!("{}.{body}", part("t")).as_bytes());
-    let hex: String = expected.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = expected.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     hex == part("v1") && part("k").len() == 32
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::super::steps::CallPlaces;
+use super::super::steps::{CallPlaces, Given};
 use super::super::yaml::{Node, Tree};
 use super::super::{ForEach, MOST_ITEMS, OperationStep};
 use super::Reader;
@@ -15,7 +15,12 @@ impl Reader<'_> {
         let given = parameters.map(Node::members).unwrap_or_default().iter();
         let given = given.map(|(key, value)| {
             let open = holds_an_expression(value);
-            (key.name.clone(), if open { key.place } else { value.place }, (!open).then(|| value.to_json()))
+            Given {
+                name: key.name.clone(),
+                place: if open { key.place } else { value.place },
+                value: (!open).then(|| value.to_json()),
+                sensitive: self.may_name_a_sensitive_one(value),
+            }
         });
         let given = given.collect();
         let template = self.optional(step, node, "parameters");
@@ -38,13 +43,28 @@ impl Reader<'_> {
             }
             _ => {}
         }
-        let items = self.optional(step, node, "in")?;
+        // The list is kept, for its items' runs.
+        self.names.told = true;
+        let items = self.optional(step, node, "in");
+        self.names.told = false;
+        let items = items?;
         let parallel = node.get("parallel").and_then(|parallel| parallel.to_json().as_u64()).unwrap_or(1);
         Some(ForEach {
             items,
             parallel: usize::try_from(parallel).ok()?,
             keep_going: node.text_of("on_item_failure") == Some("continue"),
         })
+    }
+
+    /// Rather once too often: a name in a text counts, too.
+    fn may_name_a_sensitive_one(&self, node: &Node) -> bool {
+        let in_text = |text: &str| text.contains("{{") && self.names.sensitive.iter().any(|name| text.contains(name));
+        match &node.tree {
+            Tree::Text(text) => in_text(text),
+            Tree::List(items) => items.iter().any(|item| self.may_name_a_sensitive_one(item)),
+            Tree::Mapping(members) => members.iter().any(|(_, member)| self.may_name_a_sensitive_one(member)),
+            _ => false,
+        }
     }
 }
 

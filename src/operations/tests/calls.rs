@@ -31,6 +31,21 @@ fn a_call_that_fits_is_no_problem() {
 }
 
 #[test]
+fn what_is_sensitive_goes_only_where_it_is_so_too() {
+    let caller = |to: &str| {
+        format!(
+            "summary: s\nparameters: {{code: {{type: string, sensitive: true}}}}\nsteps:\n  - id: call\n    \
+             operation: {{name: leaf, parameters: {{{to}: \"{{{{ parameters.code }}}}\"}}}}\n"
+        )
+    };
+    let leaf = "summary: s\nparameters: {note: {type: string}, code: {type: string, sensitive: true}}\n\
+                steps: [{id: a, assert: {that: 1 < 2, message: m}}]\n";
+    assert_eq!(told(&[("leaf", leaf.into()), ("top", caller("code"))]), Vec::<String>::new());
+    let refused = told(&[("leaf", leaf.into()), ("top", caller("note"))]);
+    assert!(refused.len() == 1 && refused[0].contains("`leaf` does not declare `note` as one"), "{refused:?}");
+}
+
+#[test]
 fn a_call_of_nobody_and_its_parameters_are_told_at_their_places() {
     let cases = [
         ("{name: leef}", "top.yaml:4:23: there is no operation `leef`; there are leaf"),
