@@ -20,6 +20,7 @@ const DATABRICKS: &str = "Databricks";
 const POWER_BI: &str = "Power BI";
 const SERVICE_BUS: &str = "Service Bus";
 const BOTH: &str = "Databricks, Power BI";
+const OUTSIDE: &str = "outside";
 const NOBODY: &str = "";
 
 pub(super) fn told(step: &Step, catalog: &Catalog) -> Told {
@@ -66,6 +67,10 @@ pub(super) fn told(step: &Step, catalog: &Catalog) -> Told {
             };
             ("operation", NOBODY, recovery, unknown)
         }
+        StepKind::Http(http) if http.idempotent || matches!(http.method, "GET" | "HEAD") => {
+            ("http", OUTSIDE, "called again with the same Idempotency-Key", false)
+        }
+        StepKind::Http(_) => ("http", OUTSIDE, "outcome-unknown: nobody can be asked", true),
         _ => ("other", NOBODY, "outcome-unknown", true),
     };
     Told { kind, neighbour, recovery: recovery.to_owned(), may_be_unknown }

@@ -13,6 +13,8 @@ steps:
   - {id: again, retry: {attempts: 3}, sql: {statement: DELETE FROM t, idempotent: true}}
   - {id: call, for_each: {in: [1, 2], parallel: 2}, operation: {name: leaf}}
   - {id: tell, message: {queue: q, body: 1}}
+  - {id: hook, http: {url_secret: h, body: 1}}
+  - {id: ask, http: {url_secret: h}}
 ";
 const LEAF: &str = "summary: s\nsteps: [{id: model, refresh: {workspace: w, dataset: d}}]\n";
 
@@ -37,8 +39,8 @@ fn each_step_says_what_becomes_of_it_when_its_answer_is_lost() {
         "run again: idempotent",
         "its run is found again; what it does may be outcome-unknown",
         "for each item, 2 at once",
-        "touches: Databricks, Power BI, Service Bus",
-        "may end as outcome-unknown: write, call, tell",
+        "touches: Databricks, Power BI, Service Bus, outside",
+        "may end as outcome-unknown: write, call, tell, hook",
         "next 2026-11-29T06:00:00Z, 2026-11-30T06:00:00Z, 2026-12-01T06:00:00Z",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
@@ -51,7 +53,7 @@ fn the_same_is_told_to_programs() {
     assert_eq!(value["steps"][1]["mayEndUnknown"], true);
     assert_eq!(value["steps"][2]["attempts"], 3);
     assert_eq!(value["steps"][3]["forEach"], json!({"parallel": 2, "continues": false}));
-    assert_eq!(value["touches"], json!(["Databricks", "Power BI", "Service Bus"]));
+    assert_eq!(value["touches"], json!(["Databricks", "Power BI", "Service Bus", "outside"]));
     assert_eq!(value["parameters"]["required"], json!(["day"]));
 }
 
