@@ -35,23 +35,30 @@ struct Watermark {
     last: BTreeMap<String, String>,
 }
 
+impl Watermark {
+    fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| Failure::new(Code::Internal, "The watermark is unreadable.").caused_by(error))
+    }
+}
+
 impl Engine {
     /// One tick at `now`.
     pub(super) async fn tick(&self, now: Timestamp, deadline: Deadline) -> Result<(), Failure> {
-        let newest = self.ledger.newest(LOG, deadline).await?;
         let until = now + EARLY;
-        let (seq, mut mark) = match newest {
-            Some((seq, bytes)) => {
-                let mark = serde_json::from_slice::<Watermark>(&bytes)
-                    .map_err(|error| Failure::new(Code::Internal, "The watermark is unreadable.").caused_by(error))?;
-                (seq + 1, mark)
+        let (newest, mut mark) = match self.ledger.newest(LOG, deadline).await? {
+            Some((seq, bytes)) => (seq, Watermark::read(&bytes)?),
+            // The very first tick has missed nothing. Should it fail, the next one finds the same due.
+            None => {
+                let until = now - SignedDuration::from_mins(1);
+                let mut first = Watermark { writer: String::new(), until, last: BTreeMap::new() };
+                match self.put_watermark(0, &mut first, deadline).await? {
+                    Put::Written => (0, first),
+                    Put::Lost(standing) => (0, Watermark::read(&standing)?),
+                }
             }
-            // The very first tick has missed nothing.
-            None => (
-                0,
-                Watermark { writer: String::new(), until: now - SignedDuration::from_mins(1), last: BTreeMap::new() },
-            ),
         };
+        let seq = newest + 1;
         if until > mark.until {
             let after = mark.until;
             let mut failed = None;
@@ -76,10 +83,7 @@ impl Engine {
                 return Err(failure);
             }
             mark.until = until;
-            mark.writer = draw_writer();
-            let bytes = serde_json::to_vec(&mark)
-                .map_err(|error| Failure::new(Code::Internal, "The watermark cannot be written.").caused_by(error))?;
-            let put = self.ledger.put(&entry_path(LOG, seq), Bytes::from(bytes), deadline).await?;
+            let put = self.put_watermark(seq, &mut mark, deadline).await?;
             if put == Put::Written
                 && seq >= KEPT_WATERMARKS
                 && let Err(error) = self.ledger.delete(&entry_path(LOG, seq - KEPT_WATERMARKS), deadline).await
@@ -88,6 +92,13 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    async fn put_watermark(&self, seq: u64, mark: &mut Watermark, deadline: Deadline) -> Result<Put, Failure> {
+        mark.writer = draw_writer();
+        let bytes = serde_json::to_vec(mark)
+            .map_err(|error| Failure::new(Code::Internal, "The watermark cannot be written.").caused_by(error))?;
+        Ok(self.ledger.put(&entry_path(LOG, seq), Bytes::from(bytes), deadline).await?)
     }
 
     /// Starts the run of one due time; its id, unless the one before still goes and this one is skipped.

@@ -114,6 +114,16 @@ async fn what_could_not_be_started_is_started_by_the_next_tick() {
 }
 
 #[tokio::test]
+async fn what_the_very_first_tick_could_not_start_is_started_by_the_next() {
+    let bench = Bench::new(&[("hourly", &scheduled(""))]);
+    bench.outbox.refusals.store(1, std::sync::atomic::Ordering::SeqCst);
+    assert!(bench.engine.tick(at("2026-10-05T12:00:00Z"), soon()).await.is_err());
+    bench.tick("2026-10-05T12:03:00Z").await;
+    assert_eq!(bench.times().await, [at("2026-10-05T12:00:00Z")]);
+    assert_eq!(bench.outbox.work().len(), 1);
+}
+
+#[tokio::test]
 async fn two_ticks_at_once_start_one_run() {
     let bench = Bench::new(&[("hourly", &scheduled(""))]);
     bench.tick("2026-10-05T11:59:00Z").await;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::bus::Bus;
 use super::kinds::Class;
 use super::neighbour::Neighbour;
-use super::operations::FAILING;
+use super::operations::{FAILING, HURRIED};
 use super::world::World;
 use crate::http::Deadline;
 use crate::runs::identity::hash;
@@ -137,7 +137,7 @@ impl Checker<'_> {
         let all_well = main().all(|step| matches!(state(step).as_str(), "succeeded" | "skipped"));
         self.hold(all_well == (end["state"] == "succeeded"), || format!("{run}: ended as {end}"));
         for step in steps {
-            self.step(run, step, &state(step));
+            self.step(run, step, &state(step), end["operation"] == HURRIED.0);
         }
         // Nothing of a step comes after what follows it in the run.
         let ids = main().map(|step| step["id"].as_str().unwrap());
@@ -153,7 +153,7 @@ impl Checker<'_> {
         self.hold(!open || end["state"] == "failed", || format!("{run}: a step was never begun: {end}"));
     }
 
-    fn step(&mut self, run: &str, step: &Value, state: &str) {
+    fn step(&mut self, run: &str, step: &Value, state: &str, hurried: bool) {
         let id = step["id"].as_str().unwrap();
         let code = step["error"]["code"].as_str().unwrap_or_default().to_owned();
         let neighbour = self.neighbour;
@@ -175,8 +175,11 @@ impl Checker<'_> {
                 asserts || reads || (whole && parts.len() as u64 == count)
             }
             "pending" | "skipped" => effects.is_empty(),
-            // What may be sent again is unknown only when its neighbour refused it then.
-            "unknown" => doubtful && (planned || effects.iter().all(|work| work.class != Class::Again)),
+            // What may be sent again is unknown only when its neighbour refused it then, or it was tried for its `timeout`.
+            "unknown" => {
+                let over = hurried && id == HURRIED.1 && self.took(step) >= HURRIED.2;
+                doubtful && (planned || over || effects.iter().all(|work| work.class != Class::Again))
+            }
             "failed" => match code.as_str() {
                 "statement-failed" => {
                     planned && (parts.is_empty() || may_repeat || step["renderedInputs"]["parts"] != 1)
@@ -188,6 +191,13 @@ impl Checker<'_> {
             _ => false,
         };
         self.hold(holds, || format!("{run} {id}: {state} {code}, doubtful {doubtful}, but {effects:?}"));
+    }
+
+    /// From a step's begin to its end; clocks and their jumps may have made it seem less.
+    fn took(&self, step: &Value) -> Duration {
+        let time = |name: &str| step[name].as_str().unwrap().parse::<Timestamp>().unwrap();
+        let seemed = Duration::try_from(time("startedAt").duration_until(time("endedAt"))).unwrap_or_default();
+        seemed + Duration::from_millis(4 * self.world.plan.clocks_off)
     }
 
     /// Nothing happened that nobody had asked for.

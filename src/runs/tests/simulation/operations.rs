@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use crate::operations::{Catalog, Definition, Entry};
 
@@ -80,6 +81,9 @@ on_failure:
 ",
     ),
 ];
+
+/// The step that may be sent again, and for so long only: its operation, id and `timeout`.
+pub(super) const HURRIED: (&str, &str, Duration) = ("hurried", "a", Duration::from_mins(10));
 
 /// How the ids of steps of `on_failure` begin.
 pub(super) const FAILING: &str = "f";

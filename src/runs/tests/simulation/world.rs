@@ -22,7 +22,7 @@ use crate::ledger::Ledger;
 
 pub(super) const HOSTS: usize = 2;
 /// Midnight, before the schedule of `operations`.
-const BEGINS: &str = "2026-03-01T00:00:00Z";
+pub(super) const BEGINS: &str = "2026-03-01T00:00:00Z";
 
 #[derive(Debug)]
 pub(super) struct World {
