@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Breaks the engine, one line at a time, and expects the simulation to notice.
+"""Breaks the engine, one line at a time, and says whether the simulation notices. docs/reliability.md has what was seen.
 
     python3 tests/mutants/mutants.py [name ...]
 
-Each mutant replaces one piece of the real source, runs the simulation over CAUSEWAY_SEEDS seeds (default 2000), expects it
-to fail, and puts the source back. Not in CI: every mutant is a build. Exit 0: all were caught.
+Each mutant replaces one piece of the real source, runs the simulation over CAUSEWAY_SEEDS seeds (default 2000), and puts
+the source back. Not in CI: every mutant is a build. Exit 0: all were caught.
 """
 
 import os
