@@ -177,6 +177,7 @@ impl Stack {
         host.groups = self.options.groups;
         host.timers = self.options.timers;
         host.resend = self.options.resend;
+        host.error_window = self.options.error_window;
         host.print = self.options.print;
         Host::start(host, self.history.clone()).await.context("starting the host")
     }

@@ -82,6 +82,8 @@ pub struct StackOptions {
     pub groups: Groups,
     pub timers: Timers,
     pub resend: Resend,
+    /// See [`HostOptions::error_window`](crate::host::HostOptions::error_window).
+    pub error_window: Duration,
     /// Prints the handler's and the host's lines to standard error.
     pub print: bool,
 }
@@ -117,6 +119,7 @@ impl StackOptions {
             groups: Groups::default(),
             timers: Timers::OnRequest,
             resend: Resend::default(),
+            error_window: Duration::from_mins(30),
             print: false,
         }
     }
