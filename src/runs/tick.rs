@@ -46,16 +46,15 @@ impl Engine {
     /// One tick at `now`.
     pub(super) async fn tick(&self, now: Timestamp, deadline: Deadline) -> Result<(), Failure> {
         let until = now + EARLY;
-        let (newest, mut mark) = match self.ledger.newest(LOG, deadline).await? {
-            Some((seq, bytes)) => (seq, Watermark::read(&bytes)?),
+        let (newest, mut mark) = if let Some((seq, bytes)) = self.ledger.newest(LOG, deadline).await? {
+            (seq, Watermark::read(&bytes)?)
+        } else {
             // The very first tick has missed nothing. Should it fail, the next one finds the same due.
-            None => {
-                let until = now - SignedDuration::from_mins(1);
-                let mut first = Watermark { writer: String::new(), until, last: BTreeMap::new() };
-                match self.put_watermark(0, &mut first, deadline).await? {
-                    Put::Written => (0, first),
-                    Put::Lost(standing) => (0, Watermark::read(&standing)?),
-                }
+            let until = now - SignedDuration::from_mins(1);
+            let mut first = Watermark { writer: String::new(), until, last: BTreeMap::new() };
+            match self.put_watermark(0, &mut first, deadline).await? {
+                Put::Written => (0, first),
+                Put::Lost(standing) => (0, Watermark::read(&standing)?),
             }
         };
         let seq = newest + 1;

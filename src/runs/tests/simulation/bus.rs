@@ -18,9 +18,9 @@ use crate::service_bus::{Message, Messages};
 
 const MOST_DELIVERIES: u32 = 10;
 /// The lock of a message whose receiver died ends by itself.
-const LOCK: Duration = Duration::from_secs(60);
+const LOCK: Duration = Duration::from_mins(1);
 /// What the host gives an invocation for a message.
-const INVOCATION: Duration = Duration::from_secs(240);
+const INVOCATION: Duration = Duration::from_mins(4);
 
 #[derive(Debug)]
 pub(super) struct Bus {

@@ -16,7 +16,7 @@ use crate::http::Deadline;
 use crate::runs::identity::hash;
 
 /// As `simulate` sets it.
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_mins(1);
 
 /// A run that was asked for.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ struct Checker<'a> {
 
 /// Everything that does not hold.
 pub(super) async fn broken(world: &World, bus: &Bus, expected: &BTreeMap<String, Expected>) -> Vec<String> {
-    let deadline = Deadline::after(Duration::from_secs(60));
+    let deadline = Deadline::after(Duration::from_mins(1));
     let names = |prefix: &'static str| async move {
         let listed = world.truth.list(prefix, deadline).await.unwrap();
         listed.into_iter().map(|listed| listed.path).collect::<BTreeSet<String>>()
@@ -160,7 +160,9 @@ impl Checker<'_> {
         let effects: Vec<_> = neighbour.effects(run, id).filter(|work| work.class != Class::Read).collect();
         let reads = neighbour.effects(run, id).any(|work| work.class == Class::Read);
         let mut parts: BTreeMap<u64, usize> = BTreeMap::new();
-        effects.iter().for_each(|work| *parts.entry(work.part).or_default() += 1);
+        for work in &effects {
+            *parts.entry(work.part).or_default() += 1;
+        }
         let doubtful = self.world.is_doubtful(run, id);
         let may_repeat = doubtful && effects.iter().all(|work| work.class == Class::LookUpFirst);
         self.hold(may_repeat || parts.values().all(|times| *times == 1), || {

@@ -35,11 +35,14 @@ struct Life {
     under_way: Mutex<BTreeMap<u64, Option<String>>>,
 }
 
+type Start = dyn Fn(usize) -> Runs + Send + Sync;
+type Alive = (Arc<Life>, Runs);
+
 pub(super) struct Hosts {
     world: Arc<World>,
     /// Makes the engine of a new process.
-    engine: Box<dyn Fn(usize) -> Runs + Send + Sync>,
-    lives: Mutex<[Option<(Arc<Life>, Runs)>; HOSTS]>,
+    engine: Box<Start>,
+    lives: Mutex<[Option<Alive>; HOSTS]>,
     crashes_left: AtomicU64,
     invocations: AtomicU64,
 }

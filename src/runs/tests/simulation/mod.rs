@@ -75,7 +75,7 @@ fn simulate(seed: u64, traced: bool) -> Outcome {
             let catalog = operations::catalog(parts.plan.schedule);
             let mut engine = composed(neighbours, messages, catalog, kinds);
             (engine.settings.send_window, engine.settings.send_margin) =
-                (Duration::from_secs(30), Duration::from_secs(60));
+                (Duration::from_secs(30), Duration::from_mins(1));
             Runs::new(engine)
         });
         bus.feeds(&hosts);
@@ -106,13 +106,13 @@ fn simulate(seed: u64, traced: bool) -> Outcome {
 async fn served_until_now(world: &World) {
     let mark = json!({"writer": "before", "until": BEGINS, "last": {}}).to_string();
     let path = "slots/tick-watermark/00000000";
-    world.truth.put(path, mark.into(), Deadline::after(Duration::from_secs(60))).await.unwrap();
+    world.truth.put(path, mark.into(), Deadline::after(Duration::from_mins(1))).await.unwrap();
 }
 
 /// Waits until no run is open, or something is stuck.
 async fn all_closed(world: &World, expected: usize) {
     while world.age() < TOO_LATE {
-        let deadline = Deadline::after(Duration::from_secs(60));
+        let deadline = Deadline::after(Duration::from_mins(1));
         let open = world.truth.list("open", deadline).await.unwrap().len();
         if open == 0 && world.truth.list("history", deadline).await.unwrap().len() >= expected {
             return;
@@ -128,7 +128,7 @@ async fn ticks(world: Arc<World>, hosts: Arc<Hosts>) {
         if !world.goes_wrong(world.plan.tick_lost) {
             let hosts = hosts.clone();
             tokio::spawn(async move {
-                let deadline = Deadline::after(Duration::from_secs(240));
+                let deadline = Deadline::after(Duration::from_mins(4));
                 hosts.invoke("the tick", None, |runs| async move { runs.tick(deadline).await }).await
             });
         }

@@ -57,7 +57,7 @@ impl Plan {
         let operations: &[&'static str] = if wild { &WITH_ANY_CLOCK } else { &OPERATIONS };
         let count = dice.between(1, 3);
         let requests = (0..count).map(|_| Request {
-            operation: *dice.one_of::<&'static str>(operations),
+            operation: dice.one_of::<&'static str>(operations),
             at: dice.below(120),
             over_http: dice.chance(250),
             sent_twice: dice.chance(200),
