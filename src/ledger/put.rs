@@ -69,12 +69,12 @@ struct Signed {
     writer: String,
 }
 
-/// The member `writer` of a JSON object.
 /// A `writer` for one entry: drawn once and kept over every try to write it.
 pub fn draw_writer() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
+/// The member `writer` of a JSON object.
 fn writer_of(entry: &[u8]) -> Option<String> {
     serde_json::from_slice::<Signed>(entry).ok().map(|signed| signed.writer)
 }
