@@ -6,10 +6,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Diagnostic, EventRule, Parameter, Schedule, Step, Template, followed, push_rows, queued_refresh, reading,
-    write_rows,
-};
+use super::{Diagnostic, EventRule, Parameter, Schedule, Step, Template, push_rows, reading, undeclared, write_rows};
 
 /// An operation's text, whole: what a run pins in its first record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,10 +42,8 @@ impl Definition {
 
     /// Reads the text strictly, from what is pinned alone. `variables` are what expressions see as `variables.*`.
     pub fn parse(&self, variables: &BTreeMap<String, String>) -> Result<Operation, Vec<Diagnostic>> {
-        let undeclared = write_rows::read(self)
-            .or_else(|| push_rows::read(self))
-            .or_else(|| queued_refresh::read(self).map(Ok))
-            .or_else(|| followed::read(self).map(Ok));
+        let undeclared =
+            write_rows::read(self).or_else(|| push_rows::read(self)).or_else(|| undeclared::read(self).map(Ok));
         undeclared.unwrap_or_else(|| reading::read(self, variables))
     }
 

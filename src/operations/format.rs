@@ -4,6 +4,8 @@
 #![allow(dead_code)] // The shapes are read by the derive alone; values are read from the tree, which knows its places.
 
 mod children;
+mod event;
+mod http;
 mod message;
 mod wait_for;
 
@@ -28,7 +30,7 @@ struct OperationFile {
     concurrency: Option<Concurrency>,
     /// Which events start it.
     #[schemars(length(min = 1, max = 50))]
-    events: Option<Vec<Event>>,
+    events: Option<Vec<event::Event>>,
     /// What callers give, by name.
     parameters: Option<BTreeMap<String, Parameter>>,
     /// Done one after the other.
@@ -74,41 +76,6 @@ enum OnConflict {
     Queue,
     /// It ends at once, with `run-skipped`.
     Skip,
-}
-
-/// Events of one kind, each of which starts a run.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct Event {
-    /// Where they come from.
-    source: EventSource,
-    /// Of Event Grid: its type, such as Microsoft.Storage.BlobCreated.
-    #[schemars(rename = "type")]
-    kind: Option<String>,
-    /// Of Event Grid: what its subject begins or ends with, in any case.
-    subject: Option<EventSubject>,
-    /// Of Dataverse: the logical name of the table, such as account.
-    entity: Option<String>,
-    /// Of Dataverse: what was done to the row, such as Create, Update or Delete.
-    message: Option<String>,
-    /// An expression that sees `event`; the event starts nothing when it is false.
-    when: Option<String>,
-    /// The parameters of such a run; templates see `event`, `run` and `variables`.
-    parameters: Option<BTreeMap<String, Value>>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-enum EventSource {
-    EventGrid,
-    Dataverse,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct EventSubject {
-    begins_with: Option<String>,
-    ends_with: Option<String>,
 }
 
 #[derive(JsonSchema)]
@@ -202,7 +169,7 @@ struct Step {
     job: Option<Job>,
     refresh: Option<Refresh>,
     push_rows: Option<PushRows>,
-    http: Option<Http>,
+    http: Option<http::Http>,
     message: Option<message::Message>,
     wait_for: Option<wait_for::WaitFor>,
     operation: Option<children::Operation>,
@@ -371,58 +338,6 @@ struct PushRows {
     schema: Option<String>,
     /// Rows that are in the table already are deleted before.
     clear: Option<bool>,
-}
-
-/// One call of an address outside, which must be on the operator's list.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["url"]}, {"required": ["url_secret"]}]))]
-struct Http {
-    /// The address: https, and a host that CAUSEWAY_HTTP_HOSTS names.
-    url: Option<String>,
-    /// Or the name of the secret in Key Vault that holds it.
-    url_secret: Option<String>,
-    /// Default GET, with a body POST.
-    method: Option<HttpMethod>,
-    /// By name: a text, or `{secret: name}` of a secret in Key Vault.
-    headers: Option<BTreeMap<String, TextOrSecret>>,
-    /// Sent as JSON.
-    body: Option<Value>,
-    /// Calling twice does no harm, so it may be called again when its answer was lost.
-    idempotent: Option<bool>,
-    /// Statuses that are a success; default any from 200 to 299.
-    #[schemars(length(min = 1))]
-    expect: Option<Vec<HttpStatus>>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "UPPERCASE")]
-enum HttpMethod {
-    Get,
-    Head,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-/// A status of an answer.
-#[derive(JsonSchema)]
-#[schemars(transparent)]
-struct HttpStatus(#[schemars(range(min = 200, max = 599))] u16);
-
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-enum TextOrSecret {
-    Text(String),
-    Secret(SecretName),
-}
-
-/// A secret in Key Vault, read when it is used.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct SecretName {
-    secret: String,
 }
 
 /// Goes on only when true.

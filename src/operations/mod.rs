@@ -6,17 +6,16 @@ mod catalog;
 mod definition;
 mod events;
 mod expression;
-pub mod followed;
 mod format;
 mod parameters;
 pub mod push_rows;
-pub mod queued_refresh;
 mod reading;
 mod schedule;
 mod schemas;
 mod steps;
 mod template;
 mod typed;
+pub mod undeclared;
 pub mod write_rows;
 mod yaml;
 

@@ -8,7 +8,7 @@ use super::claim::{self, Effected};
 use super::token::{Signer, Target};
 use super::{Answer, AnswerKind, Call, Requests};
 use crate::failure::{Code, Failure};
-use crate::operations::followed;
+use crate::operations::undeclared;
 use crate::runs::{TellAt, identity};
 use crate::steps::Followed;
 
@@ -71,7 +71,7 @@ impl Requests {
             let kept = effected.inputs().get(CALLBACK_URL);
             let Some(to) = self.opened_callback(call, effected.log(), kept).await? else { return Ok(()) };
             let parameters = followed.parameters()?;
-            self.0.runs.begin_telling(followed::entry(), &run, parameters, &call.caller, &to, call.deadline).await
+            self.0.runs.begin_telling(undeclared::followed(), &run, parameters, &call.caller, &to, call.deadline).await
         };
         begun.await.map_err(Failure::effect_possible)?;
         let replayed = effected.replayed;

@@ -9,7 +9,7 @@ use super::record::{Record, StepState, Transition, Trigger};
 use super::{RunEnd, not_found, outcome};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::operations::{Step, queued_refresh};
+use crate::operations::{Step, undeclared};
 use crate::steps::{InQueue, Kind, RefreshQueue, WantedRefresh};
 
 /// Before the id of the run that a step follows, where others have an id of their neighbour.
@@ -48,7 +48,7 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<Record, Failure> {
         let new = NewRun { run: run.to_owned(), parameters, caller: caller.to_owned(), trigger: Trigger::Http };
-        let (record, _) = self.create(queued_refresh::entry(), &new, false, deadline).await?;
+        let (record, _) = self.create(undeclared::queued_refresh(), &new, false, deadline).await?;
         Ok(record)
     }
 

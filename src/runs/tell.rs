@@ -13,7 +13,7 @@ use super::step::doubled;
 use crate::failure::Failure;
 use crate::http::{Deadline, Guarded, Outbound, RequestKind};
 use crate::ledger::draw_writer;
-use crate::operations::followed;
+use crate::operations::undeclared;
 
 /// How the end of a run is told outside.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ impl Engine {
             Some(error) => {
                 let mut failure = error.clone().settled();
                 // The run and the step behind work that has an id of its own say nothing to anybody.
-                if ended.operation == followed::NAME {
+                if ended.operation == undeclared::FOLLOWED {
                     (failure.run_id, failure.step) = (None, None);
                 }
                 (self.telling.problem)(&failure, &ended.run)

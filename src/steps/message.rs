@@ -8,9 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
-    Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
-};
+use super::{Kind, Neighbours, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::{MessageStep, Scope, StepKind, Template};
@@ -81,14 +79,6 @@ impl Kind for Message {
 
     fn recovery(&self, _inputs: &Value) -> Recovery {
         Recovery::SendAgain
-    }
-
-    async fn poll(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<Polled, Failure> {
-        Err(mismatched())
-    }
-
-    async fn cancel(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<(), Failure> {
-        Ok(())
     }
 }
 

@@ -227,23 +227,28 @@ pub trait Kind: Send + Sync {
         None
     }
 
-    /// Looks once. A failure of the *work* has a settled code; a failure to look is the neighbour's.
+    /// Looks once. A failure of the *work* has a settled code; a failure to look is the neighbour's. What is done when it
+    /// has been sent is never looked at.
     async fn poll(
         &self,
-        at: &Neighbours,
-        inputs: &Value,
-        upstream_id: &str,
-        deadline: Deadline,
-    ) -> Result<Polled, Failure>;
+        _at: &Neighbours,
+        _inputs: &Value,
+        _upstream_id: &str,
+        _deadline: Deadline,
+    ) -> Result<Polled, Failure> {
+        Err(mismatched())
+    }
 
-    /// Asks the neighbour to stop.
+    /// Asks the neighbour to stop; there is nothing to ask where all is done when it has been sent.
     async fn cancel(
         &self,
-        at: &Neighbours,
-        inputs: &Value,
-        upstream_id: &str,
-        deadline: Deadline,
-    ) -> Result<(), Failure>;
+        _at: &Neighbours,
+        _inputs: &Value,
+        _upstream_id: &str,
+        _deadline: Deadline,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Who knows the kind of a declared step.

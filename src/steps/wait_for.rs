@@ -99,14 +99,6 @@ impl Kind for WaitFor {
     fn recovery(&self, _inputs: &Value) -> Recovery {
         Recovery::SendAgain
     }
-
-    async fn poll(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<Polled, Failure> {
-        Err(mismatched())
-    }
-
-    async fn cancel(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<(), Failure> {
-        Ok(())
-    }
 }
 
 impl Condition {
