@@ -6,6 +6,7 @@ mod credentials;
 mod sdk;
 #[cfg(test)]
 mod tests;
+mod user;
 
 use std::fmt;
 
@@ -19,6 +20,7 @@ pub use authorized::{Authorized, CallError};
 pub use cache::{FetchToken, FetchedToken, TokenCache};
 pub use credentials::{client_secret, credential, managed_identity};
 pub(crate) use sdk::{SdkFailure, client_options, patiently};
+pub use user::User;
 
 /// Bearer tokens for one audience: refreshed ahead, one request in flight, a still-valid one kept when a refresh fails.
 #[async_trait]

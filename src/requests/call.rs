@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
+use crate::entra::User;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 
@@ -41,6 +42,8 @@ pub struct Call {
     pub invocation_id: String,
     /// Who calls, for claims: an id of the identity, else `anonymous`.
     pub caller: String,
+    /// Who that is, when the call came with a validated Entra token.
+    pub user: Option<Arc<User>>,
     /// Scheme and host that the caller used, from the forwarded headers.
     pub forwarded_base: Option<Url>,
     /// Whole query, decoded, in order.

@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use crate::declared::Declared;
 
+/// Looked at less often than a worker is patient (5 s), so that the run must sleep in between.
 const ARRIVED: (&str, &str) = (
     "arrived",
     "summary: s
 steps:
   - id: arrived
-    wait_for: {sql: {statement: SELECT 2 AS n, expect: one_row}, until: result.row.n > 0, every: 3s}
+    wait_for: {sql: {statement: SELECT 2 AS n, expect: one_row}, until: result.row.n > 0, every: 6s}
   - id: after
     sql: {statement: SELECT 1 AS one, expect: one_row}
 output: {n: '{{ steps.arrived.row.n }}'}

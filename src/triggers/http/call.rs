@@ -41,6 +41,7 @@ pub(super) fn decode(
         invocation_id: invocation.id.clone(),
         // The host has checked the function key and does not say which one it was.
         caller: "keys".to_owned(),
+        user: None,
         forwarded_base: forwarded_base(request.headers()),
         query,
     })
