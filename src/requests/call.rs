@@ -15,6 +15,7 @@ use url::Url;
 use crate::entra::User;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
+use crate::telemetry::Trail;
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Call {
     pub user: Option<Arc<User>>,
     /// Scheme and host that the caller used, from the forwarded headers.
     pub forwarded_base: Option<Url>,
+    /// What the audit will tell of the call.
+    pub trail: Trail,
     /// Whole query, decoded, in order.
     pub query: Vec<(String, String)>,
 }

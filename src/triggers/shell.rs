@@ -18,7 +18,7 @@ use super::layers::Invocation;
 use super::{Limits, WarmUp, envelope, http};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::telemetry::Trace;
+use crate::telemetry::{Trace, Trail};
 
 /// What every request is answered with.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ pub(crate) async fn enter<W: Send + Sync + 'static>(
         // A message is told apart by its run and comes again by design; for HTTP the route decides.
         may_have_effect: false,
         trace: trace_of(&request),
+        trail: Trail::default(),
     };
     match function {
         Some(function) => envelope::answer(&shell, &request, payload, function, &invocation).await,

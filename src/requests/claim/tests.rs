@@ -125,6 +125,7 @@ fn call() -> Call {
         caller: "keys".into(),
         user: None,
         forwarded_base: None,
+        trail: crate::telemetry::Trail::default(),
         query: Vec::new(),
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn decode(
         caller: "keys".to_owned(),
         user: None,
         forwarded_base: forwarded_base(request.headers()),
+        trail: invocation.trail.clone(),
         query,
     })
 }

@@ -2,6 +2,7 @@
 //! and `answer.rs`; the path through them is here.
 
 mod answer;
+mod audited;
 mod call;
 mod streamed;
 
@@ -27,13 +28,15 @@ use bytes::Bytes;
 use futures_util::future::join;
 use tokio::sync::mpsc;
 
+use self::audited::audited;
 use super::Hit;
-use super::function::{Answering, Handle};
+use super::function::{Answering, Handle, Verb};
 use super::layers::{Invocation, invoke, log_abandoned};
 use super::route::{Found, find};
 use super::shell::{Shell, pump_body, read_body};
 use crate::failure::Failure;
-use crate::requests::{Answer, BodyStream, Presence};
+use crate::requests::{Answer, BodyStream, Call, Presence};
+use crate::telemetry::Trail;
 
 /// Pieces of a body that wait for their handler; each is a read of the connection.
 const PIECES_AHEAD: usize = 2;
@@ -102,11 +105,19 @@ async fn reply<W: Send + Sync + 'static>(
     let shell_kept = Arc::clone(shell);
     let deadline = invocation.deadline;
     let parts = found.parts;
+    let trail = told(invocation, &call, &parts);
+    let acts = found.route.verb != Verb::Get;
     invoke(invocation, &shell.limits, &shell.runtime, async move {
         let work = shell_kept.warm_up.wait(deadline).await?;
-        handle(Hit { work, call, parts, body }).await
+        audited(trail, acts, handle(Hit { work, call, parts, body })).await
     })
     .await
+}
+
+/// From here on the audit knows who calls what.
+fn told(invocation: &Invocation, call: &Call, parts: &[String]) -> Trail {
+    invocation.trail.begin(&call.caller, format!("{} {}", invocation.method, invocation.route), parts);
+    invocation.trail.clone()
 }
 
 /// Hands over a body that is still on its way. It stays with its connection; the handler runs on the main runtime.
@@ -126,9 +137,11 @@ async fn stream<W: Send + Sync + 'static>(
     let shell_kept = Arc::clone(shell);
     let deadline = invocation.deadline;
     let parts = found.parts;
+    let trail = told(invocation, &call, &parts);
+    let acts = found.route.verb != Verb::Get;
     let handled = invoke(invocation, &shell.limits, &shell.runtime, async move {
         let work = shell_kept.warm_up.wait(deadline).await?;
-        handle(Hit { work, call, parts, body: Bytes::new() }, body).await
+        audited(trail, acts, handle(Hit { work, call, parts, body: Bytes::new() }, body)).await
     });
     let pumped = pump_body(request, payload, to, &shell.limits, deadline);
     join(handled, pumped).await.0
