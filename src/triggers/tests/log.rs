@@ -55,6 +55,7 @@ fn invocation() -> Invocation {
         arrived: Instant::now(),
         trace: crate::telemetry::Trace::begin(),
         trail: crate::telemetry::Trail::default(),
+        caller: None,
         may_have_effect: true,
     }
 }
