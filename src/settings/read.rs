@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use self::azure::{entra, service_bus};
+use self::azure::{entra, on_behalf_of, service_bus};
 use self::databricks::{databricks, sql};
 use super::clouds::{self, cloud};
 use super::concerns::{
@@ -18,6 +18,7 @@ use super::concerns::{
 };
 use super::known::{VARIABLE_PREFIX, unknown};
 use super::ledger_place::ledger_place;
+use super::on_behalf_of::OnBehalfOf;
 use super::reader::Reader;
 use super::{Host, Variables};
 
@@ -30,6 +31,7 @@ pub struct Settings {
     pub power_bi: PowerBi,
     pub key_vault: KeyVault,
     pub entra: Entra,
+    pub on_behalf_of: OnBehalfOf,
     pub service_bus: ServiceBus,
     pub ledger: Ledger,
     pub requests: Requests,
@@ -92,6 +94,7 @@ impl Reading {
                 marker: reader.seconds("CAUSEWAY_SECRET_MARKER_SECONDS", 1..=30),
             },
             entra: entra(&mut reader, cloud, uses_client_secret),
+            on_behalf_of: on_behalf_of(&mut reader, cloud),
             service_bus: service_bus(&mut reader),
             ledger: Ledger { place: ledger_place(&mut reader, cloud) },
             requests: Requests {
