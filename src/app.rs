@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use crate::failure::{Code, Failure};
 use crate::settings::{self, Reading, SettingProblem};
-use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter, only_gzip};
+use crate::triggers::{Function, Guarded, Limits, Shell, Warm, WarmUp, Work, enter, only_gzip};
 
 /// Connections that may wait to be accepted. The host opens one for each invocation in flight.
 const BACKLOG: i32 = 1024;
@@ -53,7 +53,7 @@ impl App {
 
     /// Answers from now on; `warm_up` runs in the background, and invocations that need it wait for its end.
     /// Ends when `stop` ends, after the invocations in flight have, or `limits.grace` has passed.
-    pub fn serve<W: Send + Sync + 'static>(
+    pub fn serve<W: Guarded>(
         self,
         functions: &'static [Function<W>],
         limits: Limits,
@@ -99,10 +99,7 @@ pub fn warm_up(reading: Reading) -> Warm<Work> {
         tracing::warn!(variable, "this setting is not known; is it misspelt?");
     }
     match reading.settings {
-        Ok(settings) => {
-            let (requests, runs) = wiring::wire(&settings)?;
-            Ok(Arc::new(Work { requests, runs }))
-        }
+        Ok(settings) => Ok(Arc::new(wiring::wire(&settings)?)),
         Err(problems) => Err(misconfigured(&problems)),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::databricks::{Databricks, OAuthM2m, PersonalAccessToken};
-use crate::entra::{self, OnBehalfOf, Proof, SecretValue, TokenSource};
+use crate::entra::{self, Callers, OnBehalfOf, Proof, SecretValue, TokenSource};
 use crate::failure::{Code, Failure};
 use crate::http::{Guarded, Http};
 use crate::key_vault::{self, KeyVault, Secrets, Watched};
@@ -17,7 +17,7 @@ use crate::sealing::Sealer;
 use crate::service_bus::{Messages, ServiceBus};
 use crate::settings::{DatabricksAuthentication, ExchangeProof, Settings};
 use crate::steps::{EveryKind, Neighbours};
-use crate::triggers;
+use crate::triggers::{self, Work};
 
 /// The audience of Azure Storage, the same in every cloud.
 const STORAGE: &str = "https://storage.azure.com";
@@ -25,11 +25,12 @@ const STORAGE: &str = "https://storage.azure.com";
 const SERVICE_BUS: &str = "https://servicebus.azure.net";
 
 /// Clients, then the engine, then the requests.
-pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
+pub(super) fn wire(settings: &Settings) -> Result<Work, Failure> {
     let http = Http::new()?;
     let identity = |audience: &str| entra::managed_identity(&settings.entra, audience, &http);
     let credential = entra::credential(&settings.entra, &http)?;
     let clock = Clock::system();
+    let callers = Callers::new(&settings.callers, &http, clock.clone());
     let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?.with_clock(clock.clone());
     let vault = KeyVault::new(&settings.key_vault, credential, &http)?;
     let secrets: Arc<dyn Secrets> = Arc::new(Watched::new(vault, ledger.clone(), settings.key_vault.marker));
@@ -101,7 +102,7 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
     );
     let secret = key_vault::named(exchange_secrets, &settings.entra.client_secret_name);
     let requests = requests.exchanging(exchanges(settings, secret, &http)?);
-    Ok((requests, runs))
+    Ok(Work { requests, runs, callers })
 }
 
 /// How callers' tokens are exchanged; `None` without an application that could.

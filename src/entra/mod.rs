@@ -1,7 +1,9 @@
-//! Who we are: token sources, one for an audience. `azure_identity` is named only here and in `key_vault/`.
+//! Who we are: token sources, one for an audience; and who calls us: their tokens, validated. `azure_identity` is named
+//! only here and in `key_vault/`.
 
 mod authorized;
 mod cache;
+mod callers;
 mod credentials;
 mod on_behalf_of;
 mod refused_exchange;
@@ -20,6 +22,7 @@ use crate::http::Deadline;
 
 pub use authorized::{Authorized, CallError};
 pub use cache::{FetchToken, FetchedToken, TokenCache};
+pub use callers::{Caller, Callers, Given};
 pub use credentials::{client_secret, credential, managed_identity};
 pub use on_behalf_of::{OnBehalfOf, Proof};
 pub(crate) use sdk::{SdkFailure, client_options, patiently};

@@ -14,7 +14,8 @@ pub struct User {
     pub roles: Vec<String>,
     /// `idtyp` is `app`: a service, on behalf of which nothing can be exchanged.
     pub is_application: bool,
-    /// The token itself: the assertion of an on-behalf-of exchange.
+    /// The token itself: the assertion of an on-behalf-of exchange. Empty when App Service authentication vouches for its
+    /// bearer, which hands on no token for us.
     pub token: SecretString,
     /// `exp`
     pub expires: Timestamp,

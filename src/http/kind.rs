@@ -8,6 +8,9 @@ use super::transport::MAX_REPLY_BYTES;
 /// others have seen up to 100 MB.
 const MAX_LINK_BYTES: usize = 128 * 1024 * 1024;
 
+/// The largest document that tells the keys of an issuer; Entra's has 15 KB.
+const MAX_KEYS_BYTES: usize = 1024 * 1024;
+
 /// The largest answer of an address that somebody else chose: what a run keeps of a step.
 const MAX_STRANGER_BYTES: usize = 256 * 1024;
 
@@ -81,6 +84,8 @@ pub enum RequestKind {
     /// Completing or unlocking: the second time the lock is gone, which is told.
     MessageSettle,
     TokenRequest,
+    /// Entra's OpenID configuration, and the keys that it signs with.
+    SigningKeysGet,
     /// The end of work, told where its caller asked; told again by the run, which keeps the pauses.
     CallbackSend,
     /// What a maker declares as `http`: asks, may be sent twice, or may not.
@@ -145,6 +150,7 @@ impl RequestKind {
             Self::MessageReceive => row(Repeatable, 3, 30, 60),
             Self::MessageSettle => row(Repeatable, 4, 15, 60),
             Self::TokenRequest => row(Read, 4, 10, 30),
+            Self::SigningKeysGet => Allowance { reply_bytes: MAX_KEYS_BYTES, ..row(Read, 3, 5, 15) },
             Self::CallbackSend => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Repeatable, 1, 20, 20) },
             Self::HttpStepRead => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Read, 3, 60, 90) },
             Self::HttpStepRepeatable => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Repeatable, 3, 60, 90) },

@@ -15,6 +15,7 @@ use url::Url;
 use crate::entra::User;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
+use crate::settings::Rights;
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +41,12 @@ pub struct Call {
     pub idempotency_key: Option<String>,
     /// `X-Azure-Functions-InvocationId`: the same when the host sends a call again.
     pub invocation_id: String,
-    /// Who calls, for claims: an id of the identity, else `anonymous`.
+    /// Who calls, for claims and runs: the object id, else `keys`.
     pub caller: String,
     /// Who that is, when the call came with a validated Entra token.
     pub user: Option<Arc<User>>,
+    /// What the caller may do: all of it with a key.
+    pub rights: Arc<Rights>,
     /// Scheme and host that the caller used, from the forwarded headers.
     pub forwarded_base: Option<Url>,
     /// Whole query, decoded, in order.

@@ -76,6 +76,13 @@ pub const KNOWN: &[Known] = &[
     ours("CAUSEWAY_ENTRA_CLIENT_SECRET_NAME", Some("entra-client-secret"), "secret name", "Its secret in Key Vault."),
     ours("CAUSEWAY_ON_BEHALF_OF_AUTH", Some("client-secret"), "`client-secret`, `managed-identity`", "How that application proves itself when it exchanges a caller's token: by its secret, or by the managed identity that it trusts as a federated credential."),
     ours("CAUSEWAY_MANAGED_IDENTITY_CLIENT_ID", None, "id", "A user-assigned managed identity; default the system-assigned one."),
+    ours("CAUSEWAY_AUTH", Some("keys"), "`keys`, `entra`", "Who may call over HTTP: whoever has a function key, or whoever has an Entra token with an app role. The package is made with the same word (`xtask package --auth`)."),
+    ours("CAUSEWAY_CALLER_TENANT_ID", None, "tenant id", "The one tenant whose tokens are taken, for `entra`; default CAUSEWAY_ENTRA_TENANT_ID."),
+    ours("CAUSEWAY_CALLER_ISSUERS", None, "urls, comma", "The issuers (`iss`) that are taken, exactly; default the tenant's two, of tokens of version 1 and 2."),
+    ours("CAUSEWAY_CALLER_AUDIENCES", None, "Entra resources, comma", "The audiences (`aud`) that are taken, exactly: our application's ID URI, such as api://causeway, and its client id; required for `entra`."),
+    ours("CAUSEWAY_CALLER_CLOCK_SKEW_SECONDS", Some("60"), "seconds", "How far a caller's token may be past its end, or before its beginning."),
+    ours("CAUSEWAY_CALLER_ROLES", Some("Causeway.Admin=*; Causeway.Sql=sql; Causeway.Jobs=jobs; Causeway.PowerBi=power-bi; Causeway.Operations=operations,runs"), "role=rights; …", "What each app role may do, for `entra`: areas, single operations as operations/{name}, runs/* for the runs of everybody, * for all of it."),
+    ours("CAUSEWAY_EASY_AUTH", Some("false"), "`true`, `false`", "Whether App Service authentication stands in front, so that X-MS-CLIENT-PRINCIPAL is its word; else the header is ignored."),
     ours("CAUSEWAY_SERVICE_BUS_URL", None, "url", "Default https://{ServiceBusConnection__fullyQualifiedNamespace}."),
     ours("CAUSEWAY_REQUEST_QUEUE", Some("causeway-requests"), "queue name", "Where requests arrive; also resolved by the host."),
     ours("CAUSEWAY_WORK_QUEUE", Some("causeway-work"), "queue name", "Where runs are woken; also resolved by the host."),
@@ -107,6 +114,7 @@ pub const KNOWN: &[Known] = &[
     theirs("ServiceBusConnection__fullyQualifiedNamespace", "host name", Origin::Azure, "The namespace, such as my-bus.servicebus.windows.net."),
     theirs("FUNCTIONS_CUSTOMHANDLER_PORT", "port", Origin::Platform, "Where the host expects us; default any free port."),
     theirs("FUNCTIONS_APP_ROOT_PATH", "folder", Origin::Platform, "The app's root, which holds host.json; default the current folder."),
+    theirs("WEBSITE_AUTH_ENABLED", "`True`, `False`", Origin::Platform, "Whether App Service authentication is on."),
     theirs("IDENTITY_ENDPOINT", "url", Origin::Platform, "Present when the app has a managed identity."),
 ];
 

@@ -2,6 +2,7 @@
 //!
 //! Every field's doc names its variable, its default and its unit. A variable that Azure defines is marked so.
 
+mod callers;
 mod clouds;
 mod concerns;
 mod host_json;
@@ -15,6 +16,7 @@ mod reader;
 mod tests;
 mod variables;
 
+pub use callers::{AREAS, Callers, EntraCallers, Rights, Roles};
 pub use concerns::{
     Databricks, DatabricksAuthentication, Entra, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PowerBi,
     Requests, ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,

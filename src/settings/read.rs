@@ -1,6 +1,7 @@
 //! Reading and checking. A wrong value never stops the process: it is named, and answered with `misconfigured`.
 
 mod azure;
+mod callers;
 mod databricks;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,9 @@ use std::time::Duration;
 use url::Url;
 
 use self::azure::{entra, on_behalf_of, service_bus};
+use self::callers::callers;
 use self::databricks::{databricks, sql};
+use super::callers::Callers;
 use super::clouds::{self, cloud};
 use super::concerns::{
     Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, Outside, PowerBi, Requests, Runs,
@@ -32,6 +35,7 @@ pub struct Settings {
     pub key_vault: KeyVault,
     pub entra: Entra,
     pub on_behalf_of: OnBehalfOf,
+    pub callers: Callers,
     pub service_bus: ServiceBus,
     pub ledger: Ledger,
     pub requests: Requests,
@@ -75,6 +79,7 @@ impl Reading {
         let uses_client_secret =
             power_bi_client_secret || databricks.authentication == DatabricksAuthentication::ClientSecret;
         let claim_life = Duration::from_secs(3600 * reader.whole("CAUSEWAY_CLAIM_HOURS", 1..=720, "hours"));
+        let entra = entra(&mut reader, cloud, uses_client_secret);
         let settings = Settings {
             databricks,
             sql: sql(&mut reader),
@@ -93,7 +98,8 @@ impl Reading {
                 cache: reader.seconds("CAUSEWAY_SECRET_CACHE_SECONDS", 1..=86_400),
                 marker: reader.seconds("CAUSEWAY_SECRET_MARKER_SECONDS", 1..=30),
             },
-            entra: entra(&mut reader, cloud, uses_client_secret),
+            callers: callers(&mut reader, &entra),
+            entra,
             on_behalf_of: on_behalf_of(&mut reader, cloud),
             service_bus: service_bus(&mut reader),
             ledger: Ledger { place: ledger_place(&mut reader, cloud) },

@@ -71,6 +71,12 @@ impl<'a> Reader<'a> {
         self.checked(name, is_queue, QUEUE_FORM).unwrap_or_default()
     }
 
+    /// Texts separated by commas.
+    pub(super) fn list(&mut self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    }
+
     pub(super) fn queues(&mut self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
         let queues: Vec<String> =

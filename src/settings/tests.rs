@@ -162,6 +162,63 @@ fn what_a_way_to_sign_in_needs_is_asked_for() {
     assert_eq!(pat, DatabricksAuthentication::PersonalAccessToken { secret_name: "databricks-token".to_owned() });
 }
 
+const TENANT: (&str, &str) = ("CAUSEWAY_CALLER_TENANT_ID", "72F0C1DE-5a3b-4e8f-9c61-2d4b7a9e0c10");
+const AUDIENCE: (&str, &str) = ("CAUSEWAY_CALLER_AUDIENCES", "api://causeway, 5f1c");
+const BY_TOKEN: (&str, &str) = ("CAUSEWAY_AUTH", "entra");
+
+#[test]
+fn callers_have_keys_unless_tokens_are_asked_for() {
+    assert!(matches!(with(&[]).settings.unwrap().callers, Callers::Keys));
+    assert!(matches!(with(&[TENANT, AUDIENCE]).settings.unwrap().callers, Callers::Keys));
+    let Callers::Entra(entra) = with(&[BY_TOKEN, TENANT, AUDIENCE]).settings.unwrap().callers else {
+        panic!("keys");
+    };
+    assert_eq!(entra.audiences, ["api://causeway", "5f1c"]);
+    assert_eq!(
+        entra.issuers,
+        [
+            "https://sts.windows.net/72f0c1de-5a3b-4e8f-9c61-2d4b7a9e0c10/",
+            "https://login.microsoftonline.com/72f0c1de-5a3b-4e8f-9c61-2d4b7a9e0c10/v2.0"
+        ]
+    );
+    assert_eq!(
+        entra.configuration.as_str(),
+        "https://login.microsoftonline.com/72f0c1de-5a3b-4e8f-9c61-2d4b7a9e0c10/v2.0/.well-known/openid-configuration"
+    );
+    assert!(!entra.easy_auth && entra.clock_skew == Duration::from_mins(1));
+    assert!(entra.roles["Causeway.Admin"].everybodys && !entra.roles["Causeway.Operations"].everybodys);
+}
+
+#[test]
+fn tokens_are_not_taken_without_issuer_and_audience() {
+    assert_eq!(problems(&with(&[BY_TOKEN])), ["CAUSEWAY_CALLER_AUDIENCES", "CAUSEWAY_CALLER_TENANT_ID"]);
+    // Our own tenant is the callers' unless another is named; a domain is never in a token.
+    assert!(with(&[BY_TOKEN, AUDIENCE, ("CAUSEWAY_ENTRA_TENANT_ID", TENANT.1)]).settings.is_ok());
+    let domain = with(&[BY_TOKEN, AUDIENCE, ("CAUSEWAY_ENTRA_TENANT_ID", "contoso.onmicrosoft.com")]);
+    assert_eq!(problems(&domain), ["CAUSEWAY_CALLER_TENANT_ID"]);
+}
+
+#[rstest]
+#[case(&[("CAUSEWAY_AUTH", "none")], "CAUSEWAY_AUTH")]
+#[case(&[("CAUSEWAY_CALLER_TENANT_ID", "contoso.com")], "CAUSEWAY_CALLER_TENANT_ID")]
+#[case(&[("CAUSEWAY_CALLER_ISSUERS", "sts.windows.net")], "CAUSEWAY_CALLER_ISSUERS")]
+#[case(&[("CAUSEWAY_CALLER_ISSUERS", "http://sts.windows.net/")], "CAUSEWAY_CALLER_ISSUERS")]
+#[case(&[("CAUSEWAY_CALLER_CLOCK_SKEW_SECONDS", "301")], "CAUSEWAY_CALLER_CLOCK_SKEW_SECONDS")]
+#[case(&[("CAUSEWAY_CALLER_ROLES", "Admin=all")], "CAUSEWAY_CALLER_ROLES")]
+#[case(&[("CAUSEWAY_EASY_AUTH", "true"), ("WEBSITE_AUTH_ENABLED", "True")], "CAUSEWAY_EASY_AUTH")]
+#[case(&[("CAUSEWAY_EASY_AUTH", "true"), BY_TOKEN, TENANT, AUDIENCE], "CAUSEWAY_EASY_AUTH")]
+fn what_would_let_in_the_wrong_ones_is_named(#[case] pairs: &[(&str, &str)], #[case] name: &str) {
+    assert_eq!(problems(&with(pairs)), [name]);
+}
+
+#[test]
+fn chinas_tokens_bear_other_names() {
+    let china = with(&[("CAUSEWAY_CLOUD", "china"), BY_TOKEN, TENANT, AUDIENCE]).settings.unwrap();
+    let Callers::Entra(entra) = china.callers else { panic!("keys") };
+    assert!(entra.issuers[0].starts_with("https://sts.chinacloudapi.cn/72f0"));
+    assert!(entra.issuers[1].starts_with("https://login.partner.microsoftonline.cn/72f0"));
+}
+
 #[test]
 fn a_misspelt_name_is_told_and_variables_are_not() {
     let reading = with(&[("CAUSEWAY_SEND_WINDOWS", "3"), ("CAUSEWAY_VAR_Sales_Dataset", "d-1"), ("PATH", "/bin")]);

@@ -39,7 +39,7 @@ pub enum Trigger<W: 'static> {
     Timer { schedule: &'static str, handle: fn(Arc<W>, Deadline) -> Answering<()> },
 }
 
-/// Who may call; checked by the host.
+/// Who may call: anybody, or whom the host's keys or Entra's tokens let in (`CAUSEWAY_AUTH`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthLevel {
     Anonymous,

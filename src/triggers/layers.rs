@@ -27,6 +27,8 @@ pub(crate) struct Invocation {
     pub(crate) arrived: Instant,
     /// Whether, once begun, its effect can no longer be excluded.
     pub(crate) may_have_effect: bool,
+    /// The object id of whoever calls, when Entra has told it.
+    pub(crate) caller: Option<String>,
     /// Its span of whoever called, or of a trace of its own.
     pub(crate) trace: Trace,
 }
@@ -88,10 +90,11 @@ pub(super) fn log_stream(invocation: &Invocation, status: u16, rows: u64, bytes:
     let _within = invocation.span().entered();
     let duration_ms = u64::try_from(invocation.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Invocation { method, route, .. } = invocation;
+    let caller = invocation.caller.as_deref();
     if outcome == "cut" {
-        tracing::warn!(method, route, status, duration_ms, rows, bytes, outcome, "answered");
+        tracing::warn!(method, route, caller, status, duration_ms, rows, bytes, outcome, "answered");
     } else {
-        tracing::info!(method, route, status, duration_ms, rows, bytes, outcome, "answered");
+        tracing::info!(method, route, caller, status, duration_ms, rows, bytes, outcome, "answered");
     }
 }
 
@@ -100,7 +103,8 @@ pub(super) fn log_abandoned(invocation: &Invocation) {
     let _within = invocation.span().entered();
     let duration_ms = u64::try_from(invocation.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Invocation { method, route, .. } = invocation;
-    tracing::info!(method, route, duration_ms, "abandoned by its caller");
+    let caller = invocation.caller.as_deref();
+    tracing::info!(method, route, caller, duration_ms, "abandoned by its caller");
 }
 
 /// The one line about how an invocation ended; a failure is logged here and nowhere else.
@@ -108,8 +112,9 @@ pub(super) fn log_end(invocation: &Invocation, status: u16, failure: Option<&Fai
     let _within = invocation.span().entered();
     let duration_ms = u64::try_from(invocation.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Invocation { method, route, .. } = invocation;
+    let caller = invocation.caller.as_deref();
     let Some(failure) = failure else {
-        tracing::info!(method, route, status, duration_ms, "answered");
+        tracing::info!(method, route, caller, status, duration_ms, "answered");
         return;
     };
     let code = problem::effective(failure).as_str();
@@ -124,6 +129,7 @@ pub(super) fn log_end(invocation: &Invocation, status: u16, failure: Option<&Fai
             tracing::$level!(
                 method,
                 route,
+                caller,
                 status,
                 duration_ms,
                 code,

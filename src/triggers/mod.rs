@@ -22,7 +22,7 @@ mod warm;
 pub use function::{Answering, AuthLevel, Function, Handle, Hit, Route, Trigger, Verb};
 pub use limits::Limits;
 pub use problem::{body as problem_body, page as error_codes_page};
-pub use warm::{Warm, Work};
+pub use warm::{Guarded, Warm, Work};
 
 pub(crate) use compression::only_gzip;
 pub(crate) use shell::{Shell, enter};

@@ -2,13 +2,14 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::function::{Function, Route, Trigger};
+use super::function::{AuthLevel, Function, Route, Trigger};
 use crate::failure::{Code, Failure};
 
 /// A route that was found, and what stood in its braces.
 #[derive(Debug)]
 pub(super) struct Found<W: 'static> {
     pub(super) function: &'static str,
+    pub(super) level: AuthLevel,
     pub(super) route: &'static Route<W>,
     pub(super) parts: Vec<String>,
 }
@@ -44,11 +45,11 @@ pub(super) fn find<W>(functions: &'static [Function<W>], method: &str, path: &st
     let segments = split(path).ok_or(Missed::Path)?;
     let mut allowed: Vec<&str> = Vec::new();
     for function in functions {
-        let Trigger::Http { routes, .. } = &function.trigger else { continue };
+        let Trigger::Http { level, routes } = &function.trigger else { continue };
         for route in *routes {
             let Some(parts) = match_path(route.path, &segments) else { continue };
             if route.verb.method() == method {
-                return Ok(Found { function: function.name, route, parts });
+                return Ok(Found { function: function.name, level: *level, route, parts });
             }
             if !allowed.contains(&route.verb.method()) {
                 allowed.push(route.verb.method());

@@ -1,6 +1,6 @@
 //! The door: every request of the host comes in here and is told apart by its path. The only file that reads bodies.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Decompress;
 use actix_web::error::PayloadError;
@@ -15,10 +15,13 @@ use uuid::Uuid;
 
 use super::function::{Function, Trigger};
 use super::layers::Invocation;
-use super::{Limits, WarmUp, envelope, http};
+use super::{Guarded, Limits, WarmUp, envelope, http};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::telemetry::Trace;
+
+/// How long a body is read that nobody wants.
+const TO_DISCARD: Duration = Duration::from_secs(5);
 
 /// What every request is answered with.
 #[derive(Debug)]
@@ -34,11 +37,7 @@ pub(crate) struct Shell<W: 'static> {
 
 /// Answers one request. `/` is the host's question whether we are there, asked every 25 ms at the start; `/api/...`
 /// is proxied HTTP; `/{FunctionName}` is the envelope.
-pub(crate) async fn enter<W: Send + Sync + 'static>(
-    request: HttpRequest,
-    payload: Payload,
-    shell: Data<Shell<W>>,
-) -> HttpResponse {
+pub(crate) async fn enter<W: Guarded>(request: HttpRequest, payload: Payload, shell: Data<Shell<W>>) -> HttpResponse {
     let path = request.path();
     if path == "/" {
         return HttpResponse::Ok().content_type("text/plain").body("causeway");
@@ -61,6 +60,7 @@ pub(crate) async fn enter<W: Send + Sync + 'static>(
         arrived: Instant::now(),
         // A message is told apart by its run and comes again by design; for HTTP the route decides.
         may_have_effect: false,
+        caller: None,
         trace: trace_of(&request),
     };
     match function {
@@ -136,6 +136,18 @@ pub(super) async fn pump_body(
                 _ = to.send(last).await;
                 return;
             }
+        }
+    }
+}
+
+/// Reads what is still coming of a body that nobody wants, as it comes and not for long.
+pub(super) async fn discard_body(mut payload: Payload, most: usize, deadline: Deadline) {
+    let until = deadline.within(TO_DISCARD).instant();
+    let mut read = 0;
+    while let Ok(Some(Ok(piece))) = tokio::time::timeout_at(until, payload.next()).await {
+        read += piece.len();
+        if read > most {
+            return;
         }
     }
 }

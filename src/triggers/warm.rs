@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::entra::Callers;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::requests::Requests;
@@ -15,6 +16,18 @@ use crate::runs::Runs;
 pub struct Work {
     pub requests: Requests,
     pub runs: Runs,
+    pub callers: Callers,
+}
+
+/// What stands behind the door, and who is let in.
+pub trait Guarded: Send + Sync + 'static {
+    fn callers(&self) -> &Callers;
+}
+
+impl Guarded for Work {
+    fn callers(&self) -> &Callers {
+        &self.callers
+    }
 }
 
 /// How warm-up ended. `Err` is for good: a setting is wrong, and every answer names it.

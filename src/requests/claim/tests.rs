@@ -123,6 +123,7 @@ fn call() -> Call {
         idempotency_key: Some("k".into()),
         invocation_id: "i".into(),
         caller: "keys".into(),
+        rights: std::sync::Arc::new(crate::settings::Rights::all()),
         user: None,
         forwarded_base: None,
         query: Vec::new(),

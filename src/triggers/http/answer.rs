@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::super::compression::{PLAIN, stays_plain};
 use super::super::layers::{Invocation, log_end};
-use super::super::problem::{media_type, problem};
+use super::super::problem::{challenge, media_type, problem};
 use super::streamed::Streamed;
 use crate::failure::Failure;
 use crate::requests::{Answer, AnswerBody, AnswerKind};
@@ -75,6 +75,9 @@ pub(super) fn failed(
     }
     if let Some(run_id) = &failure.run_id {
         response.insert_header(("x-causeway-run-id", run_id.as_str()));
+    }
+    if let Some(challenge) = challenge(failure) {
+        response.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
     if let Some(methods) = allow {
         response.insert_header((header::ALLOW, methods));

@@ -1,5 +1,6 @@
 //! From a request to a `Call`: mode, wait, keys of idempotency, and the address the caller used.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -9,6 +10,7 @@ use url::{Host, Url, form_urlencoded};
 use super::super::Limits;
 use super::super::function::Verb;
 use super::super::layers::Invocation;
+use crate::entra::Caller;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::requests::{Call, Mode, Presence};
@@ -28,6 +30,7 @@ pub(super) fn decode(
     invocation: &Invocation,
     limits: &Limits,
     presence: Presence,
+    caller: &Caller,
 ) -> Result<Call, Failure> {
     let query = query(request.query_string(), known(verb, invocation.route))?;
     let late = limits.stream_deadline.saturating_sub(invocation.arrived.elapsed());
@@ -39,9 +42,9 @@ pub(super) fn decode(
         mode: mode(&query)?,
         idempotency_key: idempotency_key(request.headers())?,
         invocation_id: invocation.id.clone(),
-        // The host has checked the function key and does not say which one it was.
-        caller: "keys".to_owned(),
-        user: None,
+        caller: caller.id().to_owned(),
+        user: caller.user.clone(),
+        rights: Arc::clone(&caller.rights),
         forwarded_base: forwarded_base(request.headers()),
         query,
     })

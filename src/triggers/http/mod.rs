@@ -3,6 +3,7 @@
 
 mod answer;
 mod call;
+mod door;
 mod streamed;
 
 pub(super) mod catalog;
@@ -27,11 +28,12 @@ use bytes::Bytes;
 use futures_util::future::join;
 use tokio::sync::mpsc;
 
-use super::Hit;
+use self::door::Admitted;
 use super::function::{Answering, Handle};
 use super::layers::{Invocation, invoke, log_abandoned};
 use super::route::{Found, find};
-use super::shell::{Shell, pump_body, read_body};
+use super::shell::{Shell, discard_body, pump_body, read_body};
+use super::{Guarded, Hit};
 use crate::failure::Failure;
 use crate::requests::{Answer, BodyStream, Presence};
 
@@ -39,7 +41,7 @@ use crate::requests::{Answer, BodyStream, Presence};
 const PIECES_AHEAD: usize = 2;
 
 /// Answers one call below `/api`.
-pub(super) async fn answer<W: Send + Sync + 'static>(
+pub(super) async fn answer<W: Guarded>(
     shell: &Arc<Shell<W>>,
     request: &HttpRequest,
     payload: Payload,
@@ -55,9 +57,11 @@ pub(super) async fn answer<W: Send + Sync + 'static>(
     invocation.function = found.function;
     invocation.route = found.route.path;
     invocation.may_have_effect = found.route.verb.may_have_effect();
-    let unanswered = Unanswered(Some(&invocation));
-    let reply = reply(shell, request, payload, &invocation, found).await;
-    unanswered.answered();
+    let reply = match found.route.handle {
+        Handle::Alone(handle) => Ok(handle()),
+        Handle::Work(handle) => reply(shell, request, payload, &mut invocation, found, handle).await,
+        Handle::Streamed(handle) => stream(shell, request, payload, &mut invocation, found, handle).await,
+    };
     match reply {
         Ok(done) => answer::done(&invocation, done),
         Err(failure) => answer::failed(&invocation, request, &failure, None),
@@ -82,54 +86,78 @@ impl Drop for Unanswered<'_> {
     }
 }
 
-async fn reply<W: Send + Sync + 'static>(
+/// Waits, and tells when the caller has gone meanwhile.
+async fn answered<T>(invocation: &Invocation, work: impl Future<Output = T>) -> T {
+    let unanswered = Unanswered(Some(invocation));
+    let done = work.await;
+    unanswered.answered();
+    done
+}
+
+/// Lets the caller in. Who stays outside is answered once the body is out of the way: with a connection that is cut in
+/// mid-request the answer would be lost.
+async fn let_in<W: Guarded>(
     shell: &Arc<Shell<W>>,
     request: &HttpRequest,
     payload: Payload,
-    invocation: &Invocation,
+    invocation: &mut Invocation,
+    found: &Found<W>,
+) -> Result<(Admitted<W>, Payload), Failure> {
+    match answered(invocation, door::admit(shell, request, invocation, found)).await {
+        Ok(admitted) => {
+            invocation.caller = admitted.caller.user.as_ref().map(|user| user.object_id.clone());
+            Ok((admitted, payload))
+        }
+        Err(failure) => {
+            discard_body(payload, shell.limits.http_body, invocation.deadline).await;
+            Err(failure)
+        }
+    }
+}
+
+async fn reply<W: Guarded>(
+    shell: &Arc<Shell<W>>,
+    request: &HttpRequest,
+    payload: Payload,
+    invocation: &mut Invocation,
     found: Found<W>,
+    handle: fn(Hit<W>) -> Answering<Answer>,
 ) -> Result<Answer, Failure> {
-    let handle = match found.route.handle {
-        Handle::Alone(handle) => return Ok(handle()),
-        Handle::Streamed(handle) => return stream(shell, request, payload, invocation, found, handle).await,
-        Handle::Work(handle) => handle,
-    };
-    // Dropped with this future when the connection ends before the answer.
-    let (presence, _present) = Presence::new();
-    let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence)?;
-    let body = read_body(request, payload, shell.limits.http_body, &shell.limits, invocation.deadline).await?;
-    // An empty body goes through: the proxy may send a call again without it, and only the claim knows what it was.
-    let shell_kept = Arc::clone(shell);
-    let deadline = invocation.deadline;
-    let parts = found.parts;
-    invoke(invocation, &shell.limits, &shell.runtime, async move {
-        let work = shell_kept.warm_up.wait(deadline).await?;
-        handle(Hit { work, call, parts, body }).await
+    let (Admitted { work, caller }, payload) = let_in(shell, request, payload, invocation, &found).await?;
+    let invocation: &Invocation = invocation;
+    answered(invocation, async {
+        // Dropped with this future when the connection ends before the answer.
+        let (presence, _present) = Presence::new();
+        let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence, &caller)?;
+        let body = read_body(request, payload, shell.limits.http_body, &shell.limits, invocation.deadline).await?;
+        // An empty body goes through: the proxy may send a call again without it, and only the claim knows what it was.
+        let parts = found.parts;
+        invoke(invocation, &shell.limits, &shell.runtime, handle(Hit { work, call, parts, body })).await
     })
     .await
 }
 
 /// Hands over a body that is still on its way. It stays with its connection; the handler runs on the main runtime.
-async fn stream<W: Send + Sync + 'static>(
+async fn stream<W: Guarded>(
     shell: &Arc<Shell<W>>,
     request: &HttpRequest,
     payload: Payload,
-    invocation: &Invocation,
+    invocation: &mut Invocation,
     found: Found<W>,
     handle: fn(Hit<W>, BodyStream) -> Answering<Answer>,
 ) -> Result<Answer, Failure> {
-    let (presence, _present) = Presence::new();
-    let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence)?;
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let (to, pieces) = mpsc::channel(PIECES_AHEAD);
-    let body = BodyStream { content_type: content_type.map(str::to_owned), pieces };
-    let shell_kept = Arc::clone(shell);
-    let deadline = invocation.deadline;
-    let parts = found.parts;
-    let handled = invoke(invocation, &shell.limits, &shell.runtime, async move {
-        let work = shell_kept.warm_up.wait(deadline).await?;
-        handle(Hit { work, call, parts, body: Bytes::new() }, body).await
-    });
-    let pumped = pump_body(request, payload, to, &shell.limits, deadline);
-    join(handled, pumped).await.0
+    let (Admitted { work, caller }, payload) = let_in(shell, request, payload, invocation, &found).await?;
+    let invocation: &Invocation = invocation;
+    answered(invocation, async {
+        let (presence, _present) = Presence::new();
+        let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence, &caller)?;
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let (to, pieces) = mpsc::channel(PIECES_AHEAD);
+        let body = BodyStream { content_type: content_type.map(str::to_owned), pieces };
+        let hit = Hit { work, call, parts: found.parts, body: Bytes::new() };
+        let handled = invoke(invocation, &shell.limits, &shell.runtime, handle(hit, body));
+        let pumped = pump_body(request, payload, to, &shell.limits, invocation.deadline);
+        join(handled, pumped).await.0
+    })
+    .await
 }

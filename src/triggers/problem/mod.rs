@@ -1,6 +1,7 @@
 //! The one place where a failure becomes a status and a body. The table of all codes is `table.rs`, the page made of
 //! it `page.rs`. What may not live here: deciding whether an effect happened.
 
+mod challenge;
 mod page;
 mod table;
 
@@ -8,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::{Code, Effect, Failure};
 
+pub(super) use challenge::challenge;
 pub use page::page;
 pub(super) use table::row;
 

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::function::{act, get, get_alone, http, message, start, start_streamed, timer};
-use super::super::{AuthLevel, Function, Hit, Limits, Warm};
+use super::super::{AuthLevel, Function, Guarded, Hit, Limits, Warm};
 use crate::app::App;
+use crate::entra::Callers;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::requests::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Part};
@@ -34,6 +35,13 @@ pub(super) struct Probe {
     pub(super) received: Mutex<Vec<Received>>,
     /// Bytes of each streamed body, and whether it came whole.
     pub(super) bodies: Mutex<Vec<(usize, bool)>>,
+    callers: Callers,
+}
+
+impl Guarded for Probe {
+    fn callers(&self) -> &Callers {
+        &self.callers
+    }
 }
 
 impl Probe {
@@ -44,6 +52,7 @@ impl Probe {
             gate: watch::Sender::new(false),
             received: Mutex::default(),
             bodies: Mutex::default(),
+            callers: Callers::by_keys(),
         })
     }
 }
