@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::databricks::{Databricks, OAuthM2m, PersonalAccessToken};
-use crate::entra::{self, Callers, TokenSource};
+use crate::entra::{self, Callers, OnBehalfOf, Proof, SecretValue, TokenSource};
 use crate::failure::{Code, Failure};
 use crate::http::{Guarded, Http};
 use crate::key_vault::{self, KeyVault, Secrets, Watched};
 use crate::ledger::Ledger;
 use crate::operations::Catalog;
 use crate::power_bi::PowerBi;
-use crate::requests::Requests;
+use crate::requests::{Exchanges, Requests};
 use crate::runs::{Engine, Runs, Telling};
 use crate::sealing::Sealer;
 use crate::service_bus::{Messages, ServiceBus};
-use crate::settings::{DatabricksAuthentication, Settings};
+use crate::settings::{DatabricksAuthentication, ExchangeProof, Settings};
 use crate::steps::{EveryKind, Neighbours};
 use crate::triggers::{self, Work};
 
@@ -90,6 +90,7 @@ pub(super) fn wire(settings: &Settings) -> Result<Work, Failure> {
         sealer: Sealer::new(secrets.clone(), &settings.outside.sealing_key_secret_name),
         telling: Telling { outside: callbacks, problem: triggers::problem_body },
     });
+    let exchange_secrets = secrets.clone();
     let requests = Requests::new(
         neighbours,
         ledger,
@@ -99,7 +100,27 @@ pub(super) fn wire(settings: &Settings) -> Result<Work, Failure> {
         settings.sql.clone(),
         settings.runs.clone(),
     );
+    let secret = key_vault::named(exchange_secrets, &settings.entra.client_secret_name);
+    let requests = requests.exchanging(exchanges(settings, secret, &http)?);
     Ok(Work { requests, runs, callers })
+}
+
+/// How callers' tokens are exchanged; `None` without an application that could.
+fn exchanges(settings: &Settings, secret: Arc<dyn SecretValue>, http: &Http) -> Result<Option<Exchanges>, Failure> {
+    let (Some(tenant_id), Some(client_id)) = (&settings.entra.tenant_id, &settings.entra.client_id) else {
+        return Ok(None);
+    };
+    let proof = match &settings.on_behalf_of.proof {
+        ExchangeProof::ClientSecret => Proof::Secret(secret),
+        ExchangeProof::ManagedIdentity { audience } => {
+            Proof::Federated(entra::managed_identity(&settings.entra, audience, http))
+        }
+    };
+    Ok(Some(Exchanges {
+        on_behalf_of: OnBehalfOf::new(http.clone(), &settings.entra.authority, tenant_id, client_id, proof)?,
+        databricks_audience: settings.databricks.audience.clone(),
+        power_bi_audience: settings.power_bi.audience.clone(),
+    }))
 }
 
 /// Broken operations are named when we start, not only when somebody calls them.

@@ -82,6 +82,7 @@ pub use tokens::{OAuthM2m, PersonalAccessToken};
 pub struct Databricks {
     host: Url,
     way: Authorized,
+    user: Option<Arc<str>>,
     /// The id of who we are there, once it has been asked for.
     me: Arc<OnceCell<Option<String>>>,
     /// The transport without our token, for links.
@@ -96,7 +97,20 @@ struct WarehouseBody {
 
 impl Databricks {
     pub fn new(http: Http, host: Url, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { host, way: Authorized::new(http.clone(), tokens), http, binary: Arc::default(), me: Arc::default() }
+        let way = Authorized::new(http.clone(), tokens);
+        Self { host, way, user: None, http, binary: Arc::default(), me: Arc::default() }
+    }
+
+    /// The same workspace, called with tokens of a user.
+    #[must_use]
+    pub fn acting_for(&self, object_id: &str, tokens: Arc<dyn TokenSource>) -> Self {
+        let user = Some(Arc::from(object_id));
+        Self { way: self.way.with_tokens(tokens), user, me: Arc::default(), ..self.clone() }
+    }
+
+    /// The object id of the user on whose behalf it is called; `None` in our own name.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// The warehouse that is asked how BINARY is written when it is not known which one ran a statement.

@@ -30,6 +30,20 @@ impl Authorized {
         Self { http, tokens }
     }
 
+    /// The same way, with other tokens.
+    #[must_use]
+    pub fn with_tokens(&self, tokens: Arc<dyn TokenSource>) -> Self {
+        Self { tokens, ..self.clone() }
+    }
+
+    /// What a neighbour wants of the user before it takes a token, when it says so.
+    fn challenged(&self, reply: &Reply) -> Result<(), CallError> {
+        match reply.header("www-authenticate").and_then(|header| self.tokens.challenged(header)) {
+            Some(failure) => Err(failure.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Sends with a bearer token. `token_was_refused` knows how this neighbour says so.
     pub async fn send(
         &self,
@@ -44,6 +58,7 @@ impl Authorized {
         if !token_was_refused(&reply) {
             return Ok(reply);
         }
+        self.challenged(&reply)?;
         // Refused at the door, so nothing has happened yet and sending again is safe for every kind.
         self.tokens.reject(&token);
         let renewed = self.tokens.token(deadline).await?;
@@ -65,7 +80,10 @@ impl Authorized {
         let with = |token: &str| request.clone().header("authorization", format!("Bearer {token}"));
         let opened = self.http.open(kind, with(token.expose_secret()), deadline).await?;
         match &opened {
-            Opened::Refused(reply) if token_was_refused(reply) => self.tokens.reject(&token),
+            Opened::Refused(reply) if token_was_refused(reply) => {
+                self.challenged(reply)?;
+                self.tokens.reject(&token);
+            }
             _ => return Ok(opened),
         }
         let renewed = self.tokens.token(deadline).await?;

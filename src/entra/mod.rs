@@ -5,6 +5,8 @@ mod authorized;
 mod cache;
 mod callers;
 mod credentials;
+mod on_behalf_of;
+mod refused_exchange;
 mod sdk;
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ pub use authorized::{Authorized, CallError};
 pub use cache::{FetchToken, FetchedToken, TokenCache};
 pub use callers::{Caller, Callers, Given};
 pub use credentials::{client_secret, credential, managed_identity};
+pub use on_behalf_of::{OnBehalfOf, Proof};
 pub(crate) use sdk::{SdkFailure, client_options, patiently};
 pub use user::User;
 
@@ -30,6 +33,11 @@ pub use user::User;
 pub trait TokenSource: Send + Sync + fmt::Debug {
     /// A token that is good for at least another 40 seconds.
     async fn token(&self, deadline: Deadline) -> Result<SecretString, Failure>;
+
+    /// What a neighbour's `WWW-Authenticate` says that only a user can do something about; of our own tokens nothing.
+    fn challenged(&self, _header: &str) -> Option<Failure> {
+        None
+    }
 
     /// The neighbour refused this token: the next call gets a new one, unless that has happened already.
     fn reject(&self, token: &SecretString);

@@ -5,6 +5,7 @@ mod calls;
 mod diagnostics;
 mod examples;
 mod reading;
+mod run_as;
 
 use std::collections::BTreeMap;
 

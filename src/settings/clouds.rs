@@ -7,6 +7,9 @@ pub(super) struct Cloud {
     pub(super) power_bi_url: &'static str,
     pub(super) power_bi_audience: &'static str,
     pub(super) blob_suffix: &'static str,
+    /// What an application trusts tokens of a managed identity for (learn.microsoft.com, "Configure an application to trust
+    /// a managed identity").
+    pub(super) token_exchange: &'static str,
 }
 
 pub(super) const NAMES: &[&str] = &["public", "usgov-gcc", "usgov", "usgov-dod", "china"];
@@ -26,6 +29,7 @@ const PUBLIC: Cloud = Cloud {
     power_bi_url: "https://api.powerbi.com",
     power_bi_audience: "https://analysis.windows.net/powerbi/api",
     blob_suffix: "blob.core.windows.net",
+    token_exchange: "api://AzureADTokenExchange",
 };
 
 /// GCC lives in the public Azure and has a Power BI of its own.
@@ -48,6 +52,7 @@ const US_GOVERNMENT: Cloud = Cloud {
     power_bi_url: "https://api.high.powerbigov.us",
     power_bi_audience: "https://high.analysis.usgovcloudapi.net/powerbi/api",
     blob_suffix: "blob.core.usgovcloudapi.net",
+    token_exchange: "api://AzureADTokenExchangeUSGov",
 };
 
 const CHINA: Cloud = Cloud {
@@ -55,4 +60,5 @@ const CHINA: Cloud = Cloud {
     power_bi_url: "https://api.powerbi.cn",
     power_bi_audience: "https://analysis.chinacloudapi.cn/powerbi/api",
     blob_suffix: "blob.core.chinacloudapi.cn",
+    token_exchange: "api://AzureADTokenExchangeChina",
 };

@@ -74,6 +74,7 @@ pub const KNOWN: &[Known] = &[
     ours("CAUSEWAY_ENTRA_TENANT_ID", None, "tenant", "Required where `client-secret` is used."),
     ours("CAUSEWAY_ENTRA_CLIENT_ID", None, "id", "Entra application; required where `client-secret` is used."),
     ours("CAUSEWAY_ENTRA_CLIENT_SECRET_NAME", Some("entra-client-secret"), "secret name", "Its secret in Key Vault."),
+    ours("CAUSEWAY_ON_BEHALF_OF_AUTH", Some("client-secret"), "`client-secret`, `managed-identity`", "How that application proves itself when it exchanges a caller's token: by its secret, or by the managed identity that it trusts as a federated credential."),
     ours("CAUSEWAY_MANAGED_IDENTITY_CLIENT_ID", None, "id", "A user-assigned managed identity; default the system-assigned one."),
     ours("CAUSEWAY_AUTH", Some("keys"), "`keys`, `entra`", "Who may call over HTTP: whoever has a function key, or whoever has an Entra token with an app role. The package is made with the same word (`xtask package --auth`)."),
     ours("CAUSEWAY_CALLER_TENANT_ID", None, "tenant id", "The one tenant whose tokens are taken, for `entra`; default CAUSEWAY_ENTRA_TENANT_ID."),

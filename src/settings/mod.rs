@@ -9,6 +9,7 @@ mod host_json;
 mod host_pattern;
 mod known;
 mod ledger_place;
+mod on_behalf_of;
 mod read;
 mod reader;
 #[cfg(test)]
@@ -23,5 +24,6 @@ pub use concerns::{
 pub use host_json::host_json_warnings;
 pub use host_pattern::HostPattern;
 pub use known::{KNOWN, Known, OUR_PREFIX, Origin, VARIABLE_PREFIX};
+pub use on_behalf_of::{ExchangeProof, OnBehalfOf};
 pub use read::{Reading, SettingProblem, Settings};
 pub use variables::{ProcessEnvironment, Variables};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use self::azure::{entra, service_bus};
+use self::azure::{entra, on_behalf_of, service_bus};
 use self::callers::callers;
 use self::databricks::{databricks, sql};
 use super::callers::Callers;
@@ -21,6 +21,7 @@ use super::concerns::{
 };
 use super::known::{VARIABLE_PREFIX, unknown};
 use super::ledger_place::ledger_place;
+use super::on_behalf_of::OnBehalfOf;
 use super::reader::Reader;
 use super::{Host, Variables};
 
@@ -33,6 +34,7 @@ pub struct Settings {
     pub power_bi: PowerBi,
     pub key_vault: KeyVault,
     pub entra: Entra,
+    pub on_behalf_of: OnBehalfOf,
     pub callers: Callers,
     pub service_bus: ServiceBus,
     pub ledger: Ledger,
@@ -98,6 +100,7 @@ impl Reading {
             },
             callers: callers(&mut reader, &entra),
             entra,
+            on_behalf_of: on_behalf_of(&mut reader, cloud),
             service_bus: service_bus(&mut reader),
             ledger: Ledger { place: ledger_place(&mut reader, cloud) },
             requests: Requests {

@@ -15,6 +15,7 @@ mod holds;
 mod jobs;
 mod links;
 mod options;
+mod principal;
 mod query_history;
 mod reply;
 mod rights;

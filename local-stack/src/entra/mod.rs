@@ -1,10 +1,11 @@
-//! The stand-in for Entra: the token endpoint over TLS, and the managed identity endpoint of App Service over http.
+//! The stand-in for Entra: the token endpoint and published keys over TLS, and the managed identity endpoint of App Service over http.
 //! What a token holds and how it is checked is `tokens.rs`; what other stand-ins do with a token is theirs.
 
 mod discovery;
 mod forged;
 mod identity;
 mod keys;
+mod on_behalf_of;
 mod token_endpoint;
 mod tokens;
 pub mod users;
@@ -17,6 +18,7 @@ use axum::routing::{get, post};
 
 use crate::core::{History, Served, Tls};
 
+pub use on_behalf_of::Policies;
 pub use tokens::{Claims, Refusal, Tokens};
 pub(crate) use tokens::{random_bytes, random_hex};
 pub use users::User;
@@ -43,6 +45,9 @@ pub struct EntraOptions {
     pub managed_identity: Identity,
     /// User-assigned identities, by client id.
     pub user_assigned: Vec<Identity>,
+    /// Object ids of managed identities whose tokens prove every application (federated credentials).
+    pub federated: Vec<String>,
+    pub users: Vec<User>,
 }
 
 /// A managed identity.
@@ -65,6 +70,8 @@ impl EntraOptions {
                 object_id: "6a1f5c2e-8f1b-4c37-9d0a-1b7c55e0a002".into(),
             },
             user_assigned: Vec::new(),
+            federated: Vec::new(),
+            users: users::USERS.to_vec(),
         }
     }
 }
@@ -80,13 +87,23 @@ pub struct Entra {
     pub identity_header: String,
     /// Issues and checks; shared with the stand-ins that take the tokens.
     pub tokens: Tokens,
+    /// Consent, and what users must do.
+    pub policies: Policies,
 }
 
 impl Entra {
     pub async fn start(options: EntraOptions, tls: &Tls, history: History) -> anyhow::Result<Self> {
         let applications: BTreeMap<_, _> =
             options.applications.into_iter().map(|application| (application.client_id.clone(), application)).collect();
-        let authority = Arc::new(token_endpoint::Authority { applications, tokens: options.tokens.clone() });
+        let policies = Policies::default();
+        let authority = Arc::new(token_endpoint::Authority {
+            applications,
+            federated: options.federated,
+            tokens: options.tokens.clone(),
+            policies: policies.clone(),
+            users: options.users,
+            history: history.clone(),
+        });
         let router = Router::new()
             .route("/{tenant}/oauth2/v2.0/token", post(token_endpoint::token))
             .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::second))
@@ -107,7 +124,7 @@ impl Entra {
         });
         let router = Router::new().route("/msi/token", get(identity::token)).with_state(identities);
         let identity = Served::start("entra", options.identity_port, None, router, history).await?;
-        Ok(Self { authority, identity, identity_header, tokens: options.tokens })
+        Ok(Self { authority, identity, identity_header, tokens: options.tokens, policies })
     }
 
     /// A token that `user` calls `audience` with: an application's client id, or its `api://…`.

@@ -86,6 +86,8 @@ impl Stack {
             client_secret: entra_client_secret.clone(),
             object_id: "8d4c2b1a-7f6e-4d5c-9b8a-0e1f2a3b4c12".into(),
         }];
+        // The application trusts the function app's identity, so that no secret is needed.
+        entra.federated = vec![entra.managed_identity.object_id.clone()];
         let entra = Entra::start(entra, tls, history.clone()).await.with_context(|| ports.named("Entra", 4))?;
 
         let mut vault = KeyVaultOptions::new(tokens.clone());
@@ -118,6 +120,7 @@ impl Stack {
 
         let mut databricks = options.databricks.clone();
         databricks.port = ports.at(1)?;
+        databricks.entra = Some(entra.tokens.clone());
         let databricks =
             Databricks::start(databricks, history.clone()).await.with_context(|| ports.named("Databricks", 1))?;
 

@@ -2,3 +2,4 @@
 
 mod application;
 mod cache;
+mod on_behalf_of;

@@ -2,6 +2,7 @@
 
 use super::super::clouds::Cloud;
 use super::super::concerns::{Entra, ServiceBus};
+use super::super::on_behalf_of::{ExchangeProof, OnBehalfOf};
 use super::super::reader::{Reader, base_url};
 use super::{PLACEHOLDER, is_host_name, is_id, preset};
 
@@ -36,6 +37,15 @@ pub(super) fn entra(reader: &mut Reader<'_>, cloud: &Cloud, uses_client_secret: 
         ),
         has_managed_identity: reader.text("IDENTITY_ENDPOINT").is_some(),
     }
+}
+
+/// What is missing for it is told to those who ask for it: nobody else needs it.
+pub(super) fn on_behalf_of(reader: &mut Reader<'_>, cloud: &Cloud) -> OnBehalfOf {
+    let proof = match reader.one_of("CAUSEWAY_ON_BEHALF_OF_AUTH", &["client-secret", "managed-identity"]) {
+        "managed-identity" => ExchangeProof::ManagedIdentity { audience: cloud.token_exchange },
+        _ => ExchangeProof::ClientSecret,
+    };
+    OnBehalfOf { proof }
 }
 
 pub(super) fn service_bus(reader: &mut Reader<'_>) -> ServiceBus {

@@ -1,5 +1,8 @@
 //! `WWW-Authenticate`: how a caller is told, in the words of RFC 6750, that its token is missing, refused or not enough.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{effective, row};
 use crate::failure::{Code, Failure};
 
@@ -7,6 +10,12 @@ use crate::failure::{Code, Failure};
 pub(in crate::triggers) fn challenge(failure: &Failure) -> Option<String> {
     let code = effective(failure);
     let row = row(code);
+    if code == Code::ClaimsChallenge {
+        // As APIs behind Entra say it (Microsoft Learn, "Claims challenges, claims requests and client capabilities").
+        let claims = failure.claims_challenge.as_ref().map(|claims| STANDARD.encode(claims));
+        let claims = claims.map(|claims| format!(", claims=\"{claims}\"")).unwrap_or_default();
+        return Some(format!("Bearer realm=\"causeway\", error=\"insufficient_claims\"{claims}"));
+    }
     let error = match (code, row.status) {
         // Section 3.1: whoever has sent no token is told no error.
         (Code::TokenMissing, _) => return Some("Bearer realm=\"causeway\"".to_owned()),
