@@ -55,6 +55,7 @@ impl Requests {
         guard::open(&self.0.sql)?;
         let values = Values::of_rows(call)?;
         let wait = super::wait_of(call)?;
+        self.sees_statement(call, id).await?;
         let databricks = &self.0.neighbours.databricks;
         let first = databricks.statement(id, call.deadline).await?;
         let _waiting = self.0.waiting.join(id);

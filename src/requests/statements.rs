@@ -56,7 +56,8 @@ impl Requests {
                 claimed: Some((signer.clone(), effected.replayed)),
             };
             let tries = effected.attempt();
-            match self.follow_statement(call, &id, follow).await {
+            let owned = self.own_statement(call, &id);
+            match futures_util::join!(self.follow_statement(call, &id, follow), owned).0 {
                 Err(conflict) if conflict.code == Code::WriteConflict => {
                     let pause = pause_before(tries + 1);
                     let again = tries < MOST_TRIES && is_plain_dml(&inputs.statement) && wait.remaining() > pause;
@@ -76,6 +77,7 @@ impl Requests {
     pub async fn get_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
         let values = Values::of(call)?;
+        self.sees_statement(call, id).await?;
         let statement = self.0.neighbours.databricks.statement(id, call.deadline).await?;
         let failure = match statement.outcome() {
             Ok(Some(())) => match self.result(call, &statement, values).await {
@@ -99,6 +101,7 @@ impl Requests {
     /// `POST /api/sql/statements/{id}/cancel`. The statement may still finish.
     pub async fn cancel_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
+        self.sees_statement(call, id).await?;
         self.0.neighbours.databricks.cancel_statement(id, call.deadline).await?;
         let seen = self.0.neighbours.databricks.statement(id, call.deadline).await;
         // The cancel has been taken: no answer may invite the caller to send it again.

@@ -5,9 +5,12 @@
 mod bad_input;
 mod bulk;
 mod callbacks;
+mod caller_rights;
+mod callers;
 mod children;
 mod commands;
 mod company;
+mod company_door;
 mod conflicts;
 mod contract;
 mod crash_anywhere;
