@@ -7,6 +7,7 @@
 
 mod accept;
 mod advance;
+mod audited;
 mod cancel;
 mod children;
 mod create;

@@ -55,6 +55,7 @@ fn invocation() -> Invocation {
         arrived: Instant::now(),
         trace: crate::telemetry::Trace::begin(),
         caller: None,
+        trail: crate::telemetry::Trail::default(),
         may_have_effect: true,
     }
 }
