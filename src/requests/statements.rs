@@ -65,7 +65,8 @@ impl Requests {
             };
             let tries = effected.attempt();
             let this = self.running_as(inputs.run_as, call).await.map_err(Failure::settled)?;
-            match this.follow_statement(call, &id, follow).await {
+            let owned = self.own_statement(call, &id);
+            match futures_util::join!(this.follow_statement(call, &id, follow), owned).0 {
                 Err(conflict) if conflict.code == Code::WriteConflict => {
                     let pause = pause_before(tries + 1);
                     let again = tries < MOST_TRIES && is_plain_dml(&inputs.statement) && wait.remaining() > pause;
@@ -85,6 +86,7 @@ impl Requests {
     pub async fn get_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
         let values = Values::of(call)?;
+        self.sees_statement(call, id).await?;
         let this = self.running_as_asked(call).await?;
         let databricks = &this.0.neighbours.databricks;
         let statement = databricks.statement(id, call.deadline).await?;
@@ -110,6 +112,7 @@ impl Requests {
     /// `POST /api/sql/statements/{id}/cancel`. The statement may still finish.
     pub async fn cancel_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
+        self.sees_statement(call, id).await?;
         let this = self.running_as_asked(call).await?;
         let databricks = &this.0.neighbours.databricks;
         databricks.cancel_statement(id, call.deadline).await?;

@@ -92,10 +92,10 @@ pub(super) fn log_stream(invocation: &Invocation, status: u16, rows: u64, bytes:
     let _within = invocation.span().entered();
     let duration_ms = u64::try_from(invocation.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Invocation { method, route, trail, .. } = invocation;
+    let caller = invocation.caller.as_deref();
     trail.rows(rows);
     // Whoever goes away has had what came until then.
     trail.end(if outcome == "cut" { Outcome::Failed } else { Outcome::Done }, None);
-    let caller = invocation.caller.as_deref();
     if outcome == "cut" {
         tracing::warn!(method, route, caller, status, duration_ms, rows, bytes, outcome, "answered");
     } else {

@@ -3,7 +3,7 @@
 use url::Url;
 use uuid::Uuid;
 
-use super::super::callers::{Callers, EntraCallers, roles};
+use super::super::callers::{Callers, EntraCallers, Roles, roles};
 use super::super::concerns::Entra;
 use super::super::reader::Reader;
 
@@ -21,7 +21,7 @@ pub(super) fn callers(reader: &mut Reader<'_>, entra: &Entra) -> Callers {
     let table = reader.text("CAUSEWAY_CALLER_ROLES").unwrap_or_default();
     let table = roles(&table).unwrap_or_else(|problem| {
         reader.problem("CAUSEWAY_CALLER_ROLES", problem);
-        Default::default()
+        Roles::default()
     });
     let easy_auth = easy_auth(reader, with_tokens);
     if !with_tokens {

@@ -81,7 +81,7 @@ fn bearer(value: &str) -> Option<SecretString> {
 mod tests {
     use actix_web::test::TestRequest;
     use rstest::rstest;
-    use secrecy::ExposeSecret as _;
+    use secrecy::ExposeSecret;
 
     use super::*;
 
@@ -100,6 +100,6 @@ mod tests {
         }
         let given = given(request.to_http_request().headers());
         assert_eq!(given.unreadable, unreadable);
-        assert_eq!(given.token.as_ref().map(|token| token.expose_secret()), token);
+        assert_eq!(given.token.as_ref().map(ExposeSecret::expose_secret), token);
     }
 }

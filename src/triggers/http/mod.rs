@@ -137,7 +137,8 @@ async fn reply<W: Guarded>(
         // An empty body goes through: the proxy may send a call again without it, and only the claim knows what it was.
         let parts = found.parts;
         let trail = told(invocation, &call, &parts);
-        let handled = audited(trail, verb != Verb::Get, handle(Hit { work, call, parts, body }));
+        let acts = found.route.verb != Verb::Get;
+        let handled = audited(trail, acts, handle(Hit { work, call, parts, body }));
         invoke(invocation, &shell.limits, &shell.runtime, handled).await
     })
     .await
@@ -168,9 +169,9 @@ async fn stream<W: Guarded>(
         let (to, pieces) = mpsc::channel(PIECES_AHEAD);
         let body = BodyStream { content_type: content_type.map(str::to_owned), pieces };
         let trail = told(invocation, &call, &found.parts);
+        let acts = found.route.verb != Verb::Get;
         let hit = Hit { work, call, parts: found.parts, body: Bytes::new() };
-        let handled = audited(trail, verb != Verb::Get, handle(hit, body));
-        let handled = invoke(invocation, &shell.limits, &shell.runtime, handled);
+        let handled = invoke(invocation, &shell.limits, &shell.runtime, audited(trail, acts, handle(hit, body)));
         let pumped = pump_body(request, payload, to, &shell.limits, invocation.deadline);
         join(handled, pumped).await.0
     })

@@ -37,7 +37,8 @@ mod tests {
             let wanted = row(*code).status == 401 || *code == Code::RoleMissing;
             assert_eq!(challenge.is_some(), wanted, "{code}");
             // Section 3: quoted, and of these letters only.
-            let plain = |text: String| text.matches('"').count() % 2 == 0 && !text.contains('\\') && text.is_ascii();
+            let plain =
+                |text: String| text.matches('"').count().is_multiple_of(2) && !text.contains('\\') && text.is_ascii();
             assert!(challenge.is_none_or(plain), "{code}");
         }
         let missing = challenge(&Failure::new(Code::TokenMissing, "d")).unwrap();

@@ -54,8 +54,8 @@ fn invocation() -> Invocation {
         deadline: Deadline::after(Limits::default().http_deadline),
         arrived: Instant::now(),
         trace: crate::telemetry::Trace::begin(),
-        trail: crate::telemetry::Trail::default(),
         caller: None,
+        trail: crate::telemetry::Trail::default(),
         may_have_effect: true,
     }
 }

@@ -5,14 +5,13 @@ use serde_json::json;
 use super::*;
 use crate::failure::Code;
 
-/// Lets the tasks that were begun go on, with the clock of tokio standing still.
+/// Waits for what goes on in the background.
 async fn settled(holds: impl AsyncFn() -> bool) {
     for _ in 0..2_000 {
         if holds().await {
             return;
         }
-        tokio::task::yield_now().await;
-        std::thread::sleep(Duration::from_millis(5));
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("it never happened");
 }
