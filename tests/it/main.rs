@@ -2,9 +2,12 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod as_caller;
+mod as_caller_refused;
 mod bad_input;
 mod bulk;
 mod callbacks;
+mod callers_road;
 mod children;
 mod commands;
 mod company;
