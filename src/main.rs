@@ -6,5 +6,6 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    causeway::cli::close_to_others();
     ExitCode::from(causeway::cli::run(std::env::args_os()).await)
 }

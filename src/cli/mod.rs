@@ -2,6 +2,7 @@
 //! here.
 
 pub mod check;
+mod dumps;
 pub mod explain;
 mod parked;
 pub mod run;
@@ -62,6 +63,13 @@ enum Command {
     /// Print docs/settings.md, which is generated.
     #[command(hide = true)]
     SettingsPage,
+}
+
+/// What this process holds is its own: called by `main`, once, and not by tests.
+pub fn close_to_others() {
+    if let Some(why) = dumps::off() {
+        eprintln!("causeway: core dumps could not be switched off: {why}");
+    }
 }
 
 /// Runs the command that the process was started with; gives its exit code.

@@ -17,6 +17,14 @@ const OUT_OF_SERVICE: [&str; 3] =
     ["TEMPORARILY_UNAVAILABLE", "WORKSPACE_TEMPORARILY_UNAVAILABLE", "SERVICE_UNDER_MAINTENANCE"];
 
 impl Statement {
+    /// A count that a write tells of itself, such as `num_affected_rows` (Delta: INSERT, UPDATE, DELETE and MERGE answer
+    /// one row of them).
+    pub fn counted(&self, name: &str) -> Option<u64> {
+        let index = self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))?;
+        let rows = self.chunk.as_ref()?.rows().ok()?;
+        rows.first()?.get(index)?.as_deref()?.parse().ok()
+    }
+
     /// Nothing more will happen to it. A state that is not known is taken for one on the way.
     pub fn has_ended(&self) -> bool {
         use StatementState::{Canceled, Closed, Failed, Succeeded};

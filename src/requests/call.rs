@@ -16,6 +16,7 @@ use crate::entra::User;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::settings::Rights;
+use crate::telemetry::Trail;
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct Call {
     pub rights: Arc<Rights>,
     /// Scheme and host that the caller used, from the forwarded headers.
     pub forwarded_base: Option<Url>,
+    /// What the audit will tell of the call.
+    pub trail: Trail,
     /// Whole query, decoded, in order.
     pub query: Vec<(String, String)>,
 }

@@ -164,6 +164,9 @@ impl Requests {
             // The effect stands. Whoever comes with this key waits for the window, then is told `outcome-unknown`.
             tracing::error!(claim = ours.log, error = Failure::from(error).chain(), "an effect could not be recorded");
         }
+        if let Ok(upstream) = &result {
+            call.trail.reached(upstream_id(upstream));
+        }
         result.map(|upstream| Effected { upstream, log: ours.log, seq: ours.seq + 1, work: ours.work, replayed: false })
     }
 
@@ -214,6 +217,15 @@ impl Requests {
             return Ok(Claimed::Ours(ours));
         }
         self.find(claimant, log, wanted).await
+    }
+}
+
+/// As the audit names what a neighbour has.
+fn upstream_id(upstream: &Value) -> String {
+    match upstream {
+        Value::String(id) => id.clone(),
+        Value::Object(place) => place.get("run").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -62,6 +62,8 @@ impl Requests {
     async fn page(&self, call: &Call, statement: &Statement, from: u64, values: Values) -> Result<Answer, Failure> {
         let columns = statement.typed_columns(values.options());
         let page = self.collect(call, statement, &columns, from, values).await?;
+        let rows = statement.counted("num_affected_rows").or(page.total);
+        call.trail.rows(rows.unwrap_or(page.returned));
         let id = &statement.statement_id;
         let next_link = match page.next {
             Some(row) if self.is_acting() => Some(self.url(call, &values.path_of_rows(id, row))),

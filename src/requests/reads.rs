@@ -55,6 +55,7 @@ impl Requests {
     async fn run_once(&self, call: &Call, submit: &SubmitStatement, follow: Follow) -> Result<Answer, Failure> {
         // Its id comes with the reply: a caller who goes before that is found gone right afterwards.
         let statement = self.0.neighbours.databricks.submit(submit, call.deadline).await?;
+        call.trail.reached(&statement.statement_id);
         let waiting = self.0.waiting.join(&statement.statement_id);
         tokio::select! {
             biased;

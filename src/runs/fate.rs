@@ -99,7 +99,11 @@ impl Worker<'_> {
         if record.cancel.is_none() {
             record.error.get_or_insert(failure);
         }
-        self.commit_or_overtaken(record).await
+        let flow = self.commit_or_overtaken(record).await?;
+        if flow == Flow::Next {
+            self.audit(index, None);
+        }
+        Ok(flow)
     }
 
     /// Not taken, and worth trying again after a while: the same attempt with the same key.

@@ -8,6 +8,7 @@
 mod accept;
 mod advance;
 mod as_caller;
+mod audited;
 mod cancel;
 mod children;
 mod create;

@@ -301,7 +301,11 @@ impl Worker<'_> {
         record.steps[index].output_ref = Some(reference);
         record.steps[index].ended_at = Some(record.at);
         self.outputs.insert(step.id.clone(), output);
-        self.commit_or_overtaken(record).await
+        let flow = self.commit_or_overtaken(record).await?;
+        if flow == Flow::Next {
+            self.audit(index, self.outputs.get(&step.id));
+        }
+        Ok(flow)
     }
 
     /// Sleeps: the message first, so that a lost write leaves one that finds nothing to do.

@@ -277,12 +277,7 @@ impl Inputs {
 
 /// The counts by their names (Delta: INSERT and MERGE answer one row of `num_…_rows`).
 fn written(statement: &Statement, mode: WriteMode) -> Written {
-    let rows = statement.chunk.as_ref().and_then(|chunk| chunk.rows().ok()).unwrap_or_default();
-    let row = rows.first();
-    let count = |name: &str| -> Option<u64> {
-        let index = statement.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))?;
-        row?.get(index)?.as_deref()?.parse().ok()
-    };
+    let count = |name: &str| statement.counted(name);
     let affected = |asked: WriteMode| if mode == asked { count("num_affected_rows") } else { None };
     let or_affected = |name: &str, asked| count(name).or_else(|| affected(asked)).unwrap_or_default();
     Written {

@@ -2,6 +2,7 @@
 //!
 //! Never stderr: the Functions host reads each line there as an error. What may not live here: what is worth logging.
 
+mod audit;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings;
 
+pub use audit::{AUDIT, Effect, Outcome, Trail};
 pub use lines::JsonLines;
 pub use trace::{Trace, carried};
 
@@ -51,10 +53,12 @@ const SPEAK_OF_SECRETS: &[&str] =
 /// A plain level is meant for us; of the libraries only what needs attention is shown with it.
 fn filter(text: &str) -> (EnvFilter, Option<String>) {
     let directives = if text.contains(['=', ',']) { text.to_owned() } else { format!("warn,causeway={}", text.trim()) };
-    match EnvFilter::try_new(directives) {
+    // Who did what is told however quiet the rest is.
+    let audited = |directives: &str| format!("{directives},{AUDIT}=info");
+    match EnvFilter::try_new(audited(&directives)) {
         Ok(filter) => (filter, None),
         Err(error) => (
-            EnvFilter::new("warn,causeway=info"),
+            EnvFilter::new(audited("warn,causeway=info")),
             Some(format!("CAUSEWAY_LOG must be a level (error, warn, info, debug, trace) or target=level,…: {error}")),
         ),
     }

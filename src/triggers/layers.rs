@@ -11,7 +11,7 @@ use super::Limits;
 use super::problem;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::telemetry::Trace;
+use crate::telemetry::{Outcome, Trace, Trail};
 
 /// One invocation: what it is called in the log, and by when it must end.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct Invocation {
     pub(crate) caller: Option<String>,
     /// Its span of whoever called, or of a trace of its own.
     pub(crate) trace: Trace,
+    /// What the audit will tell of it.
+    pub(crate) trail: Trail,
 }
 
 impl Invocation {
@@ -89,7 +91,10 @@ fn unfinished(code: Code, detail: &str, may_have_effect: bool) -> Failure {
 pub(super) fn log_stream(invocation: &Invocation, status: u16, rows: u64, bytes: u64, outcome: &str) {
     let _within = invocation.span().entered();
     let duration_ms = u64::try_from(invocation.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Invocation { method, route, .. } = invocation;
+    let Invocation { method, route, trail, .. } = invocation;
+    trail.rows(rows);
+    // Whoever goes away has had what came until then.
+    trail.end(if outcome == "cut" { Outcome::Failed } else { Outcome::Done }, None);
     let caller = invocation.caller.as_deref();
     if outcome == "cut" {
         tracing::warn!(method, route, caller, status, duration_ms, rows, bytes, outcome, "answered");

@@ -18,7 +18,7 @@ use super::layers::Invocation;
 use super::{Guarded, Limits, WarmUp, envelope, http};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::telemetry::Trace;
+use crate::telemetry::{Trace, Trail};
 
 /// How long a body is read that nobody wants.
 const TO_DISCARD: Duration = Duration::from_secs(5);
@@ -62,6 +62,7 @@ pub(crate) async fn enter<W: Guarded>(request: HttpRequest, payload: Payload, sh
         may_have_effect: false,
         caller: None,
         trace: trace_of(&request),
+        trail: Trail::default(),
     };
     match function {
         Some(function) => envelope::answer(&shell, &request, payload, function, &invocation).await,

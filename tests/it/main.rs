@@ -4,6 +4,7 @@
 
 mod as_caller;
 mod as_caller_refused;
+mod audit;
 mod bad_input;
 mod bulk;
 mod callbacks;

@@ -103,6 +103,38 @@ async fn no_personal_token_is_told_either() {
     tells_no_secret(DatabricksAuthentication::PersonalAccessToken).await;
 }
 
+/// Everything, as makers use it, while each neighbour fails now and then: what fails likes to quote what was sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_demo_with_faults_tells_no_secret() {
+    let road = Road::with(|options| {
+        options.extra_environment.insert("CAUSEWAY_LOG".into(), "trace".into());
+    })
+    .await;
+    let stack = &road.stack;
+    let status =
+        |status: u16| Action::Status { status, headers: vec![("Retry-After".into(), "1".into())], body: "no".into() };
+    for served in [&stack.databricks.served, &stack.key_vault.served, &stack.service_bus.served, &stack.blob.served] {
+        for (skip, action) in [(1, status(503)), (4, status(429)), (9, Action::CutBeforeCommit)] {
+            served.faults.add(Fault { skip, method: None, ..Fault::once("", "", action) });
+        }
+    }
+    let heard = local_stack::demo::over(stack).await.unwrap();
+    assert!(heard.len() > 5);
+    // A handler that dies says why, to the host.
+    stack.host.as_ref().unwrap().kill_handler(None).await;
+    road.sql("SELECT 1").await;
+
+    let told: Vec<String> = stack.history.all().iter().map(|entry| format!("{entry:?}")).collect();
+    let kept = road.ledger("").into_iter().filter_map(|name| stack.blob.read(LEDGER_CONTAINER, &name));
+    let kept: Vec<String> = kept.map(|entry| String::from_utf8_lossy(&entry).into_owned()).collect();
+    let lines: Vec<String> = stack.host.as_ref().unwrap().logs().lines().iter().map(ToString::to_string).collect();
+    assert!(lines.iter().any(|line| line.contains("\"tries\":2")), "no fault was met");
+    let spelled: Vec<String> = stack.every_secret().iter().flat_map(|secret| spellings(secret)).collect();
+    for text in lines.iter().chain(&kept).chain(&heard).chain(&told) {
+        assert!(!spelled.iter().any(|secret| text.contains(secret)), "{text}");
+    }
+}
+
 /// Whoever has a presigned link and its headers has the rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_line_no_answer_and_no_entry_holds_a_link_to_a_result() {
@@ -141,4 +173,15 @@ async fn no_line_no_answer_and_no_entry_holds_a_link_to_a_result() {
             assert!(!text.contains(part), "{text}");
         }
     }
+}
+
+/// What a process that dies leaves on a disk is its memory.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_leaves_no_core_dump() {
+    let road = Road::start().await;
+    let process = road.stack.host.as_ref().unwrap().processes().remove(0);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.pid.unwrap())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
 }

@@ -28,14 +28,17 @@ const LIFE: Duration = Duration::from_hours(1);
 pub(super) struct Tokens {
     personal: Mutex<Vec<String>>,
     issued: Mutex<HashMap<String, Timestamp>>,
+    /// Every token that was ever good: what a log must never contain.
+    known: Mutex<Vec<String>>,
 }
 
 impl Tokens {
     pub(super) fn new(personal: Vec<String>) -> Self {
-        Self { personal: Mutex::new(personal), issued: Mutex::default() }
+        Self { known: Mutex::new(personal.clone()), personal: Mutex::new(personal), issued: Mutex::default() }
     }
 
     pub(super) fn add(&self, token: String) {
+        lock(&self.known).push(token.clone());
         lock(&self.personal).push(token);
     }
 
@@ -48,9 +51,14 @@ impl Tokens {
         lock(&self.issued).clear();
     }
 
+    pub(super) fn every_one(&self) -> Vec<String> {
+        lock(&self.known).clone()
+    }
+
     fn issue(&self) -> String {
         let claims = json!({"iss": "local-stack", "jti": uuid::Uuid::new_v4()}).to_string();
         let token = format!("eyJhbGciOiJub25lIn0.{}.x", BASE64_URL_SAFE_NO_PAD.encode(claims));
+        lock(&self.known).push(token.clone());
         lock(&self.issued).insert(token.clone(), Timestamp::now() + LIFE);
         token
     }

@@ -217,6 +217,11 @@ impl Databricks {
     }
 
     /// Makes every token that OAuth M2M gave bad.
+    /// Every token that was ever good.
+    pub fn every_token(&self) -> Vec<String> {
+        self.workspace.tokens.every_one()
+    }
+
     pub fn forget_issued_tokens(&self) {
         self.workspace.tokens.forget_issued();
     }

@@ -1,6 +1,7 @@
 //! A plain HTTP client for the demo: JSON in, JSON out, as any caller of the host would do it.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -29,11 +30,17 @@ pub(super) struct Client {
     base: String,
     key: String,
     http: Hyper<HttpConnector, Full<Bytes>>,
+    heard: Mutex<Vec<String>>,
 }
 
 impl Client {
     pub(super) fn new(base: String, key: String) -> Self {
-        Self { base, key, http: Hyper::builder(TokioExecutor::new()).build_http() }
+        Self { base, key, http: Hyper::builder(TokioExecutor::new()).build_http(), heard: Mutex::default() }
+    }
+
+    /// Every answer so far.
+    pub(super) fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Reply> {
@@ -57,6 +64,8 @@ impl Client {
             let response = self.http.request(request.body(Full::new(body))?).await.context("calling the host")?;
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await.context("reading the answer")?.to_bytes();
+            let heard = format!("{:?} {}", parts.headers, String::from_utf8_lossy(&bytes));
+            self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(heard);
             let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
             anyhow::Ok(Reply {
                 status: parts.status.as_u16(),

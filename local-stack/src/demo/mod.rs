@@ -24,7 +24,12 @@ pub async fn run(options: StackOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn parts(stack: &Stack, tell: &mut Teller) -> anyhow::Result<()> {
+/// The same parts over a stack that runs already; every answer that a caller got, as text.
+pub async fn over(stack: &Stack) -> anyhow::Result<Vec<String>> {
+    parts(stack, &mut Teller::new()).await
+}
+
+async fn parts(stack: &Stack, tell: &mut Teller) -> anyhow::Result<Vec<String>> {
     stack.ready().await.context("the handler did not become ready")?;
     let host = stack.host.as_ref().context("the demo needs the host")?;
     let endpoints = stack.endpoints();
@@ -50,5 +55,5 @@ async fn parts(stack: &Stack, tell: &mut Teller) -> anyhow::Result<()> {
     messages::operation(stack, &client, tell).await.context("a message that runs an operation")?;
     messages::schedule(stack, &client, tell).await.context("the scheduled operation")?;
     messages::poison(stack, tell).await.context("a poison message")?;
-    Ok(())
+    Ok(client.heard())
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::entry::{Entry, Event, Work, decode, encode};
 use super::told::{reused, unknown_before};
-use super::{Claimant, Claimed, Effected, search_until};
+use super::{Claimant, Claimed, Effected, search_until, upstream_id};
 use crate::failure::Failure;
 use crate::http::Deadline;
 use crate::ledger::{Put, entry_path};
@@ -60,7 +60,11 @@ impl Requests {
                         None => wanted = Some((entry.work.digest.clone(), entry.work.inputs.clone())),
                     }
                     match self.stands(claimant, &log, newest, entry).await? {
-                        Stands::Had(had) => return Ok(Claimed::Before(*had)),
+                        Stands::Had(had) => {
+                            claimant.call.trail.reached(upstream_id(&had.upstream));
+                            claimant.call.trail.replayed();
+                            return Ok(Claimed::Before(*had));
+                        }
                         Stands::Moved => continue,
                         Stands::Held => (newest + 1, None),
                         Stands::Free(work) => {

@@ -126,6 +126,7 @@ fn call() -> Call {
         rights: std::sync::Arc::new(crate::settings::Rights::all()),
         user: None,
         forwarded_base: None,
+        trail: crate::telemetry::Trail::default(),
         query: Vec::new(),
     }
 }

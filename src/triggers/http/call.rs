@@ -46,6 +46,7 @@ pub(super) fn decode(
         user: caller.user.clone(),
         rights: Arc::clone(&caller.rights),
         forwarded_base: forwarded_base(request.headers()),
+        trail: invocation.trail.clone(),
         query,
     })
 }

@@ -2,6 +2,7 @@
 //! and `answer.rs`; the path through them is here.
 
 mod answer;
+mod audited;
 mod call;
 mod door;
 mod streamed;
@@ -28,14 +29,16 @@ use bytes::Bytes;
 use futures_util::future::join;
 use tokio::sync::mpsc;
 
+use self::audited::audited;
 use self::door::Admitted;
-use super::function::{Answering, Handle};
+use super::function::{Answering, Handle, Verb};
 use super::layers::{Invocation, invoke, log_abandoned};
 use super::route::{Found, find};
 use super::shell::{Shell, discard_body, pump_body, read_body};
 use super::{Guarded, Hit};
 use crate::failure::Failure;
-use crate::requests::{Answer, BodyStream, Presence};
+use crate::requests::{Answer, BodyStream, Call, Presence};
+use crate::telemetry::Trail;
 
 /// Pieces of a body that wait for their handler; each is a read of the connection.
 const PIECES_AHEAD: usize = 2;
@@ -125,16 +128,25 @@ async fn reply<W: Guarded>(
 ) -> Result<Answer, Failure> {
     let (Admitted { work, caller }, payload) = let_in(shell, request, payload, invocation, &found).await?;
     let invocation: &Invocation = invocation;
+    let verb = found.route.verb;
     answered(invocation, async {
         // Dropped with this future when the connection ends before the answer.
         let (presence, _present) = Presence::new();
-        let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence, &caller)?;
+        let call = call::decode(request, verb, invocation, &shell.limits, presence, &caller)?;
         let body = read_body(request, payload, shell.limits.http_body, &shell.limits, invocation.deadline).await?;
         // An empty body goes through: the proxy may send a call again without it, and only the claim knows what it was.
         let parts = found.parts;
-        invoke(invocation, &shell.limits, &shell.runtime, handle(Hit { work, call, parts, body })).await
+        let trail = told(invocation, &call, &parts);
+        let handled = audited(trail, verb != Verb::Get, handle(Hit { work, call, parts, body }));
+        invoke(invocation, &shell.limits, &shell.runtime, handled).await
     })
     .await
+}
+
+/// From here on the audit knows who calls what.
+fn told(invocation: &Invocation, call: &Call, parts: &[String]) -> Trail {
+    invocation.trail.begin(&call.caller, format!("{} {}", invocation.method, invocation.route), parts);
+    invocation.trail.clone()
 }
 
 /// Hands over a body that is still on its way. It stays with its connection; the handler runs on the main runtime.
@@ -148,14 +160,17 @@ async fn stream<W: Guarded>(
 ) -> Result<Answer, Failure> {
     let (Admitted { work, caller }, payload) = let_in(shell, request, payload, invocation, &found).await?;
     let invocation: &Invocation = invocation;
+    let verb = found.route.verb;
     answered(invocation, async {
         let (presence, _present) = Presence::new();
-        let call = call::decode(request, found.route.verb, invocation, &shell.limits, presence, &caller)?;
+        let call = call::decode(request, verb, invocation, &shell.limits, presence, &caller)?;
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let (to, pieces) = mpsc::channel(PIECES_AHEAD);
         let body = BodyStream { content_type: content_type.map(str::to_owned), pieces };
+        let trail = told(invocation, &call, &found.parts);
         let hit = Hit { work, call, parts: found.parts, body: Bytes::new() };
-        let handled = invoke(invocation, &shell.limits, &shell.runtime, handle(hit, body));
+        let handled = audited(trail, verb != Verb::Get, handle(hit, body));
+        let handled = invoke(invocation, &shell.limits, &shell.runtime, handled);
         let pumped = pump_body(request, payload, to, &shell.limits, invocation.deadline);
         join(handled, pumped).await.0
     })

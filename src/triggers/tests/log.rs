@@ -54,6 +54,7 @@ fn invocation() -> Invocation {
         deadline: Deadline::after(Limits::default().http_deadline),
         arrived: Instant::now(),
         trace: crate::telemetry::Trace::begin(),
+        trail: crate::telemetry::Trail::default(),
         caller: None,
         may_have_effect: true,
     }
