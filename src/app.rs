@@ -99,7 +99,15 @@ pub fn warm_up(reading: Reading) -> Warm<Work> {
         tracing::warn!(variable, "this setting is not known; is it misspelt?");
     }
     match reading.settings {
-        Ok(settings) => Ok(Arc::new(wiring::wire(&settings)?)),
+        Ok(settings) => {
+            if let Some(open) = settings::open_functions(&settings) {
+                return Err(misconfigured(&[open]));
+            }
+            if let Some(warning) = settings::keys_beside_tokens(&settings) {
+                tracing::warn!(warning, "function.json");
+            }
+            Ok(Arc::new(wiring::wire(&settings)?))
+        }
         Err(problems) => Err(misconfigured(&problems)),
     }
 }

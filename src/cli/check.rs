@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::operations::{Catalog, Diagnostic};
-use crate::settings::{Operations, Reading, Variables};
+use crate::settings::{Operations, Reading, Variables, open_functions};
 
 /// What was found, ready to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,9 @@ fn operations_of(reading: &Reading, environment: &dyn Variables) -> Operations {
 
 fn settings_problems(reading: &Reading) -> Vec<(String, String)> {
     let mut problems: Vec<_> = match &reading.settings {
-        Ok(_) => Vec::new(),
+        Ok(settings) => {
+            open_functions(settings).into_iter().map(|problem| (problem.variable, problem.problem)).collect()
+        }
         Err(problems) => problems.iter().map(|problem| (problem.variable.clone(), problem.problem.clone())).collect(),
     };
     problems.extend(reading.unknown.iter().map(|name| (name.clone(), "is not a setting; a slip?".to_owned())));

@@ -50,9 +50,10 @@ async fn until_signal(app: App, reading: Reading) -> io::Result<u8> {
             .map_or(Limits::default().message_deadline, |settings| settings.runs.message_deadline),
         ..Limits::default()
     };
-    let server = app.serve(FUNCTIONS, limits, async { app::warm_up(reading) }, async {
-        let _ = stopped.await;
-    })?;
+    let server =
+        app.serve(FUNCTIONS, limits, async { app::warm_up(reading).inspect(|work| work.callers.prepare()) }, async {
+            let _ = stopped.await;
+        })?;
     tokio::pin!(server);
     let code = tokio::select! {
         ended = &mut server => return ended.and(Err(io::Error::other("the server ended by itself"))),

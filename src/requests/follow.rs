@@ -58,6 +58,7 @@ impl Requests {
         let row = call.whole("row", 0..=u64::MAX)?.unwrap_or_default();
         let wait = super::wait_of(call)?;
         let this = self.running_as_asked(call).await?;
+        this.sees_statement(call, id).await?;
         let databricks = &this.0.neighbours.databricks;
         let first = databricks.statement(id, call.deadline).await?;
         let _waiting = this.0.waiting.join(id);

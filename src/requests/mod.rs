@@ -22,6 +22,7 @@ mod job_runs;
 mod job_starts;
 mod lists;
 mod operations;
+mod owners;
 mod pages;
 mod power_bi_lists;
 mod pump;

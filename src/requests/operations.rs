@@ -19,10 +19,10 @@ use crate::steps::Recovery;
 const ROUTE: &str = "operations";
 
 impl Requests {
-    /// `GET /api/operations`: what is declared, also what is broken and where.
-    pub fn list_operations(&self) -> Result<Answer, Failure> {
-        let operations: Vec<Value> =
-            self.0.runs.catalog().entries.iter().map(|(name, entry)| describe(name, entry, false)).collect();
+    /// `GET /api/operations`: what is declared and the caller may call, also what is broken and where.
+    pub fn list_operations(&self, call: &Call) -> Result<Answer, Failure> {
+        let entries = self.0.runs.catalog().entries.iter().filter(|(name, _)| call.rights.may_call(name));
+        let operations: Vec<Value> = entries.map(|(name, entry)| describe(name, entry, false)).collect();
         Ok(done(&json!({"value": operations})))
     }
 

@@ -57,9 +57,12 @@ impl Requests {
         let statement = self.0.neighbours.databricks.submit(submit, call.deadline).await?;
         call.trail.reached(&statement.statement_id);
         let waiting = self.0.waiting.join(&statement.statement_id);
+        // Beside the wait, so that it costs none.
+        let owned = self.own_statement(call, &statement.statement_id);
+        let answered = futures_util::future::join(self.settle(call, statement.clone(), follow), owned);
         tokio::select! {
             biased;
-            answer = self.settle(call, statement.clone(), follow) => answer,
+            (answer, ()) = answered => answer,
             () = call.presence.gone() => {
                 self.let_go(&statement, waiting).await;
                 Err(gone())

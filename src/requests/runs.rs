@@ -34,7 +34,8 @@ struct ResolveBody {
 impl Requests {
     /// `GET /api/runs/{id}`: always 200 with the state, the steps with their tries and upstream ids.
     pub async fn get_run(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
-        let view = self.0.runs.view(run_id(id)?, call.deadline).await?;
+        self.sees_run(call, run_id(id)?).await?;
+        let view = self.0.runs.view(id, call.deadline).await?;
         only_its_callers(&view, call, id)?;
         Ok(Answer { run_id: Some(id.to_owned()), ..done(&view) })
     }
@@ -46,6 +47,7 @@ impl Requests {
             state: call.query("state").map(state).transpose()?,
             from: moment(call, "from")?,
             to: moment(call, "to")?,
+            caller: (!call.rights.everybodys).then(|| call.caller.clone()),
             top: call.whole("top", 1..=MOST_TOP)?.unwrap_or(DEFAULT_TOP),
         };
         self.run_list(call, wanted, None).await
@@ -64,8 +66,9 @@ impl Requests {
 
     /// `POST /api/runs/{id}/cancel`: 200 with the run as it stands, after `waitSeconds` or its end.
     pub async fn cancel_run(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
-        only_its_callers(&self.0.runs.view(run_id(id)?, call.deadline).await?, call, id)?;
-        self.0.runs.cancel(run_id(id)?, &call.caller, call.deadline).await?;
+        self.sees_run(call, run_id(id)?).await?;
+        only_its_callers(&self.0.runs.view(id, call.deadline).await?, call, id)?;
+        self.0.runs.cancel(id, &call.caller, call.deadline).await?;
         if let Mode::Wait(Some(wanted)) = call.mode {
             let wait = call.deadline.less(TO_ANSWER).within(wanted);
             self.0.runs.follow(id, wait, call.deadline).await?;
@@ -84,6 +87,7 @@ impl Requests {
                 return Err(Failure::new(Code::QueryInvalid, detail).at("query.definition"));
             }
         };
+        self.may_retry(call, id).await?;
         let signer = self.signer(call.deadline).await?;
         // The call has no body to speak of: what it says stands in its query.
         let body = Bytes::from_static(if current { b"current" } else { b"pinned" });
@@ -117,6 +121,7 @@ impl Requests {
     /// `POST /api/runs/{id}/resolve`: 200 with the run.
     pub async fn resolve_run(&self, call: &Call, id: &str, body: Bytes) -> Result<Answer, Failure> {
         let id = run_id(id)?;
+        self.sees_run(call, id).await?;
         let ResolveBody { step, outcome, output } = super::body::read(&body)?;
         if !output.is_null() && outcome == Happened::DidNotHappen {
             let detail = "What did not happen gave no `output`.";

@@ -65,7 +65,8 @@ impl Requests {
             };
             let tries = effected.attempt();
             let this = self.running_as(inputs.run_as, call).await.map_err(Failure::settled)?;
-            match this.follow_statement(call, &id, follow).await {
+            let owned = this.own_statement(call, &id);
+            match futures_util::join!(this.follow_statement(call, &id, follow), owned).0 {
                 Err(conflict) if conflict.code == Code::WriteConflict => {
                     let pause = pause_before(tries + 1);
                     let again = tries < MOST_TRIES && is_plain_dml(&inputs.statement) && wait.remaining() > pause;
@@ -86,6 +87,7 @@ impl Requests {
         guard::open(&self.0.sql)?;
         let values = Values::of(call)?;
         let this = self.running_as_asked(call).await?;
+        this.sees_statement(call, id).await?;
         let databricks = &this.0.neighbours.databricks;
         let statement = databricks.statement(id, call.deadline).await?;
         let failure = match statement.outcome() {
@@ -111,6 +113,7 @@ impl Requests {
     pub async fn cancel_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
         let this = self.running_as_asked(call).await?;
+        this.sees_statement(call, id).await?;
         let databricks = &this.0.neighbours.databricks;
         databricks.cancel_statement(id, call.deadline).await?;
         let seen = databricks.statement(id, call.deadline).await;

@@ -189,6 +189,18 @@ mod tests {
     }
 
     #[test]
+    fn no_bit_of_a_token_can_be_changed() {
+        let token = signer("k").sign(&target()).unwrap();
+        for (at, bit) in (0..token.len()).flat_map(|at| (0..7).map(move |bit| (at, bit))) {
+            let mut changed = token.clone().into_bytes();
+            changed[at] ^= 1 << bit;
+            let changed = String::from_utf8(changed).unwrap();
+            let failure = read(&changed, &"k".to_owned().into(), Timestamp::now()).unwrap_err();
+            assert_eq!(failure.code, Code::StatusTokenInvalid, "{changed}");
+        }
+    }
+
+    #[test]
     fn a_token_that_was_changed_or_signed_by_another_is_refused() {
         let token = signer("k").sign(&target()).unwrap();
         let other = signer("k").sign(&Target::JobRun { id: "8".into(), repair: None }).unwrap();

@@ -16,7 +16,8 @@ use crate::failure::Failure;
 use crate::http::Deadline;
 use crate::ledger::Listed;
 
-/// Open runs that one page reads, at most, and how many of them at once.
+/// Runs that one page reads, at most, and how many of them at once: those that are open, and all where only one caller's
+/// are wanted.
 const MOST_READ: usize = 200;
 const AT_ONCE: usize = 16;
 /// Names of ended runs after which a page ends with its day.
@@ -36,6 +37,9 @@ pub struct RunsWanted {
     pub from: Option<Timestamp>,
     /// Before this moment.
     pub to: Option<Timestamp>,
+    /// Of this caller alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
     pub top: usize,
 }
 
@@ -119,6 +123,7 @@ impl Engine {
                 if wanted.operation.as_ref().is_none_or(|operation| *operation == newest.operation)
                     && wanted.state.as_ref().is_none_or(|state| state == newest.state.as_str())
                     && !newest.is_told()
+                    && self.is_wanted(wanted, &newest.run, deadline).await?
                 {
                     page.value.push(open_json(listed, &newest));
                     if page.value.len() == wanted.top {
@@ -132,6 +137,17 @@ impl Engine {
             page.next = last;
         }
         Ok(())
+    }
+
+    /// Whether a run is of the caller that is wanted. A name does not tell whose it is, so its first record is read.
+    async fn is_wanted(&self, wanted: &RunsWanted, run: &str, deadline: Deadline) -> Result<bool, Failure> {
+        let Some(caller) = &wanted.caller else { return Ok(true) };
+        match self.first(run, deadline).await {
+            Ok(first) => Ok(first.and_then(|first| first.pinned).is_some_and(|pinned| pinned.caller == *caller)),
+            Err(failure) if super::is_outage(&failure) => Err(failure),
+            // One that cannot be read hides no other.
+            Err(_) => Ok(false),
+        }
     }
 
     async fn ended_runs(
@@ -154,7 +170,7 @@ impl Engine {
                 && until.is_none_or(|until| day.as_str() < until || (day == until && key.is_some()))
         });
         days.sort_by(|one, other| other.cmp(one));
-        let mut read = 0;
+        let (mut read, mut looked) = (0, 0);
         for day in days {
             let prefix = match &wanted.operation {
                 Some(operation) => format!("history/{day}/{operation}"),
@@ -169,12 +185,21 @@ impl Engine {
                     && (until != Some(day.as_str()) || key.is_none_or(|key| name.key < key))
             });
             names.sort_by_key(|name| Reverse(name.key));
-            for name in names {
-                if page.value.len() == wanted.top {
+            for chunk in names.chunks(AT_ONCE) {
+                let are_wanted = join_all(chunk.iter().map(|name| self.is_wanted(wanted, name.run, deadline))).await;
+                for (name, is_wanted) in chunk.iter().zip(are_wanted) {
+                    if page.value.len() == wanted.top {
+                        return Ok(());
+                    }
+                    page.next = Some(RunsFrom::Ended { day: day.clone(), key: Some(name.key.to_owned()) });
+                    if is_wanted? {
+                        page.value.push(ended_json(name));
+                    }
+                }
+                looked += chunk.len();
+                if wanted.caller.is_some() && looked >= MOST_READ {
                     return Ok(());
                 }
-                page.next = Some(RunsFrom::Ended { day: day.clone(), key: Some(name.key.to_owned()) });
-                page.value.push(ended_json(&name));
             }
             if page.value.len() == wanted.top {
                 return Ok(());

@@ -65,6 +65,13 @@ impl Runs {
         Ok(view::view(&pinned, &newest))
     }
 
+    /// The operation of a run that is `caller`'s; another's is not found.
+    pub async fn operation_of(&self, run: &str, caller: &str, deadline: Deadline) -> Result<String, Failure> {
+        let first = self.0.first(run, deadline).await?;
+        let own = first.filter(|first| first.pinned.as_ref().is_some_and(|pinned| pinned.caller == caller));
+        own.map(|first| first.operation).ok_or_else(|| not_found(run))
+    }
+
     /// A page of the runs that are wanted, newest first, and where the next begins.
     pub async fn list(
         &self,

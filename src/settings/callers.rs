@@ -8,6 +8,9 @@ use url::Url;
 /// The areas that rights are given for: every HTTP function but those that anybody may call.
 pub const AREAS: &[&str] = &["sql", "jobs", "power-bi", "power-bi-raw", "operations", "runs"];
 
+/// The HTTP functions that anybody may call: a signed address speaks for itself, and whether we are alive is no secret.
+pub const FOR_ANYBODY: &[&str] = &["status", "health"];
+
 /// `CAUSEWAY_AUTH`: who may call over HTTP.
 #[derive(Clone, Debug)]
 pub enum Callers {

@@ -81,7 +81,7 @@ pub const KNOWN: &[Known] = &[
     ours("CAUSEWAY_CALLER_ISSUERS", None, "urls, comma", "The issuers (`iss`) that are taken, exactly; default the tenant's two, of tokens of version 1 and 2."),
     ours("CAUSEWAY_CALLER_AUDIENCES", None, "Entra resources, comma", "The audiences (`aud`) that are taken, exactly: our application's ID URI, such as api://causeway, and its client id; required for `entra`."),
     ours("CAUSEWAY_CALLER_CLOCK_SKEW_SECONDS", Some("60"), "seconds", "How far a caller's token may be past its end, or before its beginning."),
-    ours("CAUSEWAY_CALLER_ROLES", Some("Causeway.Admin=*; Causeway.Sql=sql; Causeway.Jobs=jobs; Causeway.PowerBi=power-bi; Causeway.Operations=operations,runs"), "role=rights; …", "What each app role may do, for `entra`: areas, single operations as operations/{name}, runs/* for the runs of everybody, * for all of it."),
+    ours("CAUSEWAY_CALLER_ROLES", Some("Causeway.Admin=*; Causeway.Sql=sql,runs; Causeway.Jobs=jobs,runs; Causeway.PowerBi=power-bi,runs; Causeway.Operations=operations,runs"), "role=rights; …", "What each app role may do, for `entra`: areas, single operations as operations/{name}, runs/* for the runs of everybody, * for all of it."),
     ours("CAUSEWAY_EASY_AUTH", Some("false"), "`true`, `false`", "Whether App Service authentication stands in front, so that X-MS-CLIENT-PRINCIPAL is its word; else the header is ignored."),
     ours("CAUSEWAY_SERVICE_BUS_URL", None, "url", "Default https://{ServiceBusConnection__fullyQualifiedNamespace}."),
     ours("CAUSEWAY_REQUEST_QUEUE", Some("causeway-requests"), "queue name", "Where requests arrive; also resolved by the host."),

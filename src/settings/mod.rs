@@ -5,6 +5,7 @@
 mod callers;
 mod clouds;
 mod concerns;
+mod function_json;
 mod host_json;
 mod host_pattern;
 mod known;
@@ -16,11 +17,12 @@ mod reader;
 mod tests;
 mod variables;
 
-pub use callers::{AREAS, Callers, EntraCallers, Rights, Roles};
+pub use callers::{AREAS, Callers, EntraCallers, FOR_ANYBODY, Rights, Roles};
 pub use concerns::{
     Databricks, DatabricksAuthentication, Entra, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PowerBi,
     Requests, ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
 };
+pub use function_json::{keys_beside_tokens, open_functions};
 pub use host_json::host_json_warnings;
 pub use host_pattern::HostPattern;
 pub use known::{KNOWN, Known, OUR_PREFIX, Origin, VARIABLE_PREFIX};

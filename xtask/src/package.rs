@@ -9,41 +9,71 @@ use std::process::ExitCode;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode, String> {
-    let (profile, topic) = options(arguments)?;
+    let Options { profile, topic, auth } = options(arguments)?;
     workspace.build(&["--locked", "-p", "causeway", "--bin", "causeway", "--profile", profile])?;
     let target = workspace.target()?;
     let name = format!("causeway{}", std::env::consts::EXE_SUFFIX);
     let package = target.join("package");
-    let files = lay_out(&workspace.root, &target.join(profile).join(name), &package, topic)?;
+    let files = lay_out(&workspace.root, &target.join(profile).join(name), &package, topic, auth)?;
     println!("{}", package.display());
     print!("{}", table(&files));
     Ok(ExitCode::SUCCESS)
 }
 
-/// The profile, and whether the functions of a topic's subscription go along.
-fn options(arguments: &[OsString]) -> Result<(&str, bool), String> {
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Options<'a> {
+    profile: &'a str,
+    /// Whether the functions of a topic's subscription go along.
+    topic: bool,
+    auth: Auth,
+}
+
+/// Who may call over HTTP: the same word as the app's `CAUSEWAY_AUTH`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Auth {
+    /// The host asks for a key of the function, or of the host.
+    Keys,
+    /// The host asks for nothing, and the handler for an Entra token.
+    Entra,
+}
+
+fn options(arguments: &[OsString]) -> Result<Options<'_>, String> {
     let mut words = arguments.iter().map(|argument| argument.to_str().unwrap_or_default());
-    let (mut profile, mut topic) = ("release", false);
+    let mut options = Options { profile: "release", topic: false, auth: Auth::Keys };
     while let Some(word) = words.next() {
         match word {
-            "--topic" => topic = true,
-            "--profile" => profile = words.next().filter(|name| ["release", "dist"].contains(name)).ok_or(USAGE)?,
+            "--topic" => options.topic = true,
+            "--profile" => {
+                options.profile = words.next().filter(|name| ["release", "dist"].contains(name)).ok_or(USAGE)?;
+            }
+            "--auth" => {
+                options.auth = match words.next() {
+                    Some("keys") => Auth::Keys,
+                    Some("entra") => Auth::Entra,
+                    _ => return Err(USAGE.to_owned()),
+                }
+            }
             _ => return Err(USAGE.to_owned()),
         }
     }
-    Ok((profile, topic))
+    Ok(options)
 }
 
-const USAGE: &str = "package [--profile release|dist] [--topic]";
+const USAGE: &str = "package [--profile release|dist] [--topic] [--auth keys|entra]";
 
 /// How a definition says that its function is off unless it is asked for.
 const DISABLED: &str = "  \"disabled\": true,\n";
+
+/// How it says that the host asks for a key, and how that it asks for nothing.
+const BY_KEY: &str = "\"authLevel\": \"function\"";
+const BY_NOBODY: &str = "\"authLevel\": \"anonymous\"";
 
 /// A file of the package: its place there and its size in bytes.
 type Laid = (String, u64);
 
 /// Starts from an empty folder, so that nothing of an earlier build stays.
-fn lay_out(root: &Path, binary: &Path, package: &Path, topic: bool) -> Result<Vec<Laid>, String> {
+fn lay_out(root: &Path, binary: &Path, package: &Path, topic: bool, auth: Auth) -> Result<Vec<Laid>, String> {
     match fs::remove_dir_all(package) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(format!("{}: {error}", package.display()));
@@ -77,8 +107,11 @@ fn lay_out(root: &Path, binary: &Path, package: &Path, topic: bool) -> Result<Ve
             fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
         }
         let failed = |error: std::io::Error| format!("{}: {error}", from.display());
-        let size = if from.ends_with("function.json") && is_disabled(&from)? {
-            let text = fs::read_to_string(&from).map_err(failed)?.replacen(DISABLED, "", 1);
+        let size = if from.ends_with("function.json") {
+            let mut text = fs::read_to_string(&from).map_err(failed)?.replacen(DISABLED, "", 1);
+            if auth == Auth::Entra {
+                text = text.replace(BY_KEY, BY_NOBODY);
+            }
             fs::write(&to, &text).map_err(failed)?;
             text.len() as u64
         } else {

@@ -130,16 +130,13 @@ impl SigningKeys {
         }
     }
 
-    /// Reads the keys again while the old ones serve.
-    fn renew(self: &Arc<Self>) {
+    /// Reads the keys in the background, while the old ones serve.
+    pub(super) fn renew(self: &Arc<Self>) {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let Ok(_asking) = this.asking.try_lock() else { return };
             if let Err(failure) = this.ask().await {
-                tracing::warn!(
-                    error = failure.chain(),
-                    "Entra's signing keys could not be renewed; the old ones serve"
-                );
+                tracing::warn!(error = failure.chain(), "Entra's signing keys could not be read; the old ones serve");
             }
         });
     }

@@ -12,7 +12,7 @@ mod remembered;
 mod tests;
 mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -54,7 +54,7 @@ pub struct Callers(Ways);
 
 #[derive(Clone, Debug)]
 enum Ways {
-    Keys(Arc<Rights>),
+    Keys,
     Entra(Arc<ByToken>),
 }
 
@@ -88,18 +88,26 @@ impl Callers {
 
     /// The host checks keys; nothing is asked here.
     pub fn by_keys() -> Self {
-        Self(Ways::Keys(Arc::new(Rights::all())))
+        Self(Ways::Keys)
     }
 
-    /// Whoever calls a function that anybody may call: what it is given speaks for itself.
+    /// Begins to read what the first caller would wait for.
+    pub fn prepare(&self) {
+        if let Ways::Entra(by_token) = &self.0 {
+            by_token.keys.renew();
+        }
+    }
+
+    /// Whoever has a key; or calls a function that anybody may call, where what it is given speaks for itself.
     pub fn anybody() -> Caller {
-        Caller { user: None, rights: Arc::new(Rights::all()) }
+        static ALL: LazyLock<Arc<Rights>> = LazyLock::new(|| Arc::new(Rights::all()));
+        Caller { user: None, rights: Arc::clone(&ALL) }
     }
 
     /// The caller, if that can be told at once.
     pub async fn known(&self, given: &Given) -> Option<Caller> {
         match &self.0 {
-            Ways::Keys(rights) => Some(Caller { user: None, rights: Arc::clone(rights) }),
+            Ways::Keys => Some(Self::anybody()),
             Ways::Entra(by_token) => by_token.known(given).await,
         }
     }
@@ -110,7 +118,7 @@ impl Callers {
             return Ok(known);
         }
         match &self.0 {
-            Ways::Keys(_) => Ok(Self::anybody()),
+            Ways::Keys => Ok(Self::anybody()),
             Ways::Entra(by_token) => by_token.admit(given, deadline).await,
         }
     }
@@ -118,7 +126,7 @@ impl Callers {
     /// Whether the caller may call something in `area`; with `operation`, that one.
     pub fn permit(&self, caller: &Caller, area: &str, operation: Option<&str>) -> Result<(), Failure> {
         match &self.0 {
-            Ways::Keys(_) => Ok(()),
+            Ways::Keys => Ok(()),
             Ways::Entra(by_token) => permit::permit(&by_token.settings.roles, caller, area, operation),
         }
     }

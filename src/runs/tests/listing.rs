@@ -75,3 +75,22 @@ async fn open_runs_come_first_and_tell_how_they_stand() {
     let waiting = RunsWanted { state: Some("waiting".into()), ..wanted(9) };
     assert!(bench.pages(&waiting).await.concat().is_empty());
 }
+
+#[tokio::test]
+async fn of_one_caller_only_their_own_are_listed_in_pages_that_are_bounded() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    bench.create("quick", "mine").await;
+    // Of nobody: their first record is gone.
+    let others: Vec<String> = (0..450).map(|n| format!("other{n:03}")).collect();
+    let others: Vec<(&str, &str, &str, &str)> =
+        others.iter().map(|run| ("quick", "2026-10-05T08:00:00Z", run.as_str(), "succeeded")).collect();
+    bench.ended(&others).await;
+    bench.ended(&[("quick", "2026-10-04T08:00:00Z", "mine", "succeeded")]).await;
+    let test = RunsWanted { caller: Some("test".into()), ..wanted(9) };
+    let pages = bench.pages(&test).await;
+    // Open, then ended a day before all the others.
+    assert_eq!(pages.concat(), ["mine", "mine"]);
+    assert!(pages.len() > 2, "one page read everything: {pages:?}");
+    let nobody = RunsWanted { caller: Some("somebody".into()), ..wanted(9) };
+    assert!(bench.pages(&nobody).await.concat().is_empty());
+}

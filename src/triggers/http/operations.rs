@@ -6,7 +6,7 @@ use crate::requests::Answer;
 
 #[allow(clippy::unused_async)] // the table of functions holds futures
 pub(crate) async fn list_operations(hit: Hit<Work>) -> Result<Answer, Failure> {
-    hit.work.requests.list_operations()
+    hit.work.requests.list_operations(&hit.call)
 }
 
 #[allow(clippy::unused_async)] // the table of functions holds futures

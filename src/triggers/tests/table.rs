@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::super::{FUNCTIONS, Trigger};
+use super::super::{AuthLevel, FUNCTIONS, Trigger};
+use crate::settings::{AREAS, FOR_ANYBODY};
 
 fn read(path: impl AsRef<Path>) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -57,6 +58,16 @@ fn the_table_and_the_function_definitions_are_equal() {
         .map(|name| (name.clone(), read(format!("function-definitions/{name}/function.json"))))
         .collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn the_areas_of_rights_are_the_functions_that_ask_who_calls() {
+    let named = |wanted: AuthLevel| -> BTreeSet<&str> {
+        let has = |trigger: &Trigger<_>| matches!(trigger, Trigger::Http { level, .. } if *level == wanted);
+        FUNCTIONS.iter().filter(|function| has(&function.trigger)).map(|function| function.name).collect()
+    };
+    assert_eq!(named(AuthLevel::Function), AREAS.iter().copied().collect());
+    assert_eq!(named(AuthLevel::Anonymous), FOR_ANYBODY.iter().copied().collect());
 }
 
 #[test]

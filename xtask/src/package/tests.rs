@@ -12,16 +12,16 @@ fn sizes_are_lined_up() {
 }
 
 #[test]
-fn only_profiles_that_ship_are_taken() {
-    let of = |words: &[&str]| {
-        let words = words.iter().map(OsString::from).collect::<Vec<_>>();
-        options(&words).map(|(profile, topic)| (profile.to_owned(), topic))
-    };
-    assert_eq!(of(&[]).unwrap(), ("release".to_owned(), false));
-    assert_eq!(of(&["--topic", "--profile", "dist"]).unwrap(), ("dist".to_owned(), true));
-    assert!(of(&["--profile", "dev"]).is_err());
-    assert!(of(&["--profile"]).is_err());
-    assert!(of(&["--release"]).is_err());
+fn only_what_ships_is_taken() {
+    let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    let plain = Options { profile: "release", topic: false, auth: Auth::Keys };
+    assert_eq!(options(&words(&[])).unwrap(), plain);
+    let all = words(&["--topic", "--auth", "entra", "--profile", "dist"]);
+    assert_eq!(options(&all).unwrap(), Options { profile: "dist", topic: true, auth: Auth::Entra });
+    assert_eq!(options(&words(&["--auth", "keys"])).unwrap(), plain);
+    for wrong in [&["--profile", "dev"][..], &["--profile"], &["--release"], &["--auth"], &["--auth", "none"]] {
+        assert!(options(&words(wrong)).is_err(), "{wrong:?}");
+    }
 }
 
 #[test]
@@ -36,7 +36,8 @@ fn the_package_is_what_the_host_wants_and_nothing_old() {
         path
     };
     write("repo/host.json");
-    write("repo/function-definitions/sql/function.json");
+    let sql = write("repo/function-definitions/sql/function.json");
+    fs::write(&sql, format!("{{\"bindings\": [{{{BY_KEY}}}]}}\n")).unwrap();
     write("repo/operations/a.yaml");
     write("repo/operations/deep/a.sql");
     write("package/old");
@@ -44,11 +45,14 @@ fn the_package_is_what_the_host_wants_and_nothing_old() {
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
     let topic = write("repo/function-definitions/topic/function.json");
     fs::write(&topic, format!("{{\n{DISABLED}  \"bindings\": []\n}}\n")).unwrap();
-    let with_topic = lay_out(&scratch.join("repo"), &binary, &scratch.join("package"), true).unwrap();
+    let with_topic = lay_out(&scratch.join("repo"), &binary, &scratch.join("package"), true, Auth::Entra).unwrap();
     assert!(with_topic.iter().any(|(place, _)| place == "topic/function.json"));
     let laid = fs::read_to_string(scratch.join("package/topic/function.json")).unwrap();
     assert_eq!(laid, "{\n  \"bindings\": []\n}\n");
-    let files = lay_out(&scratch.join("repo"), &binary, &scratch.join("package"), false).unwrap();
+    let sql = || fs::read_to_string(scratch.join("package/sql/function.json")).unwrap();
+    assert!(sql().contains(BY_NOBODY) && !sql().contains(BY_KEY), "{}", sql());
+    let files = lay_out(&scratch.join("repo"), &binary, &scratch.join("package"), false, Auth::Keys).unwrap();
+    assert!(sql().contains(BY_KEY));
     let places: Vec<&str> = files.iter().map(|(place, _)| place.as_str()).collect();
     let wanted = ["host.json", "sql/function.json", "operations/a.yaml", "operations/deep/a.sql", "causeway"];
     assert_eq!(places, wanted);

@@ -4,6 +4,7 @@ use rstest::rstest;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
+use super::super::Ways;
 use super::*;
 use crate::failure::Code;
 
@@ -77,4 +78,28 @@ async fn a_token_that_was_checked_is_taken_again_until_its_end() {
     door.at(NOW + 3_600 + 60);
     assert!(door.callers.known(&given).await.is_none());
     assert_eq!(door.admit(&token).await.unwrap_err().code, Code::TokenExpired);
+}
+
+#[tokio::test]
+#[ignore = "a measurement: cargo test --profile bench --lib -- --ignored --nocapture what_remembering_saves"]
+async fn what_remembering_saves() {
+    let door = Door::new().await;
+    let token = token(json!({"groups": (0..20).map(|n| format!("{OBJECT}{n}")).collect::<Vec<_>>()}));
+    let given = Given { token: Some(SecretString::from(token.clone())), ..Given::default() };
+    let Ways::Entra(by_token) = &door.callers.0 else { panic!("keys") };
+    let soon = Deadline::after(Duration::from_mins(2));
+    let rounds = 5_000;
+    door.admit(&token).await.unwrap();
+    for _ in 0..3 {
+        let started = std::time::Instant::now();
+        for _ in 0..rounds {
+            by_token.validated(&token, soon).await.unwrap();
+        }
+        let validated = started.elapsed() / rounds;
+        let started = std::time::Instant::now();
+        for _ in 0..rounds {
+            door.callers.known(&given).await.unwrap();
+        }
+        println!("{} bytes: validated in {validated:?}, remembered in {:?}", token.len(), started.elapsed() / rounds);
+    }
 }
