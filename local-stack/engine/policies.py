@@ -32,6 +32,7 @@ _DROP_FILTER = re.compile(rf"\s*ALTER\s+TABLE\s+({_NAME})\s+DROP\s+ROW\s+FILTER\
 _SET_MASK = re.compile(rf"\s*ALTER\s+TABLE\s+({_NAME})\s+ALTER\s+COLUMN\s+(`[^`]+`|\w+)\s+SET\s+MASK\s+({_NAME})"
                        rf"(?:\s+USING\s+COLUMNS\s*{_LIST})?\s*;?\s*\Z", re.I)
 _DROP_MASK = re.compile(rf"\s*ALTER\s+TABLE\s+({_NAME})\s+ALTER\s+COLUMN\s+(`[^`]+`|\w+)\s+DROP\s+MASK\s*;?\s*\Z", re.I)
+_COMMENTS = re.compile(r"\A(?:\s*/\*.*?\*/)+", re.DOTALL)
 _ASKS_WHO = ("current_user", "session_user", "user", "is_account_group_member", "is_member")
 
 
@@ -52,7 +53,7 @@ class Policies:
 
     def note(self, lakehouse, session, request):
         """Takes in a statement that is about policies; False for any other."""
-        text = request["statement"]
+        text = _COMMENTS.sub("", request["statement"])
         place = lambda name: _place(name, request)
         if match := _FUNCTION.match(text):
             names = [part.split()[0].strip("`").lower() for part in match.group(2).split(",") if part.strip()]

@@ -24,7 +24,7 @@ struct OperationFile {
     summary: String,
     /// What a maker should know before calling it.
     description: Option<String>,
-    /// In whose name its steps run; default app.
+    /// In whose name its steps run: app (default) is Causeway's own, caller the user's who calls, while they wait.
     run_as: Option<RunAs>,
     /// When it starts by itself.
     schedule: Option<Schedule>,
@@ -48,9 +48,7 @@ struct OperationFile {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 enum RunAs {
-    /// Causeway's own identity.
     App,
-    /// The caller's, exchanged for while the caller waits.
     Caller,
 }
 

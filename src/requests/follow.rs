@@ -57,8 +57,8 @@ impl Requests {
         let values = Values::of_rows(call)?;
         let row = call.whole("row", 0..=u64::MAX)?.unwrap_or_default();
         let wait = super::wait_of(call)?;
-        self.sees_statement(call, id).await?;
         let this = self.running_as_asked(call).await?;
+        this.sees_statement(call, id).await?;
         let databricks = &this.0.neighbours.databricks;
         let first = databricks.statement(id, call.deadline).await?;
         let _waiting = this.0.waiting.join(id);

@@ -65,7 +65,7 @@ impl Requests {
             };
             let tries = effected.attempt();
             let this = self.running_as(inputs.run_as, call).await.map_err(Failure::settled)?;
-            let owned = self.own_statement(call, &id);
+            let owned = this.own_statement(call, &id);
             match futures_util::join!(this.follow_statement(call, &id, follow), owned).0 {
                 Err(conflict) if conflict.code == Code::WriteConflict => {
                     let pause = pause_before(tries + 1);
@@ -86,8 +86,8 @@ impl Requests {
     pub async fn get_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
         let values = Values::of(call)?;
-        self.sees_statement(call, id).await?;
         let this = self.running_as_asked(call).await?;
+        this.sees_statement(call, id).await?;
         let databricks = &this.0.neighbours.databricks;
         let statement = databricks.statement(id, call.deadline).await?;
         let failure = match statement.outcome() {
@@ -112,8 +112,8 @@ impl Requests {
     /// `POST /api/sql/statements/{id}/cancel`. The statement may still finish.
     pub async fn cancel_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
-        self.sees_statement(call, id).await?;
         let this = self.running_as_asked(call).await?;
+        this.sees_statement(call, id).await?;
         let databricks = &this.0.neighbours.databricks;
         databricks.cancel_statement(id, call.deadline).await?;
         let seen = databricks.statement(id, call.deadline).await;

@@ -2,12 +2,15 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod as_caller;
+mod as_caller_refused;
 mod audit;
 mod bad_input;
 mod bulk;
 mod callbacks;
 mod caller_rights;
 mod callers;
+mod callers_road;
 mod children;
 mod commands;
 mod company;

@@ -8,6 +8,7 @@ mod client;
 mod identity;
 mod judges;
 mod key_vault;
+mod on_behalf_of;
 mod power_bi;
 mod power_bi_exports;
 mod power_bi_lists;

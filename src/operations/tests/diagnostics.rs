@@ -29,7 +29,7 @@ fn check(marked: &str, expected: &str) {
 #[case("summary: s\nrun_as: «1\nsteps: [{id: a, job: {job: j}}]\n", "`run_as` must be a text, not a number")]
 #[case(
     "summary: s\nrun_as: «me\nsteps: [{id: a, sql: {statement: SELECT 1}}]\n",
-    "`run_as` must be one of app, caller"
+    "`run_as` must be one of: app, caller"
 )]
 fn the_file(#[case] marked: &str, #[case] expected: &str) {
     check(marked, expected);

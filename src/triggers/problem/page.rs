@@ -23,6 +23,7 @@ Every failed call answers JSON with the members of RFC 9457 and a stable `code`:
 | `sqlState`, `errorClass`  | what Databricks says of a failed statement                                              |
 | `retryAfterSeconds`       | when to try again; also in the header `Retry-After`; always there on 429 and 503        |
 | `place`                   | the field, parameter, header or line at fault                                           |
+| `claims`                  | of `claims-challenge`: what the user's next token must say, as JSON text                |
 
 The media type is `application/json`; `application/problem+json` when `Accept` names it. Once an effect may have
 happened the answer is never 408, 429 or 5xx, since callers send those again: it is 409 `outcome-unknown`.
