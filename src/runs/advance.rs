@@ -108,8 +108,9 @@ impl Engine {
         let scrub = self.open_parameters(&record.run, &mut pinned, deadline).await?;
         record.sealing = !pinned.sensitive.is_empty();
         self.open_inputs(&mut record, deadline).await?;
-        // A part that is begun has its whole window.
-        let stint = deadline.less(self.settings.send_window);
+        // A part that is begun has its whole window; where an invocation has hardly more than that, half of it is for beginning.
+        let half = deadline.within(deadline.remaining() / 2);
+        let stint = deadline.less(self.settings.send_window).max(half);
         let worker = Worker {
             engine: self,
             record: record.on_the_log(),

@@ -2,6 +2,7 @@
 
 mod cancelling;
 mod children;
+mod following;
 mod forgetting;
 mod in_line;
 mod listing;
