@@ -198,7 +198,14 @@ impl Worker<'_> {
             self.cancel_asked().await?;
         }
         loop {
-            let Some(index) = self.next_step() else { return self.finish().await };
+            let index = match self.next_step() {
+                Some(index) => index,
+                // A child may have been started by a worker that died before it said so: it ends before its parent does.
+                None => match self.unrecorded_children().await? {
+                    Some(index) => index,
+                    None => return self.finish().await,
+                },
+            };
             // On the heap: it holds whole records over many awaits.
             match Box::pin(self.step(index)).await? {
                 Flow::Next => {}

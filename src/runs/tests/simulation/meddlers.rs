@@ -68,7 +68,7 @@ impl Meddler {
                     return Some(record);
                 }
             }
-            tokio::time::sleep(Duration::from_secs(20)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
         }
         None
     }

@@ -6,20 +6,10 @@ use super::operations::HURRIED;
 /// The operations that stay right whatever the clocks say: a margin between two workers' clocks is assumed by none of
 /// their steps.
 const WITH_ANY_CLOCK: [&str; 2] = ["again", "robust"];
-const OPERATIONS: [&str; 12] = [
-    "again",
-    "robust",
-    "mixed",
-    "parts",
-    "unnumbered",
-    "unknown",
-    "retried",
-    "hurried",
-    "skipping",
-    "calling",
-    "each",
-    "each-on",
-];
+const OPERATIONS: [&str; 9] =
+    ["again", "robust", "mixed", "parts", "unnumbered", "unknown", "retried", "hurried", "skipping"];
+/// Those whose runs have children.
+const FAMILIES: [&str; 3] = ["calling", "each", "each-on"];
 /// Those whose runs go one after the other.
 const IN_LINE: [&str; 4] = ["lined", "lined", "calls-lined", "rushed"];
 
@@ -75,16 +65,14 @@ impl Plan {
         // Half of the faults of a seed do not occur at all, so that the others are seen by themselves.
         let often = |dice: &mut Dice, most: u64| if dice.chance(500) { 0 } else { dice.between(1, most) };
         let wild = dice.chance(125);
-        let in_line = !wild && dice.chance(100);
-        let operations: &[&'static str] = if wild {
-            &WITH_ANY_CLOCK
-        } else if in_line {
-            &IN_LINE
-        } else {
-            &OPERATIONS
+        let (operations, most, within): (&[&'static str], _, _) = match dice.below(100) {
+            _ if wild => (&WITH_ANY_CLOCK, 3, 120),
+            0..=7 => (&IN_LINE, 3, 30),
+            8..=19 => (&FAMILIES, 2, 120),
+            _ => (&OPERATIONS, 3, 120),
         };
-        let count = if in_line { dice.between(2, 3) } else { dice.between(1, 3) };
-        let requests = (0..count).map(|_| Request::draw(dice, operations, if in_line { 30 } else { 120 })).collect();
+        let count = dice.between(1, most);
+        let requests = (0..count).map(|_| Request::draw(dice, operations, within)).collect();
         Self {
             storm: dice.between(300, 1500),
             put_fails: often(dice, 150),
@@ -120,7 +108,7 @@ impl Request {
             wants_reply: dice.chance(500),
             cancelled_after: dice.chance(120).then(|| dice.below(400)),
             // What has exceeded its `timeout` may have been done: to open it again may do it twice.
-            retries: if operation != HURRIED.0 && dice.chance(300) { dice.between(1, 2) } else { 0 },
+            retries: if operation != HURRIED.0 && dice.chance(200) { dice.between(1, 2) } else { 0 },
         }
     }
 }
