@@ -38,8 +38,6 @@ MUTANTS = [
      "self.record = started;"),
     ("message-after-record-forgotten", "src/runs/nudge.rs",
      "if !is_stale(&newest, now) {", "if !newest.state.at_rest() || !is_stale(&newest, now) {"),
-    ("end-told-by-the-tick-too", "src/runs/nudge.rs",
-     "if !is_stale(&newest, now) {", "if !newest.state.at_rest() && !is_stale(&newest, now) {"),
     ("key-of-each-sending", "src/runs/step.rs",
      "hash(&[&self.record.run, id, &attempt.to_string()])",
      "hash(&[&self.record.run, id, &attempt.to_string(), &self.record.seq.to_string()])"),

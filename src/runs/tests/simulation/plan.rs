@@ -67,14 +67,14 @@ impl Plan {
         let wild = dice.chance(125);
         let (operations, most, within): (&[&'static str], _, _) = match dice.below(100) {
             _ if wild => (&WITH_ANY_CLOCK, 3, 120),
-            0..=7 => (&IN_LINE, 3, 30),
-            8..=19 => (&FAMILIES, 2, 120),
+            0..=6 => (&IN_LINE, 3, 30),
+            7..=16 => (&FAMILIES, 2, 120),
             _ => (&OPERATIONS, 3, 120),
         };
         let count = dice.between(1, most);
         let requests = (0..count).map(|_| Request::draw(dice, operations, within)).collect();
         Self {
-            storm: dice.between(300, 1500),
+            storm: dice.between(300, 1200),
             put_fails: often(dice, 150),
             read_fails: often(dice, 80),
             answer_lost: often(dice, 400),
@@ -106,7 +106,8 @@ impl Request {
             over_http: dice.chance(250),
             sent_twice: dice.chance(200),
             wants_reply: dice.chance(500),
-            cancelled_after: dice.chance(120).then(|| dice.below(400)),
+            // Often while its worker is at it.
+            cancelled_after: dice.chance(150).then(|| if dice.chance(600) { dice.below(15) } else { dice.below(400) }),
             // What has exceeded its `timeout` may have been done: to open it again may do it twice.
             retries: if operation != HURRIED.0 && dice.chance(200) { dice.between(1, 2) } else { 0 },
         }
