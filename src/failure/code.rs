@@ -94,6 +94,7 @@ codes! {
     RunActive = "run-active",
     RunNotRetryable = "run-not-retryable",
     RunSkipped = "run-skipped",
+    ConcurrencyCircle = "concurrency-circle",
     StepUnresolved = "step-unresolved",
     StepNotInDoubt = "step-not-in-doubt",
     DefinitionChanged = "definition-changed",

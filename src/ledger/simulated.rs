@@ -42,6 +42,8 @@ pub(crate) enum Reply {
 pub(crate) trait Weather: fmt::Debug + Send + Sync {
     fn put(&self, path: &str) -> Fate;
     fn read(&self, path: &str) -> Fate;
+    /// An entry has come to stand there, whoever may have been told.
+    fn stands(&self, path: &str);
     fn now(&self) -> Timestamp;
 }
 
@@ -88,6 +90,7 @@ impl ObjectStore for Simulated {
             pause(fate.there).await;
             let done = if fate.undone { Err(lost()) } else { inner.put_opts(&path, payload, options).await };
             if done.is_ok() {
+                weather.stands(path.as_ref());
                 written.lock().unwrap().insert(path, weather.now());
             }
             pause(fate.back).await;

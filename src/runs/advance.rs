@@ -109,8 +109,9 @@ impl Engine {
         let scrub = self.open_parameters(&record.run, &mut pinned, deadline).await?;
         record.sealing = !pinned.sensitive.is_empty();
         self.open_inputs(&mut record, deadline).await?;
-        // A part that is begun has its whole window.
-        let stint = deadline.less(self.settings.send_window);
+        // A part that is begun has its whole window; where an invocation has hardly more than that, half of it is for beginning.
+        let half = deadline.within(deadline.remaining() / 2);
+        let stint = deadline.less(self.settings.send_window).max(half);
         let worker = Worker {
             engine: self,
             record: record.on_the_log(),
@@ -201,7 +202,14 @@ impl Worker<'_> {
             self.cancel_asked().await?;
         }
         loop {
-            let Some(index) = self.next_step() else { return self.finish().await };
+            let index = match self.next_step() {
+                Some(index) => index,
+                // A child may have been started by a worker that died before it said so: it ends before its parent does.
+                None => match self.unrecorded_children().await? {
+                    Some(index) => index,
+                    None => return self.finish().await,
+                },
+            };
             // On the heap: it holds whole records over many awaits.
             match Box::pin(self.step(index)).await? {
                 Flow::Next => {}

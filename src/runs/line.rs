@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use super::record::{Pinned, Record};
+use super::record::{Pinned, Record, Trigger};
 use super::scope::{Outputs, scope};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -61,12 +61,34 @@ impl Engine {
             },
         };
         let log = format!("concurrency/{}/{}", operation.name, segment(&key));
+        if let Some(above) = self.above_in_line(&log, pinned, deadline).await? {
+            let detail = format!(
+                "The run would wait for run {above}, which is above it, has the same `concurrency` key and waits for it."
+            );
+            return Ok(Turn::Refused(Box::new(Failure::new(Code::ConcurrencyCircle, detail))));
+        }
         let turn = self.stand_in(&log, &newest.run, concurrency.on_conflict, deadline).await?;
         if !matches!(turn, Turn::Refused(_)) {
             newest.line = Some(log);
             newest.has_turn = matches!(turn, Turn::Ours);
         }
         Ok(turn)
+    }
+
+    /// The run above this one that stands in the same line. Operations that call each other in a circle are refused, but
+    /// each run goes by the definition that it began with, and those of two deployments may.
+    async fn above_in_line(&self, log: &str, pinned: &Pinned, deadline: Deadline) -> Result<Option<String>, Failure> {
+        let mut trigger = pinned.trigger.clone();
+        while let Trigger::Parent(parent) = trigger {
+            let Some(above) = self.newest(&parent.run, deadline).await?.filter(|above| !above.state.at_rest()) else {
+                return Ok(None);
+            };
+            if above.line.as_deref() == Some(log) {
+                return Ok(Some(above.run));
+            }
+            trigger = self.pinned_of(&above, deadline).await?.trigger;
+        }
+        Ok(None)
     }
 
     /// Joins the line, or finds the run's place in it.

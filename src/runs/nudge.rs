@@ -74,24 +74,22 @@ impl Engine {
             }
             other => other?,
         };
+        // A run is closed before it is opened again: whoever has put this marker there once more had asked for it before.
+        let closed = newest.as_ref().is_some_and(|newest| newest.opened > opened);
         let Some(newest) = newest.filter(|newest| newest.opened == opened) else {
-            // The marker is written first: a creation or retry that got no further is its caller's to repeat. And one whose
-            // run was opened again since has been closed.
-            if open.last_modified.duration_until(now) > SignedDuration::from_hours(24) {
+            // The marker is written first: a creation or retry that got no further is its caller's to repeat.
+            if closed || open.last_modified.duration_until(now) > SignedDuration::from_hours(24) {
                 self.ledger.delete(&open.path, deadline).await?;
             }
             return Ok(false);
         };
-        if newest.state.at_rest() {
-            // It sleeps until its end is told again.
-            if newest.transition == Transition::Untold && !is_stale(&newest, now) {
-                return Ok(false);
-            }
-            self.close(newest, deadline).await?;
-            return Ok(true);
-        }
+        // Of one that has just ended somebody is telling the end, and would tell it beside us; or it sleeps until then.
         if !is_stale(&newest, now) {
             return Ok(false);
+        }
+        if newest.state.at_rest() {
+            self.close(newest, deadline).await?;
+            return Ok(true);
         }
         let nudged = newest.next(Transition::Nudged, self.clock.now());
         if self.append(&nudged, deadline).await? {

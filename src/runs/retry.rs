@@ -58,7 +58,7 @@ impl Engine {
         }
     }
 
-    /// The newest record of a run that is at rest, and whose end is told.
+    /// The newest record of a run that is at rest, whose end is told, and which is closed.
     pub(super) async fn rested(&self, run: &str, deadline: Deadline) -> Result<Record, Failure> {
         let newest = self.newest(run, deadline).await?.ok_or_else(|| not_found(run))?;
         if newest.transition == Transition::Forgotten {
@@ -68,9 +68,7 @@ impl Engine {
             let detail = format!("The run is {}: it has not ended.", newest.state.as_str());
             return Err(Failure::new(Code::RunActive, detail).in_run(run));
         }
-        if newest.is_told() {
-            return Ok(newest);
-        }
+        // Also when it is told: its worker may have died before it was written into the history.
         self.closed(newest, deadline).await?;
         self.newest(run, deadline).await?.ok_or_else(|| not_found(run))
     }

@@ -221,7 +221,9 @@ impl Worker<'_> {
                 return self.give_up(index, step, kind, &inputs, &id).await;
             }
             if self.patience.remaining() <= pause {
-                self.find_page(index, kind, &id).await;
+                if followed.is_none() {
+                    self.find_page(index, kind, &id).await;
+                }
                 let asleep = doubled(FIRST_SLEEP, self.record.steps[index].polls, LONGEST_SLEEP);
                 self.record.steps[index].polls += 1;
                 return self.sleep(index, asleep).await;
@@ -275,13 +277,16 @@ impl Worker<'_> {
         inputs: &Value,
         id: &str,
     ) -> Result<Flow, Failure> {
-        if let Err(failure) = kind.cancel(&self.engine.neighbours, inputs, id, self.deadline).await {
+        let after = step.timeout.unwrap_or_default();
+        let mut detail = format!("Step \"{}\" did not end within {after:?}.", step.id);
+        // What others may wait for too is a run, and none of its neighbour's work is known by the run's id.
+        if let Some(run) = followed(id) {
+            detail = format!("{detail} What it waited for goes on for whoever else wants it (run {}).", run.run);
+        } else if let Err(failure) = kind.cancel(&self.engine.neighbours, inputs, id, self.deadline).await {
             let failure = self.scrub.failure(failure);
             tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "cancelling a step");
         }
-        let after = step.timeout.unwrap_or_default();
-        let failure = Failure::new(Code::StepTimeout, format!("Step \"{}\" did not end within {after:?}.", step.id));
-        self.failed(index, step, failure).await
+        self.failed(index, step, Failure::new(Code::StepTimeout, detail)).await
     }
 
     pub(super) async fn done(&mut self, index: usize, step: &Step, output: Value) -> Result<Flow, Failure> {

@@ -98,8 +98,9 @@ impl Engine {
             return Ok(());
         };
         if newest.state.at_rest() {
-            // The end may not have been told: telling it again does no harm, but a spare message is no reason to.
-            let spare = newest.transition == Transition::Untold && newest.seq > work.after;
+            // Whoever ended it may have died before its end was told: then its message has been delivered before. Any other
+            // is spare, and its end is being told, or is told again by a message of its own.
+            let spare = newest.seq > work.after && (!again || newest.transition == Transition::Untold);
             return if newest.is_told() || spare { Ok(()) } else { self.closed(newest, deadline).await };
         }
         if newest.seq > work.after {

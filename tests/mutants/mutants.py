@@ -37,12 +37,22 @@ MUTANTS = [
      "if !self.commit(started).await? {\n                return Ok(Flow::Overtaken);\n            }",
      "self.record = started;"),
     ("message-after-record-forgotten", "src/runs/nudge.rs",
-     "if !is_stale(&newest, now) {", "if true || !is_stale(&newest, now) {"),
+     "if !is_stale(&newest, now) {", "if !newest.state.at_rest() || !is_stale(&newest, now) {"),
     ("key-of-each-sending", "src/runs/step.rs",
      "hash(&[&self.record.run, id, &attempt.to_string()])",
      "hash(&[&self.record.run, id, &attempt.to_string(), &self.record.seq.to_string()])"),
     ("a-part-in-doubt-counts-as-not-sent", "src/runs/parts.rs",
      "let certain = just_now.is_none();", "let certain = true;"),
+    ("line-ignored", "src/runs/line.rs",
+     "if !gone && stands {\n                return Ok(Turn::Behind);", "if !gone && stands {\n                return Ok(Turn::Ours);"),
+    ("children-not-awaited", "src/runs/children/mod.rs",
+     "children.stops(&ended)) && ended.among(children.started) == children.started {", "children.stops(&ended)) {"),
+    ("cancel-not-looked-for", "src/runs/step.rs",
+     "if self.cancel_asked().await?\n                && let Some(flow)",
+     "if false && self.cancel_asked().await?\n                && let Some(flow)"),
+    ("retry-does-all-anew", "src/runs/retry.rs",
+     "StepState::Failed => *step = anew(step, record.at),",
+     "StepState::Succeeded => *step = fresh(step, step.attempt + 1),\n                StepState::Failed => *step = anew(step, record.at),"),
 ]
 
 

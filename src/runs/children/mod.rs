@@ -201,6 +201,23 @@ impl Worker<'_> {
         }
     }
 
+    /// Of a run that is to be cancelled: the step that is not on record as begun and has a child all the same.
+    pub(in crate::runs) async fn unrecorded_children(&self) -> Result<Option<usize>, Failure> {
+        if self.record.cancel.is_none() {
+            return Ok(None);
+        }
+        let main = self.operation.steps.len();
+        let range = if self.record.error.is_none() { 0..main } else { main..self.record.steps.len() };
+        let over =
+            |state| matches!(state, StepState::Succeeded | StepState::Skipped | StepState::Failed | StepState::Unknown);
+        // Steps behind it have not begun, since it has not ended.
+        let Some(index) = range.into_iter().find(|index| !over(self.record.steps[*index].state)) else {
+            return Ok(None);
+        };
+        let begun = has_children(&self.declared(index)) && self.is_started(index, 0).await?;
+        Ok(begun.then_some(index))
+    }
+
     async fn is_started(&self, index: usize, item: usize) -> Result<bool, Failure> {
         let (engine, deadline) = (self.engine, self.deadline);
         let child = Engine::child_id(&self.record, index, item);

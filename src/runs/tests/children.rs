@@ -3,7 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{Bench, QUICK, soon};
+use crate::clock::Clock;
 use crate::failure::Code;
 use crate::http::Deadline;
 use crate::runs::Engine;
@@ -107,4 +110,25 @@ async fn a_cancelled_parent_cancels_its_children_and_waits_for_their_ends() {
     assert_eq!(bench.advance(&child).await.state, RunState::Cancelled);
     let parent = bench.advance("a").await;
     assert_eq!((parent.state, parent.error.unwrap().code), (RunState::Cancelled, Code::RunCanceled));
+}
+
+#[tokio::test]
+async fn a_child_that_a_dead_worker_had_started_ends_before_its_cancelled_parent_does() {
+    let mut bench = Bench::new(&[("call", CALLS_SLEEPER), ("sleeps", SLEEPS)]);
+    bench.create("call", "a").await;
+    let newest = bench.newest("a").await;
+    // The child stands, and neither its message nor the parent's next record was written.
+    bench.outbox.refusals.store(1, Ordering::SeqCst);
+    let now = Deadline::after(Duration::ZERO);
+    bench.engine.advance(newest, false, now, soon()).await.unwrap_err();
+    let leased = bench.newest("a").await;
+    let child = Engine::child_id(&leased, 0, 0);
+    assert_eq!((leased.steps[0].state, bench.newest(&child).await.seq), (StepState::Pending, 0));
+    bench.engine.note_cancel(&leased, "somebody", soon()).await.unwrap();
+    // Its lease has ended.
+    bench.engine.clock = Clock::reading(|| Timestamp::now() + SignedDuration::from_mins(5));
+    let parent = bench.advance("a").await;
+    assert_eq!((parent.state, parent.steps[0].state), (RunState::Waiting, StepState::Submitted));
+    assert_eq!(bench.advance(&child).await.state, RunState::Cancelled);
+    assert_eq!(bench.advance("a").await.state, RunState::Cancelled);
 }

@@ -5,6 +5,7 @@ use rstest::rstest;
 
 use super::{Bench, soon};
 use crate::failure::Code;
+use crate::runs::Engine;
 use crate::runs::record::{Record, RunState, Transition};
 
 fn declared(rules: &str) -> String {
@@ -116,4 +117,26 @@ async fn many_at_once_get_one_turn() {
         turns += usize::from(bench.newest(run).await.has_turn);
     }
     assert_eq!(turns, 1);
+}
+
+#[tokio::test]
+async fn a_run_that_would_wait_for_the_one_that_waits_for_it_ends_and_says_so() {
+    let calls =
+        |other: &str, rules: &str| format!("summary: s\n{rules}steps: [{{id: call, operation: {{name: {other}}}}}]\n");
+    // As if each were of another deployment: together they would be refused.
+    let rules = "concurrency: {key: all}\n";
+    let bench = Bench::new(&[("outer", &calls("between", rules)), ("between", &calls("outer", ""))]);
+    bench.create("outer", "a").await;
+    let mut path = vec!["a".to_owned()];
+    for _ in 0..2 {
+        let above = bench.wake(path.last().unwrap()).await;
+        path.push(Engine::child_id(&above, 0, 0));
+    }
+    let inner = bench.wake(&path[2]).await;
+    assert_eq!((inner.state, inner.error.unwrap().code), (RunState::Failed, Code::ConcurrencyCircle));
+    for run in path[..2].iter().rev() {
+        assert_eq!(bench.wake(run).await.error.unwrap().code, Code::ConcurrencyCircle, "{run}");
+    }
+    bench.create("outer", "b").await;
+    assert!(bench.wake("b").await.has_turn, "nobody is left in the line");
 }

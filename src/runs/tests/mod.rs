@@ -3,6 +3,7 @@
 mod as_caller;
 mod cancelling;
 mod children;
+mod following;
 mod forgetting;
 mod in_line;
 mod listing;

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Bench, QUICK, soon};
 use crate::runs::nudge::STALLED;
-use crate::runs::record::{RunState, Transition};
+use crate::runs::record::{Record, RunState, Transition};
 
 impl Bench {
     async fn nudge(&self, now: Timestamp) -> usize {
@@ -83,9 +83,10 @@ async fn an_end_that_was_not_told_is_told_and_given_up_after_a_day() {
     // The queue refuses the reply for good: that is no reason to deliver the work message again.
     bench.work("a", 0, false).await;
     assert_eq!(bench.newest("a").await.transition, Transition::Ended);
-    assert_eq!(bench.nudge(Timestamp::now()).await, 0);
+    let later = Timestamp::now() + minutes(4);
+    assert_eq!(bench.nudge(later).await, 0);
     assert_eq!(bench.outbox.count("replies"), 0);
-    assert_eq!(bench.nudge(Timestamp::now()).await, 1);
+    assert_eq!(bench.nudge(later).await, 1);
     assert_eq!(bench.outbox.count("replies"), 1);
     assert_eq!(bench.newest("a").await.transition, Transition::Answered);
     assert!(bench.engine.ledger.list("open", soon()).await.unwrap().is_empty());
@@ -93,4 +94,43 @@ async fn an_end_that_was_not_told_is_told_and_given_up_after_a_day() {
     assert_eq!(history.len(), 1);
     let ended_at = bench.newest("a").await.ended_at.unwrap();
     assert!(history[0].path.contains(&ended_at.strftime("%Y%m%dT%H%M%SZ").to_string()));
+}
+
+/// A run whose worker has written its end and tells it now.
+async fn just_ended(bench: &Bench) -> Record {
+    let mut leased = bench.create("quick", "a").await.next(Transition::Leased, Timestamp::now());
+    leased.lease_until = Some(leased.at + minutes(4));
+    let leased = bench.append(leased).await;
+    let mut ended = leased.next(Transition::Ended, Timestamp::now());
+    (ended.state, ended.ended_at) = (RunState::Failed, Some(ended.at));
+    bench.append(ended).await
+}
+
+#[tokio::test]
+async fn an_end_that_is_being_told_is_told_by_nobody_else() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    let ended = just_ended(&bench).await;
+    // The tick comes by, and a spare message; neither knows of its worker.
+    assert_eq!(bench.nudge(Timestamp::now()).await, 0);
+    bench.work("a", 0, false).await;
+    assert_eq!(bench.outbox.count("replies"), 0);
+    bench.engine.close(ended, soon()).await.unwrap();
+    assert_eq!(bench.outbox.count("replies"), 1);
+    assert_eq!(bench.nudge(Timestamp::now()).await, 0);
+    assert_eq!(bench.engine.ledger.list("history", soon()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_end_whose_worker_died_is_told_when_its_message_comes_again_or_by_the_tick() {
+    for by_message in [true, false] {
+        let bench = Bench::new(&[("quick", QUICK)]);
+        let ended = just_ended(&bench).await;
+        if by_message {
+            bench.work("a", 0, true).await;
+        } else {
+            assert_eq!(bench.nudge(ended.at + minutes(4)).await, 1);
+        }
+        assert_eq!(bench.outbox.count("replies"), 1, "by a message: {by_message}");
+        assert_eq!(bench.newest("a").await.transition, Transition::Answered);
+    }
 }

@@ -90,6 +90,26 @@ async fn a_retry_that_got_no_further_than_its_marker_leaves_nothing_open() {
 }
 
 #[tokio::test]
+async fn a_run_is_closed_before_it_is_opened_again() {
+    let bench = Bench::new(&[("failing", FAILING)]);
+    bench.create("failing", "a").await;
+    bench.work("a", 0, false).await;
+    // Its worker died when the end was told, and nothing else of it was done.
+    let name = bench.names("history").await.remove(0);
+    bench.engine.ledger.delete(&name, soon()).await.unwrap();
+    let marker = || bytes::Bytes::from_static(b"{\"writer\": \"a dead one\"}");
+    bench.engine.ledger.put("open/a/0", marker(), soon()).await.unwrap();
+    let retried = bench.retry("a", false).await.unwrap();
+    assert_eq!(bench.names("history").await, [name]);
+    let open = [format!("open/a/{}", retried.seq)];
+    assert_eq!(bench.names("open").await, open);
+    // The message that had asked for it comes once more, and leaves a marker.
+    bench.engine.ledger.put("open/a/0", marker(), soon()).await.unwrap();
+    bench.engine.nudge(Timestamp::now(), soon()).await.unwrap();
+    assert_eq!(bench.names("open").await, open);
+}
+
+#[tokio::test]
 async fn runs_that_go_or_went_well_are_not_retried() {
     let bench = Bench::new(&[("quick", QUICK)]);
     bench.create("quick", "a").await;

@@ -19,8 +19,6 @@ use crate::service_bus::{Message, Messages};
 const MOST_DELIVERIES: u32 = 10;
 /// The lock of a message whose receiver died ends by itself.
 const LOCK: Duration = Duration::from_mins(1);
-/// What the host gives an invocation for a message.
-const INVOCATION: Duration = Duration::from_mins(4);
 
 #[derive(Debug)]
 pub(super) struct Bus {
@@ -103,7 +101,7 @@ impl Bus {
         for delivery in 1..=MOST_DELIVERIES {
             received.delivery_count = Some(delivery);
             let Some(hosts) = self.hosts.lock().unwrap().upgrade() else { return };
-            let deadline = Deadline::after(INVOCATION);
+            let deadline = Deadline::after(Duration::from_secs(world.plan.invocation));
             let message = received.clone();
             let number = received.sequence_number.unwrap();
             let body: Value = serde_json::from_slice(&received.body).unwrap();

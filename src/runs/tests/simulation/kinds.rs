@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::neighbour::Work;
+use super::transit::Travelled;
 use super::world::World;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -37,9 +38,6 @@ const CLASSES: [(&str, Class); 7] = [
     ("unknown", Class::Unknown),
 ];
 
-/// A call may come through so late after its sender gave up: within the margin, the clocks' error set aside.
-const LATEST: Duration = Duration::from_secs(20);
-
 #[derive(Debug)]
 pub(super) struct SimulatedKinds(Vec<Simulated>);
 
@@ -62,16 +60,17 @@ fn class_of(word: &str) -> Class {
     CLASSES.iter().find(|(name, _)| *name == word).unwrap().1
 }
 
-#[derive(Debug)]
-struct Simulated {
-    class: Class,
-    world: Arc<World>,
+#[derive(Clone, Debug)]
+pub(super) struct Simulated {
+    pub(super) class: Class,
+    pub(super) world: Arc<World>,
 }
 
 /// The rendered inputs.
-struct Asked {
-    run: String,
-    step: String,
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) run: String,
+    pub(super) step: String,
     fails: bool,
     part: u64,
     parts: u64,
@@ -93,7 +92,7 @@ impl Asked {
 
 impl Simulated {
     /// It happens.
-    fn act(&self, asked: &Asked, key: &str) -> Work {
+    pub(super) fn act(&self, asked: &Asked, key: &str) -> Work {
         let world = &self.world;
         let mut neighbour = world.neighbour.lock().unwrap();
         if self.class == Class::Again
@@ -135,10 +134,8 @@ impl Simulated {
     }
 
     fn answer(&self, asked: &Asked, inputs: &Value, work: &Work) -> Sent {
-        if asked.part + 1 < asked.parts {
-            let mut rest = inputs.clone();
-            rest["part"] = json!(asked.part + 1);
-            return Sent::Part { inputs: rest, progress: json!({"parts": asked.part + 1}) };
+        if let Some(part) = next_part(asked, inputs) {
+            return part;
         }
         let at_once = asked.parts > 1 || self.world.draw(|dice| dice.chance(500));
         if at_once && work.succeeds && work.ends <= self.world.now() {
@@ -146,6 +143,16 @@ impl Simulated {
         }
         Sent::Submitted { upstream_id: work.id.clone() }
     }
+}
+
+/// What is left once this part is done.
+fn next_part(asked: &Asked, inputs: &Value) -> Option<Sent> {
+    let next = asked.part + 1;
+    (next < asked.parts).then(|| {
+        let mut rest = inputs.clone();
+        rest["part"] = json!(next);
+        Sent::Part { inputs: rest, progress: json!({"parts": next}) }
+    })
 }
 
 fn output(work: &Work) -> Value {
@@ -180,15 +187,10 @@ impl Kind for Simulated {
             world.neighbour.lock().unwrap().failures.insert((asked.run, asked.step));
             return Err(Failure::new(Code::StatementFailed, "refused"));
         }
-        let lost = world.goes_wrong(world.plan.answer_lost);
-        let arrives = !lost || world.draw(|dice| dice.chance(600));
-        let (there, back) = (world.delay(LATEST), world.delay(LATEST));
-        let acting = Self { class: self.class, world: world.clone() };
-        let (of, under) = (Asked::of(inputs), key.to_owned());
-        let answer = world.call(there, back, async move { arrives.then(|| acting.act(&of, &under)) });
-        match tokio::time::timeout_at(deadline.instant(), answer).await {
-            Ok(Ok(Some(work))) if !lost => Ok(self.answer(&asked, inputs, &work)),
-            _ => {
+        match self.travels(&asked, key, deadline).await {
+            Travelled::Answered(work) => Ok(self.answer(&asked, inputs, &work)),
+            Travelled::NotSent => Err(Failure::new(Code::UpstreamTimeout, "no connection")),
+            Travelled::Lost => {
                 world.doubt(&asked.run, &asked.step, "the answer was lost");
                 Err(Failure::new(Code::UpstreamTimeout, "no answer").effect_possible())
             }
@@ -222,6 +224,21 @@ impl Kind for Simulated {
         let found = neighbour.under(key, asked.part).filter(|work| work.shows <= world.now());
         world.note(|| format!("looked up: {} {}: {}", asked.run, asked.step, found.is_some()));
         Ok(found.map(|work| work.id.clone()))
+    }
+
+    fn found_by_sending(&self) -> bool {
+        self.class == Class::Again
+    }
+
+    async fn has_come(&self, _: &Neighbours, inputs: &Value, _: Deadline) -> Result<Option<Sent>, Failure> {
+        let asked = Asked::of(inputs);
+        if !self.in_parts() {
+            return Ok(None);
+        }
+        Ok(Some(
+            next_part(&asked, inputs)
+                .unwrap_or_else(|| Sent::Done { upstream_id: None, output: json!({"rowCount": 1}) }),
+        ))
     }
 
     fn in_parts(&self) -> bool {
@@ -290,7 +307,9 @@ impl Kind for Simulated {
 
     async fn cancel(&self, _: &Neighbours, _: &Value, id: &str, _: Deadline) -> Result<(), Failure> {
         self.world.pause(Duration::ZERO).await;
-        if let Some(work) = self.world.neighbour.lock().unwrap().by_id(id) {
+        let now = self.world.now();
+        if let Some(work) = self.world.neighbour.lock().unwrap().by_id(id).filter(|work| work.ends > now) {
+            self.world.note(|| format!("canceled: {} {}", work.run, work.step));
             work.canceled = true;
         }
         Ok(())

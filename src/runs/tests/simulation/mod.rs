@@ -2,17 +2,19 @@
 //! and jump, messages that come twice, late or never, and processes that die at any await. Everything is drawn from a seed,
 //! so that a seed replays: `CAUSEWAY_SEED=4711 cargo test -p causeway --lib simulation`.
 //!
-//! `dice` and `plan` draw; `world` is what all share; `weather`, `bus`, `neighbour` with `kinds`, and `hosts` are what the
-//! engine stands on; `checker` judges what is left behind, by itself.
+//! `dice` and `plan` draw; `world` is what all share; `weather`, `bus`, `neighbour` with `kinds` and `transit`, and `hosts`
+//! are what the engine stands on; `meddlers` are people; `checker` judges what is left behind, by itself.
 
 mod bus;
 mod checker;
 mod dice;
 mod hosts;
 mod kinds;
+mod meddlers;
 mod neighbour;
 mod operations;
 mod plan;
+mod transit;
 mod weather;
 mod world;
 
@@ -34,6 +36,7 @@ use bus::{Bus, Sending};
 use checker::Expected;
 use hosts::{Came, Hosts};
 use kinds::SimulatedKinds;
+use meddlers::Meddler;
 use plan::Request;
 use weather::Over;
 use world::{BEGINS, World};
@@ -82,21 +85,26 @@ fn simulate(seed: u64, traced: bool) -> Outcome {
         served_until_now(&world).await;
         tokio::spawn(world.clone().wind_clocks());
         tokio::spawn(ticks(world.clone(), hosts.clone()));
-        let mut expected = BTreeMap::new();
+        let (mut expected, mut meddlers) = (BTreeMap::new(), Vec::new());
         for (number, request) in world.plan.requests.clone().into_iter().enumerate() {
             let run = run_id(&["queue", "requests", &format!("request-{number}")]);
             let reply = request.wants_reply && !request.over_http;
             expected.insert(run.clone(), Expected { operation: request.operation.to_owned(), reply });
+            let meddler = Meddler { world: world.clone(), hosts: hosts.clone(), run: run.clone() };
+            meddlers.push(tokio::spawn(meddler.meddle(request.clone())));
             tokio::spawn(ask(world.clone(), hosts.clone(), bus.clone(), number, request, run));
         }
         for due in operations::DUE.iter().filter(|_| world.plan.schedule) {
             let run = run_id(&["schedule", "scheduled", due]);
             expected.insert(run, Expected { operation: "scheduled".to_owned(), reply: false });
         }
-        all_closed(&world, expected.len()).await;
+        for meddler in meddlers {
+            meddler.await.unwrap();
+        }
+        all_closed(&world, &expected).await;
         // What was lost on the way must do no harm either; a repeated request opens its run until the next nudge.
         tokio::time::sleep(AFTERMATH).await;
-        all_closed(&world, expected.len()).await;
+        all_closed(&world, &expected).await;
         let broken = checker::broken(&world, &bus, &expected).await;
         Outcome { broken, trace: world.trace() }
     })
@@ -110,12 +118,14 @@ async fn served_until_now(world: &World) {
 }
 
 /// Waits until no run is open, or something is stuck.
-async fn all_closed(world: &World, expected: usize) {
+async fn all_closed(world: &World, expected: &BTreeMap<String, Expected>) {
     while world.age() < TOO_LATE {
         let deadline = Deadline::after(Duration::from_mins(1));
-        let open = world.truth.list("open", deadline).await.unwrap().len();
-        if open == 0 && world.truth.list("history", deadline).await.unwrap().len() >= expected {
-            return;
+        if world.truth.list("open", deadline).await.unwrap().is_empty() {
+            let history = world.truth.list("history", deadline).await.unwrap();
+            if expected.keys().all(|run| history.iter().any(|listed| listed.path.contains(run))) {
+                return;
+            }
         }
         tokio::time::sleep(Duration::from_secs(20)).await;
     }

@@ -24,9 +24,25 @@ pub(super) struct Work {
     pub(super) canceled: bool,
 }
 
+/// Something that was sent, whether or not it came.
+#[derive(Debug, Clone)]
+pub(super) struct Sending {
+    pub(super) run: String,
+    pub(super) step: String,
+    pub(super) key: String,
+    pub(super) left: Timestamp,
+}
+
+impl Work {
+    fn in_parts(&self) -> bool {
+        matches!(self.class, Class::Parts | Class::Unnumbered)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Neighbour {
     pub(super) works: Vec<Work>,
+    pub(super) sendings: Vec<Sending>,
     /// What was refused, or failed by itself: by run and step.
     pub(super) failures: BTreeSet<(String, String)>,
 }
@@ -36,12 +52,17 @@ impl Neighbour {
         self.works.iter().find(|work| work.key == key && work.part == part)
     }
 
+    /// Whether this came, for whoever looks. A part may have come under the key of an earlier attempt.
+    pub(super) fn has_happened(&self, run: &str, step: &str, key: &str, part: u64) -> bool {
+        self.effects(run, step).any(|work| work.part == part && (work.key == key || work.in_parts()))
+    }
+
     pub(super) fn by_id(&mut self, id: &str) -> Option<&mut Work> {
         self.works.iter_mut().find(|work| work.id == id)
     }
 
-    /// What a run's step did, failed work aside.
+    /// What a run's step did for good: failed work, and what was stopped before its end, aside.
     pub(super) fn effects<'a>(&'a self, run: &'a str, step: &'a str) -> impl Iterator<Item = &'a Work> {
-        self.works.iter().filter(move |work| work.run == run && work.step == step && work.succeeds)
+        self.works.iter().filter(move |work| work.run == run && work.step == step && work.succeeds && !work.canceled)
     }
 }

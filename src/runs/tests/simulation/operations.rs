@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::operations::{Catalog, Definition, Entry};
 
-const OPERATIONS: [(&str, &str); 9] = [
+const OPERATIONS: [(&str, &str); 16] = [
     ("again", "summary: s\nsteps: [{id: a, sql: {statement: again a}}]\n"),
     (
         "robust",
@@ -80,6 +80,54 @@ on_failure:
   - {id: fa, sql: {statement: unknown fa}}
 ",
     ),
+    (
+        "calling",
+        "summary: s\nsteps:
+  - {id: a, sql: {statement: look-up a}}
+  - {id: b, operation: {name: called}}
+  - {id: c, sql: {statement: again c}}
+on_failure:
+  - {id: fa, sql: {statement: again fa}}
+",
+    ),
+    ("called", "summary: s\nsteps: [{id: x, sql: {statement: look-up x}}, {id: y, sql: {statement: again y fails}}]\n"),
+    (
+        "each",
+        "summary: s\nsteps:
+  - {id: a, for_each: {in: [1, 2, 3], parallel: 2}, sql: {statement: look-up a fails}}
+  - {id: c, sql: {statement: again c}}
+",
+    ),
+    (
+        "each-on",
+        "summary: s\nsteps:
+  - {id: a, for_each: {in: [1, 2], on_item_failure: continue}, sql: {statement: parts a fails}}
+  - {id: c, sql: {statement: again c}}
+",
+    ),
+    (
+        "lined",
+        "summary: s\nconcurrency: {key: all}\nsteps:
+  - {id: a, sql: {statement: look-up a}}
+  - {id: b, sql: {statement: parts b}}
+",
+    ),
+    ("calls-lined", "summary: s\nsteps: [{id: a, operation: {name: lined}}, {id: c, sql: {statement: again c}}]\n"),
+    (
+        "rushed",
+        "summary: s\nconcurrency: {on_conflict: skip}\nsteps: [{id: a, sql: {statement: again a}}]
+on_failure:
+  - {id: fa, sql: {statement: again fa}}
+",
+    ),
+];
+
+/// Steps that are done by children: whose step, what the children are runs of, and how many there are.
+pub(super) const CHILDREN: [(&str, &str, &str, usize); 4] = [
+    ("calling", "b", "called", 1),
+    ("calls-lined", "a", "lined", 1),
+    ("each", "a", "each.a", 3),
+    ("each-on", "a", "each-on.a", 2),
 ];
 
 /// The step that may be sent again, and for so long only: its operation, id and `timeout`.

@@ -1,12 +1,17 @@
 //! What one seed holds in store: how often each thing goes wrong, how far the clocks lie apart, what is asked for.
 
 use super::dice::Dice;
+use super::operations::HURRIED;
 
 /// The operations that stay right whatever the clocks say: a margin between two workers' clocks is assumed by none of
 /// their steps.
 const WITH_ANY_CLOCK: [&str; 2] = ["again", "robust"];
 const OPERATIONS: [&str; 9] =
     ["again", "robust", "mixed", "parts", "unnumbered", "unknown", "retried", "hurried", "skipping"];
+/// Those whose runs have children.
+const FAMILIES: [&str; 3] = ["calling", "each", "each-on"];
+/// Those whose runs go one after the other.
+const IN_LINE: [&str; 4] = ["lined", "lined", "calls-lined", "rushed"];
 
 /// In a thousand, unless another unit is named.
 #[derive(Debug, Clone)]
@@ -34,6 +39,8 @@ pub(super) struct Plan {
     /// How far a clock may be off, in milliseconds, and how many times it jumps.
     pub(super) clocks_off: u64,
     pub(super) jumps: u64,
+    /// How long an invocation for a message may take, in seconds: with the shortest a lease ends before the margin does.
+    pub(super) invocation: u64,
     pub(super) schedule: bool,
     pub(super) requests: Vec<Request>,
 }
@@ -47,6 +54,10 @@ pub(super) struct Request {
     pub(super) over_http: bool,
     pub(super) sent_twice: bool,
     pub(super) wants_reply: bool,
+    /// Somebody wants it ended, in seconds after it is asked for.
+    pub(super) cancelled_after: Option<u64>,
+    /// How often somebody opens it again when it has not ended well.
+    pub(super) retries: u64,
 }
 
 impl Plan {
@@ -54,18 +65,16 @@ impl Plan {
         // Half of the faults of a seed do not occur at all, so that the others are seen by themselves.
         let often = |dice: &mut Dice, most: u64| if dice.chance(500) { 0 } else { dice.between(1, most) };
         let wild = dice.chance(125);
-        let operations: &[&'static str] = if wild { &WITH_ANY_CLOCK } else { &OPERATIONS };
-        let count = dice.between(1, 3);
-        let requests = (0..count).map(|_| Request {
-            operation: dice.one_of::<&'static str>(operations),
-            at: dice.below(120),
-            over_http: dice.chance(250),
-            sent_twice: dice.chance(200),
-            wants_reply: dice.chance(500),
-        });
-        let requests = requests.collect();
+        let (operations, most, within): (&[&'static str], _, _) = match dice.below(100) {
+            _ if wild => (&WITH_ANY_CLOCK, 3, 120),
+            0..=6 => (&IN_LINE, 3, 30),
+            7..=16 => (&FAMILIES, 2, 120),
+            _ => (&OPERATIONS, 3, 120),
+        };
+        let count = dice.between(1, most);
+        let requests = (0..count).map(|_| Request::draw(dice, operations, within)).collect();
         Self {
-            storm: dice.between(300, 1500),
+            storm: dice.between(300, 1200),
             put_fails: often(dice, 150),
             read_fails: often(dice, 80),
             answer_lost: often(dice, 400),
@@ -81,8 +90,26 @@ impl Plan {
             polls: *dice.one_of(&[15, 60, 200, 600]),
             clocks_off: if wild { 600_000 } else { often(dice, 12_000) },
             jumps: often(dice, 12),
+            invocation: *dice.one_of(&[240, 240, 90, 45]),
             schedule: !wild && dice.chance(100),
             requests,
+        }
+    }
+}
+
+impl Request {
+    fn draw(dice: &mut Dice, operations: &[&'static str], within: u64) -> Self {
+        let operation = *dice.one_of(operations);
+        Self {
+            operation,
+            at: dice.below(within),
+            over_http: dice.chance(250),
+            sent_twice: dice.chance(200),
+            wants_reply: dice.chance(500),
+            // Often while its worker is at it.
+            cancelled_after: dice.chance(150).then(|| if dice.chance(600) { dice.below(15) } else { dice.below(400) }),
+            // What has exceeded its `timeout` may have been done: to open it again may do it twice.
+            retries: if operation != HURRIED.0 && dice.chance(200) { dice.between(1, 2) } else { 0 },
         }
     }
 }

@@ -40,6 +40,10 @@ impl Weather for Over {
         Fate { there: world.delay(SLOWEST / 2), undone, ..Fate::default() }
     }
 
+    fn stands(&self, path: &str) {
+        self.0.stands(path);
+    }
+
     fn now(&self) -> Timestamp {
         self.0.now()
     }

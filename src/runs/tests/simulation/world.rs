@@ -1,6 +1,6 @@
 //! What all parts of one simulation share: true time and each host's idea of it, chance, the trace, the doubts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -37,6 +37,15 @@ pub(super) struct World {
     trace: Option<Mutex<Vec<String>>>,
     /// Steps whose answer was lost, or whose worker died or gave up: by run and step.
     doubts: Mutex<BTreeSet<(String, String)>>,
+    /// When each entry of the ledger came to stand.
+    stood: Mutex<BTreeMap<String, Stood>>,
+}
+
+/// In which order, and at which true time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Stood {
+    pub(super) order: usize,
+    pub(super) at: Timestamp,
 }
 
 impl World {
@@ -52,6 +61,7 @@ impl World {
             off: Default::default(),
             trace: traced.then(Mutex::default),
             doubts: Mutex::default(),
+            stood: Mutex::default(),
         };
         world.note(|| format!("seed {seed}: {:?}", world.plan));
         Arc::new(world)
@@ -172,6 +182,16 @@ impl World {
         if let Some(second) = open.next().filter(|_| first["state"] == "pending") {
             self.doubt(run, second["id"].as_str().unwrap(), why);
         }
+    }
+
+    pub(super) fn stands(&self, path: &str) {
+        let mut stood = self.stood.lock().unwrap();
+        let entry = Stood { order: stood.len(), at: self.now() };
+        stood.insert(path.to_owned(), entry);
+    }
+
+    pub(super) fn stood(&self, path: &str) -> Option<Stood> {
+        self.stood.lock().unwrap().get(path).copied()
     }
 
     pub(super) fn is_doubtful(&self, run: &str, step: &str) -> bool {
