@@ -13,7 +13,7 @@ use super::log::fits;
 use super::record::{Record, StepRecord, StepState, Transition};
 use super::scope::scope;
 use super::search::died;
-use super::{insist, is_outage};
+use super::{Engine, insist, is_outage};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
 use crate::operations::Step;
@@ -297,7 +297,11 @@ impl Worker<'_> {
         record.steps[index].output_ref = Some(reference);
         record.steps[index].ended_at = Some(record.at);
         self.outputs.insert(step.id.clone(), output);
-        self.commit_or_overtaken(record).await
+        let flow = self.commit_or_overtaken(record).await?;
+        if flow == Flow::Next {
+            self.engine.put_away(&self.record.steps[index], step, deadline).await;
+        }
+        Ok(flow)
     }
 
     /// Sleeps: the message first, so that a lost write leaves one that finds nothing to do.
@@ -348,6 +352,16 @@ impl Worker<'_> {
 
     pub(super) async fn commit_or_overtaken(&mut self, record: Record) -> Result<Flow, Failure> {
         Ok(if self.commit(record).await? { Flow::Next } else { Flow::Overtaken })
+    }
+}
+
+impl Engine {
+    /// The step has ended well, and that is on record.
+    pub(super) async fn put_away(&self, record: &StepRecord, step: &Step, deadline: Deadline) {
+        let Some(inputs) = &record.rendered_inputs else { return };
+        if let Err(failure) = self.kinds.of(&step.kind).put_away(&self.neighbours, inputs, deadline).await {
+            tracing::warn!(step = record.id, error = failure.chain(), "what a step kept stays behind");
+        }
     }
 }
 
