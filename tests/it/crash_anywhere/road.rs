@@ -7,7 +7,6 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use causeway::runs::identity::run_id;
-use jiff::Timestamp;
 use local_stack::core::{Crash, Moment};
 use serde_json::Value;
 
@@ -52,8 +51,9 @@ fn run_of(note: &str) -> String {
 
 impl Doomed {
     pub(super) async fn start(case: &'static Case) -> Self {
-        // A dead worker's lease ends with its deadline, five seconds before this, and half a minute.
-        let settings = [("CAUSEWAY_MESSAGE_SECONDS", "12")];
+        // A dead worker's lease ends with its deadline, five seconds before this, and half a minute. Shorter, a busy machine
+        // would not answer within a send window, which nobody who looks at the run can tell from a death.
+        let settings = [("CAUSEWAY_MESSAGE_SECONDS", "22"), ("CAUSEWAY_SEND_WINDOW_SECONDS", "10")];
         let road = Declared::with(case.files, &settings, |options| {
             // The third crash within it would stop the host, and what that held stays locked for a minute.
             options.error_window = Duration::ZERO;
@@ -129,16 +129,14 @@ impl Doomed {
         self.deaths().get(note).cloned().unwrap_or_default()
     }
 
-    /// The end was told at least once, and each time under the same key.
-    pub(super) fn is_told(&self, note: &str) {
+    /// Whether the end was told at least once, and each time the same under the same key.
+    pub(super) fn is_told(&self, note: &str) -> bool {
         let run = run_of(note);
         let replies = self.queue("causeway-replies").peek();
         let ours: Vec<_> = replies.iter().filter(|reply| said(reply, "causeway-run-id") == run).collect();
-        let first = *ours.first().unwrap_or_else(|| panic!("{note} was not told"));
-        for again in &ours {
-            assert_eq!(said(again, "causeway-key"), said(first, "causeway-key"), "{note}");
-            assert_eq!(body(again), body(first), "{note}");
-        }
+        let same =
+            |again: &_| (said(again, "causeway-key"), body(again)) == (said(ours[0], "causeway-key"), body(ours[0]));
+        !ours.is_empty() && ours.iter().all(|again| same(again))
     }
 
     /// No run but those that were asked for, no message that nobody could take.
@@ -181,13 +179,6 @@ impl Doomed {
 
     fn is_told_on_record(&self, note: &str) -> bool {
         self.records(&run_of(note)).last().is_some_and(|record| record["transition"] == "answered")
-    }
-
-    /// Nobody works: what messages there are, are for later.
-    fn is_quiet(&self) -> bool {
-        let now = Timestamp::now();
-        let queues = ["causeway-requests", "causeway-work"].map(|queue| self.queue(queue).peek());
-        queues.iter().flatten().all(|message| message.enqueued_time > now)
     }
 
     async fn patiently(&self, note: &str, what: &str, holds: impl Fn() -> bool) {
