@@ -35,6 +35,8 @@ pub(super) struct Doomed {
     road: Declared,
     crash: Crash,
     deaths: Mutex<BTreeMap<String, Death>>,
+    /// Whose calls are counted now.
+    current: Mutex<String>,
 }
 
 impl Deref for Doomed {
@@ -66,7 +68,7 @@ impl Doomed {
         (case.prepare)(&road);
         let crash = Crash::default();
         road.stack.history.count_in(&crash);
-        Self { case, road, crash, deaths: Mutex::default() }
+        Self { case, road, crash, deaths: Mutex::default(), current: Mutex::default() }
     }
 
     /// Kills the handler whenever a call wants it, until `work` is done.
@@ -107,6 +109,7 @@ impl Doomed {
         self.host().kill_handler(None).await;
         self.host().ready().await.expect("the handler is ready");
         self.deaths().insert(note.to_owned(), Death::default());
+        note.clone_into(&mut self.current.lock().expect("nobody panicked"));
         self.crash.plan(at);
         self.ask(note, self.case.name, &parameters);
         let what = format!("{note} neither ends nor crashes");
@@ -163,10 +166,13 @@ impl Doomed {
     /// The handler dies now: of every run that it has moved since an earlier one died.
     fn note_death(&self) {
         let call = self.crash.calls().pop().unwrap_or_default();
+        let current = self.current.lock().expect("nobody panicked").clone();
         for (note, death) in self.deaths().iter_mut() {
             let newest = self.records(&run_of(note)).pop().unwrap_or_default();
             let seq = newest["seq"].as_u64();
-            if newest["transition"] == "answered" || (death.deaths > 0 && death.seq == seq) {
+            let moved = death.deaths == 0 || death.seq != seq;
+            // What is left to do after the end was told concerns nobody's effect.
+            if !moved || (newest["transition"] == "answered" && *note != current) {
                 continue;
             }
             let mut steps = newest["steps"].as_array().into_iter().flatten();
