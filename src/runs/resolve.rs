@@ -37,6 +37,9 @@ impl Engine {
                     let resolved = self.resolved(&newest, index, said, deadline).await?;
                     if self.append(&resolved, deadline).await? {
                         tracing::info!(run, step, outcome = ?said.outcome, by = said.by, "a step is resolved");
+                        if let Err(failure) = self.put_away_resolved(&resolved, index, deadline).await {
+                            tracing::warn!(run, step, error = failure.chain(), "what a step kept stays behind");
+                        }
                         return Ok(resolved);
                     }
                 }
@@ -53,6 +56,18 @@ impl Engine {
                 _ => return Err(not_in_doubt(run, step, "its outcome is known, or it has not begun")),
             }
         }
+    }
+
+    /// What a step kept in order to be sent again is needed no more, when it is said to have happened as a whole.
+    async fn put_away_resolved(&self, record: &Record, index: usize, deadline: Deadline) -> Result<(), Failure> {
+        if record.steps[index].state == StepState::Succeeded {
+            let pinned = self.pinned_of(record, deadline).await?;
+            let operation = self.operation_of(&record.run, &pinned)?;
+            if let Some(step) = operation.steps.iter().chain(&operation.on_failure).nth(index) {
+                self.put_away(&record.steps[index], step, deadline).await;
+            }
+        }
+        Ok(())
     }
 
     async fn resolved(

@@ -14,7 +14,7 @@ use super::log::fits;
 use super::record::{Record, StepRecord, StepState, Transition};
 use super::scope::scope;
 use super::search::died;
-use super::{insist, is_outage};
+use super::{Engine, insist, is_outage};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
 use crate::operations::Step;
@@ -309,6 +309,7 @@ impl Worker<'_> {
         let flow = self.commit_or_overtaken(record).await?;
         if flow == Flow::Next {
             self.audit(index, self.outputs.get(&step.id));
+            self.engine.put_away(&self.record.steps[index], step, deadline).await;
         }
         Ok(flow)
     }
@@ -364,6 +365,16 @@ impl Worker<'_> {
 
     pub(super) async fn commit_or_overtaken(&mut self, record: Record) -> Result<Flow, Failure> {
         Ok(if self.commit(record).await? { Flow::Next } else { Flow::Overtaken })
+    }
+}
+
+impl Engine {
+    /// The step has ended well, and that is on record.
+    pub(super) async fn put_away(&self, record: &StepRecord, step: &Step, deadline: Deadline) {
+        let Some(inputs) = &record.rendered_inputs else { return };
+        if let Err(failure) = self.kinds.of(&step.kind).put_away(&self.neighbours, inputs, deadline).await {
+            tracing::warn!(step = record.id, error = failure.chain(), "what a step kept stays behind");
+        }
     }
 }
 

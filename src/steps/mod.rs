@@ -197,6 +197,11 @@ pub trait Kind: Send + Sync {
         Ok(())
     }
 
+    /// The step has ended well, and that is on record: what it kept in order to be sent again is needed no more.
+    async fn put_away(&self, _at: &Neighbours, _inputs: &Value, _deadline: Deadline) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Whether it is sent in parts, over several invocations: each on record before it is sent, and asked for its turn.
     fn in_parts(&self) -> bool {
         false

@@ -96,6 +96,13 @@ impl Declared {
         databricks.step();
     }
 
+    /// Nobody works: what messages there are, are for later.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let now = jiff::Timestamp::now();
+        let queues = ["causeway-requests", "causeway-work"].map(|queue| self.queue(queue).peek());
+        queues.iter().flatten().all(|message| message.enqueued_time > now)
+    }
+
     /// Waits for something that no history tells.
     pub(crate) async fn until_true(&self, holds: impl Fn(&Road) -> bool) {
         let waiting = async {

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Crash;
-
 /// What goes wrong.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -112,19 +110,9 @@ impl Fault {
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     faults: Arc<Mutex<Vec<Fault>>>,
-    crash: Arc<Mutex<Option<Crash>>>,
 }
 
 impl Faults {
-    /// From now on the calls count there, and one of them may be the handler's last.
-    pub fn count_in(&self, crash: &Crash) {
-        *self.crash.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(crash.clone());
-    }
-
-    pub(super) fn crash(&self) -> Option<Crash> {
-        self.crash.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
-    }
-
     pub fn add(&self, fault: Fault) {
         self.lock().push(fault);
     }

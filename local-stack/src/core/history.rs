@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::Crash;
+
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
@@ -23,11 +25,12 @@ pub struct Entry {
 pub struct History {
     entries: Arc<Mutex<Vec<Entry>>>,
     length: Arc<watch::Sender<usize>>,
+    crash: Arc<Mutex<Option<Crash>>>,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { entries: Arc::default(), length: Arc::new(watch::Sender::new(0)) }
+        Self { entries: Arc::default(), length: Arc::new(watch::Sender::new(0)), crash: Arc::default() }
     }
 }
 
@@ -36,6 +39,15 @@ impl History {
         let mut entries = self.entries.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         entries.push(Entry { at: Timestamp::now(), service: service.into(), kind: kind.into(), detail });
         self.length.send_replace(entries.len());
+    }
+
+    /// From now on the calls of every stand-in that records here count there, and one of them may be the handler's last.
+    pub fn count_in(&self, crash: &Crash) {
+        *self.crash.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(crash.clone());
+    }
+
+    pub(super) fn crash(&self) -> Option<Crash> {
+        self.crash.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     pub fn all(&self) -> Vec<Entry> {

@@ -136,8 +136,9 @@ async fn answer(request: Request<Incoming>, context: Arc<Context>) -> io::Result
         "request",
         json!({"method": parts.method.as_str(), "target": without_signature(&target), "bytes": body.len()}),
     );
-    let crash = context.faults.crash();
-    let counted = crash.as_ref().map(|crash| crash.count(context.service, parts.method.as_str(), &target));
+    let crash = context.history.crash();
+    let counted =
+        crash.as_ref().map(|crash| crash.count(context.service, parts.method.as_str(), &without_signature(&target)));
     let dies = counted.flatten();
     if let (Some(crash), Some(Moment::BeforeCommit)) = (&crash, dies) {
         crash.kill().await;

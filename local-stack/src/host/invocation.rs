@@ -4,6 +4,7 @@
 use http::Request;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use super::group::{Command, Group};
 use super::logs::Source;
 use super::{Context, HOST_VERSION, Outcome, bodies};
 
-/// Runs the function once and records how it ended. `detail` goes into the record.
+/// Runs the function once and records when it started and how it ended. `detail` goes into the record.
 pub(super) async fn run(
     context: &Context,
     group: &Group,
@@ -22,6 +23,7 @@ pub(super) async fn run(
     mut detail: Value,
 ) -> Outcome {
     let id = Uuid::new_v4();
+    detail["startedAt"] = Timestamp::now().to_string().into();
     let attempt = attempt(context, group, function, id, envelope);
     let outcome = if let Ok(outcome) = tokio::time::timeout(context.function_timeout(), attempt).await {
         outcome

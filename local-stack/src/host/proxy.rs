@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -43,6 +44,7 @@ struct Running {
     function: String,
     group: String,
     id: Uuid,
+    started: Timestamp,
     attempts: usize,
     status: Option<u16>,
     outcome: &'static str,
@@ -64,6 +66,7 @@ impl Drop for Running {
         }
         let detail = json!({
             "trigger": "http", "function": self.function, "invocationId": self.id.to_string(),
+            "startedAt": self.started.to_string(),
             "outcome": self.outcome, "attempts": self.attempts, "status": self.status,
         });
         self.context.history.record("host", "invocation", detail);
@@ -97,6 +100,7 @@ pub(super) async fn run(
         function: function.to_owned(),
         group: group.name.clone(),
         id,
+        started: Timestamp::now(),
         attempts: 0,
         status: None,
         // Dropped before its end: the client went away.

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{Callers, CannedQuery, Clock, FailedExport, FailedRefresh, Limits, Overlap, PowerBi, Service, refreshing};
+use super::{
+    Callers, CannedQuery, Clock, Dataset, FailedExport, FailedRefresh, Limits, Overlap, PowerBi, Service, refreshing,
+};
 
 /// How the rows of a table compare with those that should be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -57,6 +59,15 @@ impl PowerBi {
     /// Puts a refresh that somebody else began into the history, as a schedule or the portal does; its request id.
     pub fn start_foreign_refresh(&self, dataset: &str, refresh_type: &str) -> Option<String> {
         refreshing::begin_foreign(&self.service, dataset, refresh_type)
+    }
+
+    /// Puts a dataset into a workspace, as somebody who publishes one does.
+    pub fn publish(&self, workspace: &str, dataset: Dataset) {
+        let mut model = self.service.model();
+        let found = model.workspaces.iter_mut().find(|known| known.id.eq_ignore_ascii_case(workspace));
+        if let Some(workspace) = found {
+            workspace.datasets.push(dataset);
+        }
     }
 
     /// The rows of a table.

@@ -100,7 +100,7 @@ impl Kind for PushRows {
             Phase::Push => {}
             Phase::Check | Phase::Wait => return Err(mismatched()),
         }
-        inputs.done(to, deadline).await
+        inputs.done()
     }
 
     fn recovery(&self, _inputs: &Value) -> Recovery {
@@ -124,7 +124,7 @@ impl Kind for PushRows {
             let known = at.power_bi.sequence_numbers(workspace, dataset, table, deadline).await?.unwrap_or_default();
             if known.contains(&numbers.next) {
                 inputs.has_come();
-                return Ok(Settled::Happened(inputs.done(at, deadline).await?));
+                return Ok(Settled::Happened(inputs.done()?));
             }
             // Else somebody has pushed under our name after us, or the numbers are gone.
             if inputs.next == 0 || known.contains(&(numbers.next - 1)) {
@@ -143,15 +143,20 @@ impl Kind for PushRows {
         }
         tracing::warn!(run = inputs.run_id, "a batch is in doubt; the table is cleared and all of it pushed again");
         inputs.begin_again();
-        Ok(Settled::Happened(inputs.done(at, deadline).await?))
+        Ok(Settled::Happened(inputs.done()?))
     }
 
-    async fn has_come(&self, at: &Neighbours, inputs: &Value, deadline: Deadline) -> Result<Option<Sent>, Failure> {
+    async fn put_away(&self, at: &Neighbours, inputs: &Value, deadline: Deadline) -> Result<(), Failure> {
+        from_inputs::<Inputs>(inputs)?.put_away(at, deadline).await;
+        Ok(())
+    }
+
+    async fn has_come(&self, _: &Neighbours, inputs: &Value, _: Deadline) -> Result<Option<Sent>, Failure> {
         let mut inputs: Inputs = from_inputs(inputs)?;
         if inputs.phase == Phase::Push && !inputs.is_over() {
             inputs.has_come();
         }
-        inputs.done(at, deadline).await.map(Some)
+        inputs.done().map(Some)
     }
 
     async fn poll(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<Polled, Failure> {

@@ -98,16 +98,20 @@ impl Inputs {
     }
 
     /// What is left, or the end of it.
-    pub(super) async fn done(&self, to: &Neighbours, deadline: Deadline) -> Result<Sent, Failure> {
+    pub(super) fn done(&self) -> Result<Sent, Failure> {
         if !self.is_over() {
             return Ok(Sent::Part { inputs: to_inputs(self)?, progress: self.progress() });
         }
+        Ok(Sent::Done { upstream_id: self.statement_id.clone(), output: self.output() })
+    }
+
+    /// All of it is on record as pushed. Not before: whose worker dies with a batch in doubt needs it again.
+    pub(super) async fn put_away(&self, to: &Neighbours, deadline: Deadline) {
         if !matches!(self.push.source, Source::Rows { .. }) {
             let from = if self.push.clear { 0 } else { self.batches.len().saturating_sub(1) };
             forget(&to.ledger, &self.spool, from..self.batches.len(), deadline).await;
         }
         self.let_go(to, deadline).await;
-        Ok(Sent::Done { upstream_id: self.statement_id.clone(), output: self.output() })
     }
 
     fn gone(&self) -> Failure {
