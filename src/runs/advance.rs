@@ -109,9 +109,9 @@ impl Engine {
         let scrub = self.open_parameters(&record.run, &mut pinned, deadline).await?;
         record.sealing = !pinned.sensitive.is_empty();
         self.open_inputs(&mut record, deadline).await?;
-        // A part that is begun has its whole window; where an invocation has hardly more than that, half of it is for beginning.
-        let half = deadline.within(deadline.remaining() / 2);
-        let stint = deadline.less(self.settings.send_window).max(half);
+        // A part that is begun has its whole window. Where invocations are not much longer than that, it has half of one:
+        // else none would ever begin, and the run would only wake itself again.
+        let stint = deadline.less(self.settings.send_window.min(deadline.remaining() / 2));
         let worker = Worker {
             engine: self,
             record: record.on_the_log(),
@@ -138,7 +138,7 @@ impl Engine {
     }
 
     /// Until when the run must be left alone: a lease is alive, or an effect may still be on its way.
-    fn busy_until(&self, newest: &Record) -> Option<Timestamp> {
+    pub(super) fn busy_until(&self, newest: &Record) -> Option<Timestamp> {
         let now = self.clock.now();
         let sent = newest.unsettled().and(newest.send_before).map(|before| before + self.settings.send_margin);
         newest.lease_until.into_iter().chain(sent).filter(|until| *until > now).max()

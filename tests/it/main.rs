@@ -11,6 +11,7 @@ mod callbacks;
 mod caller_rights;
 mod callers;
 mod callers_road;
+mod chaos;
 mod children;
 mod commands;
 mod company;
