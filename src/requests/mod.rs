@@ -59,6 +59,8 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
+pub use token::StatusToken;
+
 pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode, Part, Presence, Present};
 
 /// Waited for when a call does not say.

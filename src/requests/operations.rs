@@ -10,7 +10,7 @@ use super::token::Target;
 use super::{Answer, Call, Mode, Requests};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::operations::{Entry, Operation};
+use crate::operations::{Catalog, Entry, Operation};
 use crate::runs::{Begun, RunEnd, RunOutcome, TellAt, identity, parameters_invalid};
 use crate::steps::Recovery;
 
@@ -175,6 +175,11 @@ impl Requests {
             RunEnd::Succeeded { .. } => self.going(call, signer, going(&run, "succeeded"), true)?,
         };
         Ok(Answer { run_id: Some(run), ..answer })
+    }
+
+    /// All that is declared.
+    pub fn catalog(&self) -> &Catalog {
+        self.0.runs.catalog()
     }
 
     fn entry(&self, name: &str) -> Result<&Entry, Failure> {

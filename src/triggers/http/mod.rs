@@ -3,9 +3,11 @@
 
 mod answer;
 mod call;
+mod head;
 mod streamed;
 
 pub(super) mod catalog;
+pub(super) mod connector;
 pub(super) mod datasets;
 pub(super) mod exports;
 pub(super) mod health;
@@ -18,6 +20,8 @@ pub(super) mod sql;
 pub(super) mod status;
 pub(super) mod upkeep;
 
+pub(super) use call::known as known_query;
+
 use std::sync::Arc;
 
 use actix_web::http::header::CONTENT_TYPE;
@@ -28,10 +32,11 @@ use futures_util::future::join;
 use tokio::sync::mpsc;
 
 use super::Hit;
+use super::body::{pump_body, read_body};
 use super::function::{Answering, Handle};
 use super::layers::{Invocation, invoke, log_abandoned};
 use super::route::{Found, find};
-use super::shell::{Shell, pump_body, read_body};
+use super::shell::Shell;
 use crate::failure::Failure;
 use crate::requests::{Answer, BodyStream, Presence};
 
@@ -45,6 +50,9 @@ pub(super) async fn answer<W: Send + Sync + 'static>(
     payload: Payload,
     mut invocation: Invocation,
 ) -> HttpResponse {
+    if let Err(failure) = head::check(request, &shell.limits) {
+        return answer::failed(&invocation, request, &failure, None);
+    }
     let found = match find(shell.functions, request.method().as_str(), request.path()) {
         Ok(found) => found,
         Err(missed) => {
