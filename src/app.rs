@@ -25,6 +25,12 @@ const BACKLOG: i32 = 1024;
 /// that it is the host that closes. Otherwise it could send into a connection that we are just closing.
 const KEEP_ALIVE: Duration = Duration::from_mins(5);
 
+/// How long the end of a connection may take once we have said ours.
+const DISCONNECT: Duration = Duration::from_secs(5);
+
+/// Connections of one worker; more wait in the backlog. Each may hold a head of 128 KiB that never ends.
+const CONNECTIONS: usize = 4096;
+
 /// The server, listening.
 #[derive(Debug)]
 pub struct App {
@@ -82,6 +88,8 @@ impl App {
             .h1_allow_half_closed(false)
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(head_timeout)
+            .client_disconnect_timeout(DISCONNECT)
+            .max_connections(CONNECTIONS)
             .shutdown_timeout(grace)
             .shutdown_signal(stop)
             .listen(self.listener)?

@@ -4,6 +4,7 @@
 pub mod check;
 mod dumps;
 pub mod explain;
+pub mod openapi;
 mod parked;
 pub mod run;
 pub mod schema;
@@ -58,6 +59,8 @@ enum Command {
     },
     /// Print the JSON Schema of operation files, for completion in an editor.
     Schema,
+    /// Print the OpenAPI document of the routes and of the configured operations.
+    Openapi,
     /// Print docs/error-codes.md, which is generated.
     ErrorCodes,
     /// Print docs/settings.md, which is generated.
@@ -103,20 +106,30 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
             }
         },
         Command::Schema => print(&schema::run()),
+        Command::Openapi => openapi_of_the_folder(),
         Command::ErrorCodes => print(&triggers::error_codes_page()),
         Command::SettingsPage => print(&settings_page::run()),
     }
 }
 
-fn explain_one(name: &str, json: bool) -> u8 {
+/// The configured operations; what is wrong is told here.
+fn catalog() -> Option<Catalog> {
     let operations = check::operations(&Reading::from(&ProcessEnvironment), &ProcessEnvironment);
-    let catalog = match Catalog::load(&operations.folder, &operations.variables) {
-        Ok(catalog) => catalog,
+    match Catalog::load(&operations.folder, &operations.variables) {
+        Ok(catalog) => Some(catalog),
         Err(error) => {
             eprintln!("causeway: the folder of operations cannot be read: {error}");
-            return FAILED;
+            None
         }
-    };
+    }
+}
+
+fn openapi_of_the_folder() -> u8 {
+    catalog().map_or(FAILED, |catalog| print(&openapi::run(&catalog)))
+}
+
+fn explain_one(name: &str, json: bool) -> u8 {
+    let Some(catalog) = catalog() else { return FAILED };
     let report = explain::run(&catalog, name, json, jiff::Timestamp::now());
     let _ = print(&report.text);
     report.exit_code

@@ -63,19 +63,27 @@ pub(super) fn read<'a, T: Deserialize<'a>>(
     kind: RequestKind,
     subject: &Subject,
 ) -> Result<T, DatabricksError> {
-    serde_json::from_slice(&reply.body).map_err(|error| {
-        // serde_json's words name places and types, never values of more than one token.
-        match unexpected(reply, kind, subject, "its body is not the JSON that was expected") {
-            DatabricksError::UnexpectedReply { subject, what, effect, .. } => DatabricksError::UnexpectedReply {
-                subject,
-                what,
-                request_id: request_id(reply),
-                effect,
-                source: Some(std::sync::Arc::new(error)),
-            },
-            other => other,
-        }
-    })
+    serde_json::from_slice(&reply.body).map_err(|error| not_json(reply, kind, subject, error))
+}
+
+/// The body of a success is not what was expected.
+pub(super) fn not_json(
+    reply: &Reply,
+    kind: RequestKind,
+    subject: &Subject,
+    error: serde_json::Error,
+) -> DatabricksError {
+    // serde_json's words name places and types, never values of more than one token.
+    match unexpected(reply, kind, subject, "its body is not the JSON that was expected") {
+        DatabricksError::UnexpectedReply { subject, what, effect, .. } => DatabricksError::UnexpectedReply {
+            subject,
+            what,
+            request_id: request_id(reply),
+            effect,
+            source: Some(std::sync::Arc::new(error)),
+        },
+        other => other,
+    }
 }
 
 /// The body of a request.

@@ -178,7 +178,7 @@ impl Chunks {
                 return Ok(None);
             };
             let row_offset = self.count.take(arrived.chunk_index, arrived.row_offset, arrived.row_count)?;
-            if row_offset + arrived.row_count > self.from_row {
+            if row_offset.saturating_add(arrived.row_count) > self.from_row {
                 break (arrived, row_offset);
             }
         };

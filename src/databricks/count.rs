@@ -58,5 +58,9 @@ impl Count {
 
 /// Rows of all chunks that the manifest lists, when it lists them.
 fn listed_rows(chunks: &[ChunkInfo]) -> Option<u64> {
-    if chunks.is_empty() { None } else { chunks.iter().map(|chunk| chunk.row_count).sum() }
+    let mut rows = (!chunks.is_empty()).then_some(0_u64)?;
+    for chunk in chunks {
+        rows = rows.saturating_add(chunk.row_count?);
+    }
+    Some(rows)
 }

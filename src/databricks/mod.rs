@@ -76,6 +76,7 @@ pub use statement::{
 pub use statement_kind::{Reading, is_a_script, is_plain_dml, is_surely_a_read, reading};
 pub use subject::Subject;
 pub use tokens::{OAuthM2m, PersonalAccessToken};
+pub use wire::Unread;
 
 /// One workspace; cheap to clone.
 #[derive(Clone, Debug)]

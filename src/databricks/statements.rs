@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use super::call::{body, read};
+use super::call::{body, not_json, read};
 use super::links::Link;
 use super::pause::Pauses;
 use super::refusal::unexpected;
 use super::statement::{ResultChunk, Statement, SubmitStatement};
 use super::subject::Subject;
 use super::submission::submit_body;
-use super::wire::{ResultBody, StatementBody};
+use super::wire::{ResultBody, Unread};
 use super::{Databricks, DatabricksError};
 use crate::http::{Deadline, Outbound, Reply, RequestKind};
 
@@ -92,8 +92,10 @@ impl Databricks {
 }
 
 pub(super) fn statement_in(reply: &Reply, kind: RequestKind, subject: &Subject) -> Result<Statement, DatabricksError> {
-    let body: StatementBody = read(reply, kind, subject)?;
-    body.into_statement(&reply.body).map_err(|what| unexpected(reply, kind, subject, &what))
+    Statement::read(&reply.body).map_err(|unread| match unread {
+        Unread::Json(error) => not_json(reply, kind, subject, error),
+        Unread::Lacks(what) => unexpected(reply, kind, subject, &what),
+    })
 }
 
 pub(super) fn chunk_in(reply: &Reply, index: u64, subject: &Subject) -> Result<ResultChunk, DatabricksError> {

@@ -43,7 +43,7 @@ pub(super) struct QueryTag<'a> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct StatementBody<'a> {
+struct StatementBody<'a> {
     statement_id: Option<String>,
     status: Option<Status>,
     manifest: Option<Manifest>,
@@ -120,9 +120,25 @@ fn text_or_number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<St
     })
 }
 
+/// Why a reply is none of this API.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    #[error("it is not the JSON that was expected")]
+    Json(#[from] serde_json::Error),
+    #[error("{0}")]
+    Lacks(String),
+}
+
+impl Statement {
+    /// The statement that a reply is about. Its rows stay a part of `body`.
+    pub fn read(body: &Bytes) -> Result<Self, Unread> {
+        serde_json::from_slice::<StatementBody>(body)?.into_statement(body).map_err(Unread::Lacks)
+    }
+}
+
 impl StatementBody<'_> {
     /// The statement; or what the reply lacks. `body` is what it was read from: rows stay a part of it.
-    pub(super) fn into_statement(self, body: &Bytes) -> Result<Statement, String> {
+    fn into_statement(self, body: &Bytes) -> Result<Statement, String> {
         let statement_id = self.statement_id.filter(|id| !id.is_empty()).ok_or("it has no statement_id")?;
         let status = self.status.ok_or("it has no status")?;
         let state = StatementState::from(status.state.ok_or("it has no state")?);

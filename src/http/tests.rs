@@ -1,5 +1,6 @@
 //! The retry rule over a loopback socket: each test scripts what the neighbour does, connection by connection.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use rstest::rstest;
@@ -8,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::{Deadline, Http, HttpError, Outbound, Reply, RequestKind};
+use super::{Deadline, Http, HttpError, Known, Outbound, Reply, RequestKind};
 use crate::failure::Effect;
 
 const READ: RequestKind = RequestKind::WarehouseGet;
@@ -19,6 +20,7 @@ const EXECUTE: RequestKind = RequestKind::StatementWrite;
 #[derive(Clone, Copy)]
 enum Act {
     Say(&'static str),
+    SayBytes(&'static [u8]),
     /// Reads the request and closes.
     Cut,
     /// Promises more body than it sends.
@@ -48,6 +50,7 @@ async fn neighbour(script: &'static [Act]) -> (Url, JoinHandle<()>) {
             read_request(&mut stream).await;
             match act {
                 Act::Say(reply) => stream.write_all(reply.as_bytes()).await.unwrap(),
+                Act::SayBytes(reply) => _ = stream.write_all(reply).await,
                 Act::Cut => {}
                 Act::CutBody => {
                     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok").await.unwrap();
@@ -148,6 +151,30 @@ async fn a_pause_that_does_not_fit_is_handed_to_the_caller_at_once() {
     let reply = send(READ, &[BUSY_FOR_LONG, OK]).await.unwrap();
     assert_eq!((reply.status, reply.tries), (503, 1));
     assert_eq!(reply.retry_after(), Some(Duration::from_mins(50)));
+}
+
+/// A gzipped answer of so many MiB of nothing.
+fn bomb(mebibytes: usize) -> &'static [u8] {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let spaces = vec![b' '; 1 << 20];
+    for _ in 0..mebibytes {
+        packer.write_all(&spaces).unwrap();
+    }
+    let body = packer.finish().unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), &body].concat().leak()
+}
+
+#[rstest]
+#[case::of_a_neighbour(READ, 65)]
+#[case::of_somebody_elses(RequestKind::CallbackSend, 1)]
+#[tokio::test]
+async fn an_answer_is_measured_unpacked(#[case] kind: RequestKind, #[case] mebibytes: usize) {
+    let bomb = bomb(mebibytes);
+    assert!(bomb.len() < 100 << 10, "{} bytes are no bomb", bomb.len());
+    let script: &'static [Act] = Box::leak(Box::new([Act::SayBytes(bomb)]));
+    let error = send(kind, script).await.unwrap_err();
+    assert_eq!((error.known, error.tries), (Known::TooLarge, 1));
 }
 
 #[tokio::test]

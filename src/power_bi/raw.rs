@@ -10,6 +10,9 @@ use super::{PowerBi, PowerBiError, Subject};
 use crate::failure::{Code, Failure};
 use crate::http::{Deadline, Outbound, Reply, RequestKind};
 
+/// Longest address, in characters; servers take about as many.
+const LONGEST: usize = 8 << 10;
+
 /// A call that has been checked.
 #[derive(Clone, Debug)]
 pub struct RawCall {
@@ -33,6 +36,10 @@ impl PowerBi {
             .extend(&segments);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
+        }
+        if url.as_str().len() > LONGEST {
+            let detail = format!("`path` and `query` make an address of more than {LONGEST} characters.");
+            return Err(Failure::new(Code::BodyInvalid, detail).at(if query.is_empty() { "path" } else { "query" }));
         }
         Ok(url)
     }

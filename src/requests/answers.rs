@@ -54,6 +54,11 @@ impl Requests {
         Ok(done(&body))
     }
 
+    /// The address that callers use, without a slash at its end; `/` when it is not known.
+    pub fn base(&self, call: &Call) -> String {
+        Some(self.url(call, "")).filter(|base| !base.is_empty()).unwrap_or_else(|| "/".to_owned())
+    }
+
     /// An absolute URL as the caller can reach it: the configured base, else the host that was called.
     pub(super) fn url(&self, call: &Call, path: &str) -> String {
         let base = self.0.settings.public_base_url.as_ref().or(call.forwarded_base.as_ref());

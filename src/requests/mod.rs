@@ -61,6 +61,8 @@ use crate::runs::Runs;
 use crate::settings;
 use crate::steps::Neighbours;
 
+pub use token::StatusToken;
+
 pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode, Part, Presence, Present};
 pub use run_as::Exchanges;
 

@@ -11,7 +11,7 @@ use super::token::Target;
 use super::{Answer, Call, Mode, Requests};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::operations::{Entry, Operation, RunAs};
+use crate::operations::{Catalog, Entry, Operation, RunAs};
 use crate::runs::{Begun, RunEnd, RunOutcome, TellAt, identity, parameters_invalid};
 use crate::steps::Recovery;
 
@@ -192,6 +192,11 @@ impl Requests {
             RunEnd::Succeeded { .. } => self.going(call, signer, going(&run, "succeeded"), true)?,
         };
         Ok(Answer { run_id: Some(run), ..answer })
+    }
+
+    /// All that is declared.
+    pub fn catalog(&self) -> &Catalog {
+        self.0.runs.catalog()
     }
 
     fn entry(&self, name: &str) -> Result<&Entry, Failure> {

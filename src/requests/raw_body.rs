@@ -18,6 +18,7 @@ const DEFAULT_TIMEOUT: u64 = 90;
 const MOST_TIMEOUT: u64 = 105;
 const MOST_RETRIES: u32 = 10;
 const MOST_DELAY: u64 = 60_000;
+const MOST_HEADERS: usize = 64;
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// Set by the transport, or by who we are.
 const NOT_OURS: [&str; 10] = [
@@ -170,6 +171,9 @@ impl Body {
 
     fn headers(&self) -> Result<Headers, Failure> {
         let mut headers = Headers::new();
+        if self.headers.len() > MOST_HEADERS {
+            return Err(invalid("headers", format!("At most {MOST_HEADERS} headers are sent.")));
+        }
         for (name, value) in &self.headers {
             let at = format!("headers.{name}");
             let lower = name.to_ascii_lowercase();

@@ -118,23 +118,29 @@ impl Requests {
         match self.0.secrets.version(name, version, deadline).await {
             Err(failure) if failure.code == Code::SecretNotFound => Err(invalid()),
             Err(failure) => Err(failure),
-            Ok(secret) => read(token, &secret.value, Timestamp::now()),
+            Ok(secret) => StatusToken::read(token, &secret.value, Timestamp::now()).map(|token| token.0),
         }
     }
 }
 
-/// What a token stands for at `now`, if it was signed with `secret`.
-fn read(token: &str, secret: &SecretString, now: Timestamp) -> Result<Target, Failure> {
-    let (version, payload, signature) = split(token).ok_or_else(invalid)?;
-    let signature = BASE64.decode(signature).map_err(|_| invalid())?;
-    let signed = format!("v1.{version}.{payload}");
-    hmac::verify(&key(secret), signed.as_bytes(), &signature).map_err(|_| invalid())?;
-    let payload = BASE64.decode(payload).map_err(|_| invalid())?;
-    let payload: Payload = serde_json::from_slice(&payload).map_err(|_| invalid())?;
-    if payload.exp < now.as_second() {
-        return Err(Failure::new(Code::StatusTokenExpired, "This status URL has expired; it lasts 31 days."));
+/// A token that we signed.
+#[derive(Debug)]
+pub struct StatusToken(Target);
+
+impl StatusToken {
+    /// What a token stands for at `now`, if it was signed with `secret`.
+    pub fn read(token: &str, secret: &SecretString, now: Timestamp) -> Result<Self, Failure> {
+        let (version, payload, signature) = split(token).ok_or_else(invalid)?;
+        let signature = BASE64.decode(signature).map_err(|_| invalid())?;
+        let signed = format!("v1.{version}.{payload}");
+        hmac::verify(&key(secret), signed.as_bytes(), &signature).map_err(|_| invalid())?;
+        let payload = BASE64.decode(payload).map_err(|_| invalid())?;
+        let payload: Payload = serde_json::from_slice(&payload).map_err(|_| invalid())?;
+        if payload.exp < now.as_second() {
+            return Err(Failure::new(Code::StatusTokenExpired, "This status URL has expired; it lasts 31 days."));
+        }
+        Ok(Self(payload.target))
     }
-    Ok(payload.target)
 }
 
 impl Signer {
@@ -185,7 +191,8 @@ mod tests {
     fn a_token_lasts_31_days(#[case] minutes: i64, #[case] expected: Result<Target, Code>) {
         let token = signer("k").sign(&target()).unwrap();
         let now = Timestamp::now() + SignedDuration::from_mins(minutes);
-        assert_eq!(read(&token, &"k".to_owned().into(), now).map_err(|failure| failure.code), expected);
+        let read = StatusToken::read(&token, &"k".to_owned().into(), now);
+        assert_eq!(read.map(|token| token.0).map_err(|failure| failure.code), expected);
     }
 
     #[test]
@@ -210,7 +217,7 @@ mod tests {
         let older = token.replace(VERSION, &VERSION.replace('0', "f"));
         let foreign = signer("another").sign(&target()).unwrap();
         for wrong in [&swapped, &older, &foreign, &token[..token.len() - 2], "", "v1", "v1...", "v2.a.b.c"] {
-            let failure = read(wrong, &"k".to_owned().into(), Timestamp::now()).unwrap_err();
+            let failure = StatusToken::read(wrong, &"k".to_owned().into(), Timestamp::now()).unwrap_err();
             assert_eq!(failure.code, Code::StatusTokenInvalid, "{wrong}");
         }
     }

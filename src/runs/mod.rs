@@ -69,6 +69,7 @@ use record::{Callback, Record, RunState, Transition, Trigger};
 use watch::Watched;
 
 pub use create::runnable;
+pub use events::{Event, recognise};
 pub use follow::upstream_id;
 pub use lists::{RunList, RunsFrom, RunsWanted};
 pub use park::DeadLetters;

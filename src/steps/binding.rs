@@ -2,6 +2,7 @@
 //!
 //! Numbers are read as text: a JSON number has as many digits as its writer gave it, and an `f64` keeps 15 to 17.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -48,8 +49,9 @@ impl JsonParameters {
     /// `{value, type}`, are bound as JSON text, for `from_json`.
     pub fn bind(&self) -> Result<Vec<Parameter>, Failure> {
         let mut bound: Vec<Parameter> = Vec::with_capacity(self.0.len());
+        let mut seen = HashSet::with_capacity(self.0.len());
         for (name, value) in &self.0 {
-            if bound.iter().any(|other| other.name == *name) {
+            if !seen.insert(name.as_str()) {
                 return Err(wrong(name, "is given twice."));
             }
             bound.push(bind(name, value.get())?);

@@ -7,10 +7,11 @@ use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::body::read_body;
 use super::function::{Function, Trigger};
 use super::invocation::{Envelope, event_of, success};
 use super::layers::{Invocation, invoke, log_end};
-use super::shell::{Shell, read_body};
+use super::shell::Shell;
 use crate::failure::{Code, Failure};
 
 /// Time kept back of a message's deadline to answer before the cut.

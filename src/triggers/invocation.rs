@@ -21,13 +21,14 @@ use crate::runs::Received;
 
 /// What the host sends for one invocation.
 #[derive(Debug)]
-pub(super) struct Envelope {
+pub struct Envelope {
     data: Map<String, Value>,
     metadata: Map<String, Value>,
 }
 
 impl Envelope {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, Failure> {
+    /// Reads the body of `POST /{FunctionName}`; members that are not known are left out.
+    pub fn parse(body: &[u8]) -> Result<Self, Failure> {
         /// Known keys only, so that the rest of a large envelope is skipped and not built.
         #[derive(Deserialize)]
         struct Wire {
@@ -45,7 +46,7 @@ impl Envelope {
     }
 
     /// A Service Bus message. Only the body must be there.
-    pub(super) fn message(mut self) -> Result<Received, Failure> {
+    pub fn message(mut self) -> Result<Received, Failure> {
         // There is one input binding; its name is function.json's affair.
         let value = match self.data.len() {
             1 => self.data.into_iter().next().map(|(_, value)| value),
@@ -73,7 +74,7 @@ impl Envelope {
     }
 
     /// A firing of the timer. Nothing in it must be there.
-    pub(super) fn timer(mut self) -> TimerFired {
+    pub fn timer(mut self) -> TimerFired {
         let mut timer = self
             .data
             .values_mut()
@@ -92,7 +93,7 @@ impl Envelope {
 }
 
 /// The event of an Event Grid trigger, in the host's own bytes: whole, or a list of events when the trigger takes many.
-pub(super) fn event_of(body: &[u8]) -> Result<Bytes, Failure> {
+pub fn event_of(body: &[u8]) -> Result<Bytes, Failure> {
     #[derive(Deserialize)]
     struct Wire<'a> {
         #[serde(borrow, alias = "data", rename = "Data")]
@@ -108,10 +109,10 @@ pub(super) fn event_of(body: &[u8]) -> Result<Bytes, Failure> {
 
 /// What the host says of a firing; for the log alone, since it knows one host's past and not the ledger's.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct TimerFired {
-    pub(super) is_past_due: bool,
+pub struct TimerFired {
+    pub is_past_due: bool,
     /// The firing before this one, when the host's monitor knows it.
-    pub(super) last: Option<Timestamp>,
+    pub last: Option<Timestamp>,
 }
 
 /// The body of a success. Never empty: an empty 2xx hangs the host until it kills us.

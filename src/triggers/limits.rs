@@ -22,6 +22,10 @@ pub struct Limits {
     pub overrun: Duration,
     /// How long a request's head may take.
     pub head: Duration,
+    /// Longest path and query, in bytes: what the host's own server takes (Kestrel, `MaxRequestLineSize`).
+    pub url: usize,
+    /// Largest headers, in bytes, names and values: twice what the host's own server takes, since proxies add theirs.
+    pub headers: usize,
     /// Longest pause between two pieces of a request's body.
     pub body_pause: Duration,
     /// Largest body of an HTTP call, in bytes, after decompression.
@@ -52,6 +56,8 @@ impl Default for Limits {
             message_deadline: Duration::from_mins(4),
             overrun: Duration::from_secs(2),
             head: Duration::from_secs(15),
+            url: 8 << 10,
+            headers: 64 << 10,
             body_pause: Duration::from_secs(30),
             http_body: 32 << 20,
             streamed_body: 256 << 20,

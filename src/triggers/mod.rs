@@ -2,6 +2,7 @@
 //!
 //! A handler decodes, calls one function of `requests` or `runs`, and encodes. Nothing here knows what work means.
 
+mod body;
 mod compression;
 mod envelope;
 mod event_grid;
@@ -10,6 +11,7 @@ mod http;
 mod invocation;
 mod layers;
 mod limits;
+mod openapi;
 mod problem;
 mod route;
 mod service_bus;
@@ -20,7 +22,9 @@ mod timer;
 mod warm;
 
 pub use function::{Answering, AuthLevel, Function, Handle, Hit, Route, Trigger, Verb};
+pub use invocation::{Envelope, TimerFired, event_of};
 pub use limits::Limits;
+pub use openapi::document as openapi_document;
 pub use problem::{body as problem_body, page as error_codes_page};
 pub use warm::{Guarded, Warm, Work};
 
@@ -33,7 +37,7 @@ use function::{
     act, ask, delete, event, get, get_alone, http as area, make, message, put, start, start_streamed, subscription,
     timer,
 };
-use http::{catalog, datasets, exports, health, jobs, operations, power_bi, raw, runs, sql, status, upkeep};
+use http::{catalog, connector, datasets, exports, health, jobs, operations, power_bi, raw, runs, sql, status, upkeep};
 
 /// Every function: its name, its trigger, its handler. The test `table` holds it equal to `function-definitions/`.
 pub static FUNCTIONS: &[Function<Work>] = &[
@@ -138,6 +142,7 @@ pub static FUNCTIONS: &[Function<Work>] = &[
             make("/api/runs/{id}/resolve", |hit| Box::pin(runs::resolve_run(hit))),
         ],
     ),
+    area("connector", Key, &[get("/api/connector/openapi.json", |hit| Box::pin(connector::openapi(hit)))]),
     // Without a key: the token is the key; and whether we are alive is no secret.
     area(
         "status",

@@ -66,9 +66,13 @@ fn split(path: &str) -> Option<Vec<String>> {
         .split('/')
         .map(|raw| {
             let decoded = percent_decode_str(raw).decode_utf8().ok()?;
+            // Decoded once more it must not climb either: somebody on the way might do so.
+            let again = percent_decode_str(&decoded).decode_utf8_lossy();
             let tricky = decoded.is_empty()
-                || decoded.chars().any(char::is_control)
-                || decoded.split(['/', '\\']).any(|part| part == "." || part == "..");
+                || [decoded.as_ref(), again.as_ref()].iter().any(|text| {
+                    text.chars().any(char::is_control)
+                        || text.split(['/', '\\']).any(|part| part == "." || part == "..")
+                });
             (!tricky).then(|| decoded.into_owned())
         })
         .collect()

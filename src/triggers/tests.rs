@@ -3,6 +3,7 @@
 mod log;
 mod probe;
 mod server;
+mod server_hostile;
 mod server_http;
 mod server_messages;
 mod server_streams;

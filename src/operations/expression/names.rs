@@ -73,11 +73,16 @@ struct Walk<'a> {
     places: &'a SourceInfo,
     names: &'a Names,
     bound: Vec<String>,
+    /// Loops around this place.
+    loops: usize,
     found: Found,
 }
 
+/// Loops within loops. A step keeps up to 1,000 rows, so that a third would take as many steps as nobody waits for.
+const MOST_LOOPS: usize = 2;
+
 pub(super) fn check(tree: &IdedExpr, places: &SourceInfo, names: &Names) -> Found {
-    let mut walk = Walk { places, names, bound: Vec::new(), found: Found::default() };
+    let mut walk = Walk { places, names, bound: Vec::new(), loops: 0, found: Found::default() };
     walk.expression(tree);
     walk.found
 }
@@ -108,7 +113,7 @@ impl Walk<'_> {
                 }
                 call.args.iter().for_each(|argument| self.expression(argument));
             }
-            Expr::Comprehension(comprehension) => self.comprehension(comprehension),
+            Expr::Comprehension(comprehension) => self.comprehension(tree.id, comprehension),
             Expr::List(list) => list.elements.iter().for_each(|element| self.expression(element)),
             Expr::Map(map) => map.entries.iter().for_each(|entry| self.entry(&entry.expr)),
             Expr::Struct(fields) => {
@@ -128,15 +133,20 @@ impl Walk<'_> {
         }
     }
 
-    fn comprehension(&mut self, comprehension: &ComprehensionExpr) {
+    fn comprehension(&mut self, id: u64, comprehension: &ComprehensionExpr) {
         self.expression(&comprehension.iter_range);
         self.expression(&comprehension.accu_init);
         let before = self.bound.len();
         self.bound.push(comprehension.iter_var.clone());
         self.bound.extend(comprehension.iter_var2.clone());
         self.bound.push(comprehension.accu_var.clone());
+        self.loops += 1;
+        if self.loops > MOST_LOOPS {
+            self.problem(id, format!("loops nest deeper than {MOST_LOOPS} here"));
+        }
         self.expression(&comprehension.loop_cond);
         self.expression(&comprehension.loop_step);
+        self.loops -= 1;
         self.expression(&comprehension.result);
         self.bound.truncate(before);
     }

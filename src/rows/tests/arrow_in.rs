@@ -101,6 +101,35 @@ fn a_length_that_nobody_has_the_memory_for_is_refused() {
 }
 
 #[test]
+fn frames_that_claim_more_than_they_hold_cost_no_more_than_they_hold() {
+    // A message of 127 MiB, of which nothing comes; and one that comes, unpacked far larger than it was sent.
+    let mut claims = stream(&[numbers(0..3)]);
+    let end = claims.len() - 8;
+    claims.truncate(end);
+    let zeros = vec![0; 64 << 20];
+    for bytes in [frames(&claims, 1), [frames(&claims, 1), frames(&zeros, 1)].concat(), frames(&zeros, 1)] {
+        assert!(bytes.len() < 400 << 10, "{} bytes are no bomb", bytes.len());
+        let failure = read(bytes).expect_err("it is no stream");
+        assert!(matches!(failure.code, Code::ResultIncomplete | Code::UpstreamReplyInvalid), "{failure}");
+    }
+}
+
+#[test]
+fn rows_without_bytes_come_no_faster_than_they_are_taken() {
+    // NULL has no bytes, so that a few hundred of them claim as many rows as they like.
+    let nothing: ArrayRef = Arc::new(arrow_array::NullArray::new(1 << 40));
+    let bytes = stream(&[batch(vec![("n", nothing)])]);
+    let columns = [column("n", "NULL", "VOID")];
+    for format in [Format::Ndjson, Format::Csv, Format::Arrow] {
+        let mut chunk = ChunkRows::new(ChunkData::ArrowStream(bytes.clone().into())).expect("sound");
+        let mut writer = RowWriter::new(&columns, output(format)).expect("sound");
+        let mut out = Vec::new();
+        let written = writer.write(&mut out, &mut chunk, Piece { bytes: 1 << 16, rows: 1_000 });
+        assert!(written.is_err() || out.len() < 1 << 20, "{} bytes", out.len());
+    }
+}
+
+#[test]
 fn a_column_of_another_arrow_type_is_refused_by_name() {
     let columns = [column("n", "INT", "INT"), column("when", "TIMESTAMP", "TIMESTAMP")];
     let local: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values([0]));

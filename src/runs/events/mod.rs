@@ -17,14 +17,14 @@ use crate::operations::EventSource;
 
 /// An event, decoded.
 #[derive(Clone, Debug)]
-pub(super) struct Event {
-    pub kind: Kind,
+pub struct Event {
+    pub(super) kind: Kind,
     /// What makes two deliveries the same event: its id, and whose id that is.
-    pub identity: Vec<String>,
+    pub(super) identity: Vec<String>,
     /// What expressions see as `event`.
-    pub shown: Map<String, Value>,
+    pub(super) shown: Map<String, Value>,
     /// What its sender left out, for want of room: told when something needs it.
-    pub stripped: Option<&'static str>,
+    pub(super) stripped: Option<&'static str>,
 }
 
 /// Where an event is from, and what it is matched by.
@@ -60,7 +60,7 @@ impl Event {
 }
 
 /// The events of a message, when it carries such at all; one event, or a list of them.
-pub(super) fn recognise(message: &Received) -> Option<Result<Vec<Event>, Failure>> {
+pub fn recognise(message: &Received) -> Option<Result<Vec<Event>, Failure>> {
     let Ok(body) = serde_json::from_slice::<Value>(&message.body) else {
         return dataverse::in_another_form(message).map(Err);
     };

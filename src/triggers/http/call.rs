@@ -21,6 +21,9 @@ const MOST_WAIT_SECONDS: u64 = 105;
 /// Longest `Idempotency-Key`, in characters.
 const MOST_KEY: usize = 256;
 
+/// Parameters in one query, those of the host among them. No call knows as many.
+const MOST_PARAMETERS: usize = 64;
+
 /// The host's own: the function key and its name. Never handed on, so that no log and no ledger can hold them.
 const KEY_NAMES: [&str; 2] = ["code", "clientId"];
 
@@ -52,7 +55,7 @@ pub(super) fn decode(
 }
 
 /// What may stand in the query of a route.
-fn known(verb: Verb, route: &str) -> &'static [&'static str] {
+pub(in crate::triggers) fn known(verb: Verb, route: &str) -> &'static [&'static str] {
     const STATEMENTS: &str = "/api/sql/statements";
     match (verb, route) {
         (Verb::Start, STATEMENTS) => &["waitSeconds", "mode", "format", "shape", "decimals", "bigints", "pageSize"],
@@ -90,12 +93,16 @@ fn is_power_bi_list(route: &str) -> bool {
 
 fn query(raw: &str, known: &[&str]) -> Result<Vec<(String, String)>, Failure> {
     let mut query: Vec<(String, String)> = Vec::new();
+    if raw.split('&').nth(MOST_PARAMETERS).is_some() {
+        return Err(Failure::new(Code::QueryInvalid, format!("The query has more than {MOST_PARAMETERS} parameters.")));
+    }
     for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
         if KEY_NAMES.contains(&name.as_ref()) {
             continue;
         }
         if !known.contains(&name.as_ref()) {
             let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let name: String = name.chars().take(100).collect();
             let detail = format!("The query parameter {name:?} is not known here. Known: {takes}.");
             return Err(Failure::new(Code::QueryInvalid, detail).at(format!("query.{name}")));
         }

@@ -5,9 +5,11 @@ mod answer;
 mod audited;
 mod call;
 mod door;
+mod head;
 mod streamed;
 
 pub(super) mod catalog;
+pub(super) mod connector;
 pub(super) mod datasets;
 pub(super) mod exports;
 pub(super) mod health;
@@ -20,6 +22,8 @@ pub(super) mod sql;
 pub(super) mod status;
 pub(super) mod upkeep;
 
+pub(super) use call::known as known_query;
+
 use std::sync::Arc;
 
 use actix_web::http::header::CONTENT_TYPE;
@@ -31,10 +35,11 @@ use tokio::sync::mpsc;
 
 use self::audited::audited;
 use self::door::Admitted;
+use super::body::{discard_body, pump_body, read_body};
 use super::function::{Answering, Handle, Verb};
 use super::layers::{Invocation, invoke, log_abandoned};
 use super::route::{Found, find};
-use super::shell::{Shell, discard_body, pump_body, read_body};
+use super::shell::Shell;
 use super::{Guarded, Hit};
 use crate::failure::Failure;
 use crate::requests::{Answer, BodyStream, Call, Presence};
@@ -50,6 +55,9 @@ pub(super) async fn answer<W: Guarded>(
     payload: Payload,
     mut invocation: Invocation,
 ) -> HttpResponse {
+    if let Err(failure) = head::check(request, &shell.limits) {
+        return answer::failed(&invocation, request, &failure, None);
+    }
     let found = match find(shell.functions, request.method().as_str(), request.path()) {
         Ok(found) => found,
         Err(missed) => {

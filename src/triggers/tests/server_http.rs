@@ -96,12 +96,12 @@ async fn a_connection_that_ends_in_mid_body_never_looks_like_its_end() {
 }
 
 #[tokio::test]
-async fn a_body_that_stops_arriving_ends_with_400() {
+async fn a_body_that_stops_arriving_ends_with_408() {
     let probe = Probe::new();
     let limits = Limits { body_pause: Duration::from_millis(30), ..Limits::default() };
     let serving = serve(limits, async { Ok(probe) });
     let reply = send(serving.port, "POST /api/echo HTTP/1.1\r\nhost: h\r\ncontent-length: 9\r\n\r\n{}").await;
-    assert_eq!((reply.status, &reply.json()["code"]), (400, &"body-malformed".into()));
+    assert_eq!((reply.status, &reply.json()["code"]), (408, &"body-timeout".into()));
 }
 
 #[tokio::test]
