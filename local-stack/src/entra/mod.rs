@@ -1,9 +1,13 @@
 //! The stand-in for Entra: the token endpoint over TLS, and the managed identity endpoint of App Service over http.
 //! What a token holds and how it is checked is `tokens.rs`; what other stand-ins do with a token is theirs.
 
+mod discovery;
+mod forged;
 mod identity;
+mod keys;
 mod token_endpoint;
 mod tokens;
+pub mod users;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +19,7 @@ use crate::core::{History, Served, Tls};
 
 pub use tokens::{Claims, Refusal, Tokens};
 pub(crate) use tokens::{random_bytes, random_hex};
+pub use users::User;
 
 /// A service principal that may ask for tokens with a client secret.
 #[derive(Clone, Debug)]
@@ -84,10 +89,14 @@ impl Entra {
         let authority = Arc::new(token_endpoint::Authority { applications, tokens: options.tokens.clone() });
         let router = Router::new()
             .route("/{tenant}/oauth2/v2.0/token", post(token_endpoint::token))
-            .route("/{tenant}/v2.0/.well-known/openid-configuration", get(token_endpoint::openid_configuration))
-            .route("/common/discovery/instance", get(token_endpoint::instance_discovery))
+            .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::second))
+            .route("/{tenant}/.well-known/openid-configuration", get(discovery::first))
+            .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
+            .route("/{tenant}/discovery/keys", get(discovery::keys))
+            .route("/common/discovery/instance", get(discovery::instances))
             .with_state(authority);
         let authority = Served::start("entra", options.port, Some(tls), router, history.clone()).await?;
+        options.tokens.set_authority(&authority.https_url());
 
         let identity_header = tokens::random_hex();
         let identities = Arc::new(identity::Identities {
@@ -99,6 +108,11 @@ impl Entra {
         let router = Router::new().route("/msi/token", get(identity::token)).with_state(identities);
         let identity = Served::start("entra", options.identity_port, None, router, history).await?;
         Ok(Self { authority, identity, identity_header, tokens: options.tokens })
+    }
+
+    /// A token that `user` calls `audience` with: an application's client id, or its `api://…`.
+    pub fn user_token(&self, user: &User, audience: &str, roles: &[&str]) -> String {
+        self.tokens.user_token(user, audience, roles)
     }
 
     /// What goes into `IDENTITY_ENDPOINT`.

@@ -1,4 +1,4 @@
-//! The v2.0 token endpoint and the two documents that Microsoft's own clients ask for first.
+//! The v2.0 token endpoint.
 //!
 //! Errors as Entra's "Microsoft identity platform and the OAuth 2.0 client credentials flow" and its error codes page
 //! show them: `error`, `error_description` that begins with `AADSTS…`, `error_codes`, `trace_id`, `correlation_id`.
@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Application, Tokens};
 
@@ -28,10 +28,7 @@ pub(super) async fn token(
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     if !tenant.eq_ignore_ascii_case(authority.tokens.tenant()) {
-        let description = format!(
-            "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."
-        );
-        return refused(StatusCode::BAD_REQUEST, "invalid_request", 90_002, &description);
+        return unknown_tenant(&tenant);
     }
     match field("grant_type") {
         "client_credentials" => {}
@@ -72,6 +69,13 @@ pub(super) async fn token(
     .into_response()
 }
 
+pub(super) fn unknown_tenant(tenant: &str) -> Response {
+    let description = format!(
+        "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."
+    );
+    refused(StatusCode::BAD_REQUEST, "invalid_request", 90_002, &description)
+}
+
 fn refused(status: StatusCode, error: &str, code: u32, description: &str) -> Response {
     let (trace, correlation) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string());
     let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
@@ -83,43 +87,4 @@ fn refused(status: StatusCode, error: &str, code: u32, description: &str) -> Res
         "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
     });
     (status, Json(body)).into_response()
-}
-
-/// OpenID Connect discovery: clients take the token endpoint from here.
-pub(super) async fn openid_configuration(
-    State(authority): State<Arc<Authority>>,
-    Path(tenant): Path<String>,
-    headers: HeaderMap,
-) -> Json<Value> {
-    let base = base(&headers);
-    let known = authority.tokens.tenant();
-    Json(json!({
-        "token_endpoint": format!("{base}/{tenant}/oauth2/v2.0/token"),
-        "token_endpoint_auth_methods_supported": ["client_secret_post"],
-        "jwks_uri": format!("{base}/{tenant}/discovery/v2.0/keys"),
-        "response_modes_supported": ["query", "fragment", "form_post"],
-        "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
-        "scopes_supported": ["openid", "profile", "email", "offline_access"],
-        "issuer": format!("{base}/{known}/v2.0"),
-        "authorization_endpoint": format!("{base}/{tenant}/oauth2/v2.0/authorize"),
-    }))
-}
-
-/// Which names stand for the same authority: only our own.
-pub(super) async fn instance_discovery(State(authority): State<Arc<Authority>>, headers: HeaderMap) -> Json<Value> {
-    let base = base(&headers);
-    let host = base.trim_start_matches("https://");
-    let tenant = authority.tokens.tenant();
-    Json(json!({
-        "tenant_discovery_endpoint": format!("{base}/{tenant}/v2.0/.well-known/openid-configuration"),
-        "api-version": "1.1",
-        "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
-    }))
-}
-
-fn base(headers: &HeaderMap) -> String {
-    let host = headers.get(http::header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1");
-    format!("https://{host}")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use local_stack::certificates::Certificates;
 use local_stack::core::History;
-use local_stack::entra::{Application, Entra, EntraOptions, Refusal, Tokens};
+use local_stack::entra::{Application, Entra, EntraOptions, Refusal, Tokens, users};
 
 use crate::client::Client;
 
@@ -73,4 +73,26 @@ async fn the_managed_identity_endpoint_wants_its_header_and_answers_expiry_as_te
     assert_eq!(claims.exp - claims.iat, 120);
     assert_eq!(inside.get(&url.replace("2019-08-01", "2018-02-01")).await.status, 400);
     assert_eq!(inside.get(&format!("{url}&client_id=nobody")).await.status, 400);
+}
+
+#[tokio::test]
+async fn keys_and_issuers_are_published_for_both_forms_of_tokens() {
+    let (entra, client) = start().await;
+    let tenant = entra.tokens.tenant();
+    for (version, issuer) in [("/v2.0", entra.tokens.issuer()), ("", entra.tokens.first_issuer())] {
+        let url = format!("{}{tenant}{version}/.well-known/openid-configuration", entra.authority_host());
+        let document = client.send("GET", &url, "").await.json();
+        assert_eq!(document["issuer"], issuer);
+        let keys = client.send("GET", document["jwks_uri"].as_str().unwrap(), "").await.json();
+        assert_eq!(keys["keys"][0]["kid"], entra.tokens.key_id());
+        assert_eq!((&keys["keys"][0]["kty"], &keys["keys"][0]["e"]), (&"RSA".into(), &"AQAB".into()));
+    }
+    assert!(entra.tokens.issuer().starts_with(&entra.authority_host()));
+    entra.tokens.roll_keys();
+    let url = format!("{}{tenant}/discovery/v2.0/keys", entra.authority_host());
+    let keys = client.send("GET", &url, "").await.json();
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
+    assert_eq!(keys["keys"][0]["kid"], entra.tokens.key_id());
+    let token = entra.user_token(&users::SALES_GERMANY, "api://app", &["Reader"]);
+    assert_eq!(entra.tokens.check(&token, &["api://app"]).unwrap().oid, users::SALES_GERMANY.object_id);
 }
