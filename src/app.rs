@@ -1,5 +1,6 @@
 //! The composition root: clients, engine and triggers are put together here and nowhere else.
 
+mod identities;
 mod wiring;
 
 use std::future::Future;
@@ -16,6 +17,8 @@ use tokio::runtime::Handle;
 
 use crate::failure::{Code, Failure};
 use crate::settings::{self, Reading, SettingProblem};
+pub use identities::Identities;
+
 use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter, only_gzip};
 
 /// Connections that may wait to be accepted. The host opens one for each invocation in flight.

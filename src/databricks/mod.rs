@@ -49,7 +49,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::entra::{Authorized, TokenSource};
+use crate::entra::{Along, Authorized, TokenSource};
 use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
@@ -97,6 +97,19 @@ struct WarehouseBody {
 impl Databricks {
     pub fn new(http: Http, host: Url, tokens: Arc<dyn TokenSource>) -> Self {
         Self { host, way: Authorized::new(http.clone(), tokens), http, binary: Arc::default(), me: Arc::default() }
+    }
+
+    /// For a principal that is not in the workspace, but may change it as a resource of Azure: `management` are tokens of
+    /// Azure Resource Manager (learn.microsoft.com/azure/databricks, "Get Microsoft Entra ID tokens for service
+    /// principals"; Databricks SDK for Python, azure.py).
+    #[must_use]
+    pub fn with_azure_resource(mut self, id: &str, management: Arc<dyn TokenSource>) -> Self {
+        self.way = self.way.with(Along {
+            token_header: "x-databricks-azure-sp-management-token",
+            tokens: management,
+            header: ("x-databricks-azure-workspace-resource-id", id.to_owned()),
+        });
+        self
     }
 
     /// The warehouse that is asked how BINARY is written when it is not known which one ran a statement.

@@ -1,8 +1,13 @@
 //! Who we are: token sources, one for an audience. `azure_identity` is named only here and in `key_vault/`.
 
+mod application;
 mod authorized;
 mod cache;
+mod claims;
 mod credentials;
+mod delegated;
+mod federated;
+mod refusal;
 mod sdk;
 #[cfg(test)]
 mod tests;
@@ -16,9 +21,13 @@ use secrecy::SecretString;
 use crate::failure::Failure;
 use crate::http::Deadline;
 
-pub use authorized::{Authorized, CallError};
+pub use application::client_secret;
+pub use authorized::{Along, Authorized, CallError};
 pub use cache::{FetchToken, FetchedToken, TokenCache};
-pub use credentials::{client_secret, credential, managed_identity};
+pub use claims::Holder;
+pub use credentials::{credential, managed_identity};
+pub use delegated::{Proof, RefreshTokens, delegated};
+pub use federated::federated;
 pub(crate) use sdk::{SdkFailure, client_options, patiently};
 pub use user::User;
 

@@ -115,6 +115,7 @@ codes! {
     SecretNotFound = "secret-not-found",
     SecretUnavailable = "secret-unavailable",
     IdentityUnavailable = "identity-unavailable",
+    SignInNeeded = "sign-in-needed",
     TooManyCalls = "too-many-calls",
     UpstreamThrottled = "upstream-throttled",
     UpstreamUnavailable = "upstream-unavailable",

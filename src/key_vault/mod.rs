@@ -3,6 +3,7 @@
 
 mod markers;
 mod names;
+mod refresh_tokens;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 use crate::http::Deadline;
 
 pub use markers::{Watched, marker_path};
+pub use refresh_tokens::KeptRefreshToken;
 pub use vault::KeyVault;
 pub use write::{NewVersion, SecretStore, Stored};
 

@@ -155,6 +155,7 @@ fn is_transient(failure: &Failure) -> bool {
             | Code::UpstreamTimeout
             | Code::UpstreamReplyInvalid
             | Code::IdentityUnavailable
+            | Code::SignInNeeded
             | Code::SecretUnavailable
             | Code::LedgerUnavailable
             | Code::DeadlineExceeded

@@ -15,9 +15,6 @@ use crate::http::Deadline;
 pub use receive::{Locked, Resent};
 pub use rest::{DIAGNOSTIC_ID, ServiceBus};
 
-/// The Entra resource of Service Bus, the same in every cloud.
-pub const AUDIENCE: &str = "https://servicebus.azure.net";
-
 /// The largest body that can be sent, in bytes: a message of the Standard tier is at most 256 KiB, its properties included
 /// (learn.microsoft.com, "Service Bus quotas"). Who adds properties leaves room for them.
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;

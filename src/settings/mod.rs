@@ -6,6 +6,7 @@ mod clouds;
 mod concerns;
 mod host_json;
 mod host_pattern;
+mod identity;
 mod known;
 mod ledger_place;
 mod read;
@@ -14,12 +15,17 @@ mod reader;
 mod tests;
 mod variables;
 
+pub use clouds::{CLOUDS, Cloud};
 pub use concerns::{
-    Databricks, DatabricksAuthentication, Entra, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PowerBi,
-    Requests, ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
+    AzureResource, Databricks, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PowerBi, Requests,
+    ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
 };
 pub use host_json::host_json_warnings;
 pub use host_pattern::HostPattern;
+pub use identity::{
+    Assertion, Audiences, DatabricksAuthentication, Entra, Federation, PowerBiAuthentication, RefreshToken,
+    RefreshTokenProof,
+};
 pub use known::{KNOWN, Known, OUR_PREFIX, Origin, VARIABLE_PREFIX};
 pub use read::{Reading, SettingProblem, Settings};
 pub use variables::{ProcessEnvironment, Variables};

@@ -9,7 +9,8 @@ use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode, Transport};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::entra::credentials::{application, options};
+use crate::entra::application::application;
+use crate::entra::credentials::options;
 use crate::entra::{SecretValue, TokenCache, TokenSource};
 use crate::failure::{Code, Failure};
 use crate::http::{Deadline, Http};
@@ -72,7 +73,7 @@ fn source(known: &'static str) -> (impl TokenSource, Arc<Entra>) {
     };
     let mut options = options(&settings, &Http::new().unwrap());
     options.transport = Some(Transport::new(entra.clone()));
-    let application = application(&settings, "https://neighbour.example/", Arc::new(Rotated::default()), options);
+    let application = application(&settings, "https://neighbour.example", Arc::new(Rotated::default()), options);
     (TokenCache::new(application), entra)
 }
 
