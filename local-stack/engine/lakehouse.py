@@ -11,6 +11,7 @@ import commands
 import commits
 import declared
 import failures
+import policies
 import sample
 import translate
 import values
@@ -24,6 +25,7 @@ class Lakehouse:
         self.lock = threading.Lock()
         self.declared = declared.Declared()
         self.commits = commits.Commits()
+        self.policies = policies.Policies()
         self.root.execute("SET autoinstall_known_extensions = false")
         self.root.execute("SET python_enable_replacements = false")
         self.root.execute("SET TimeZone = 'UTC'")
@@ -71,7 +73,11 @@ class Result:
 def run(lakehouse, session, request):
     """Runs one statement. `request` has statement, parameters and the limits of the API."""
     parameters = {p["name"]: (p.get("value"), p.get("type")) for p in request.get("parameters") or []}
-    statement = translate.translate(request["statement"], parameters)
+    if lakehouse.policies.note(lakehouse, session, request):
+        return Result()
+    who = policies.Who(request)
+    guard = lambda tree: lakehouse.policies.apply(tree, who, request)
+    statement = translate.translate(request["statement"], parameters, guard)
     _check_rights(statement.tree, request)
     zone = request.get("timeZone") or "UTC"
     bound = {name: parameters[name][0] for name in statement.names}

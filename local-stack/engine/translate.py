@@ -29,8 +29,8 @@ class Statement:
         self.creates = tree.find(exp.Table) if isinstance(tree, exp.Create) and tree.kind == "TABLE" else None
 
 
-def translate(text, parameters):
-    """`parameters` is {name: (value, type)}; raises StatementFailed."""
+def translate(text, parameters, guard=lambda tree: tree):
+    """`parameters` is {name: (value, type)}; `guard` puts row filters and masks in. Raises StatementFailed."""
     text = _resolve_identifiers(text, parameters)
     tree = _parse(text)
     kind = _kind(tree)
@@ -44,7 +44,7 @@ def translate(text, parameters):
     _name_projections(tree)
     for number, node in enumerate(list(tree.find_all(exp.FromJson))):
         from_json.decode_constant(node, parameters, f"from_json_{number}")
-    tree = _catalogs(tree)
+    tree = guard(_catalogs(tree))
     names = set()
     tree = tree.transform(lambda node: _node(node, parameters, names, kind))
     for node in list(tree.find_all(exp.Anonymous, exp.DateAdd, exp.TsOrDsAdd)):

@@ -28,6 +28,7 @@ def table(lakehouse, session, catalog, schema, name):
         info["comment"] = declared["comment"]
     if declared["constraints"]:
         info["table_constraints"] = declared["constraints"]
+    lakehouse.policies.show(info, catalog, schema, name)
     return info
 
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::databricks::{Databricks, OAuthM2m, PersonalAccessToken};
-use crate::entra::{self, Proof, TokenSource};
+use crate::entra::{self, RefreshProof, TokenSource};
 use crate::failure::Failure;
 use crate::http::Http;
 use crate::key_vault::{self, KeptRefreshToken, KeyVault, SecretStore, Secrets, Watched};
@@ -104,10 +104,10 @@ impl<'a> Identities<'a> {
         let entra = &self.settings.entra;
         let proof = match token.proof {
             RefreshTokenProof::ClientSecret => {
-                Proof::secret(key_vault::named(self.secrets(), &entra.client_secret_name))
+                RefreshProof::secret(key_vault::named(self.secrets(), &entra.client_secret_name))
             }
-            RefreshTokenProof::Federated => Proof::assertion(entra, &self.settings.federation, &self.http),
-            RefreshTokenProof::None => Proof::none(),
+            RefreshTokenProof::Federated => RefreshProof::assertion(entra, &self.settings.federation, &self.http),
+            RefreshTokenProof::None => RefreshProof::none(),
         };
         let kept =
             KeptRefreshToken::new(self.store.clone(), self.ledger.clone(), &token.secret_name, token.write_after);

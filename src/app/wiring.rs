@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use super::identities::Identities;
+use crate::entra::{self, OnBehalfOf, Proof, SecretValue};
 use crate::failure::{Code, Failure};
-use crate::http::Guarded;
+use crate::http::{Guarded, Http};
+use crate::key_vault;
 use crate::operations::Catalog;
-use crate::requests::Requests;
+use crate::requests::{Exchanges, Requests};
 use crate::runs::{Engine, Runs, Telling};
 use crate::sealing::Sealer;
 use crate::service_bus::Messages;
-use crate::settings::Settings;
+use crate::settings::{ExchangeProof, Settings};
 use crate::steps::{EveryKind, Neighbours};
 use crate::triggers;
 
@@ -51,6 +53,7 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
         sealer: Sealer::new(secrets.clone(), &settings.outside.sealing_key_secret_name),
         telling: Telling { outside: callbacks, problem: triggers::problem_body },
     });
+    let exchange_secrets = secrets.clone();
     let requests = Requests::new(
         neighbours,
         ledger,
@@ -60,7 +63,27 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
         settings.sql.clone(),
         settings.runs.clone(),
     );
+    let secret = key_vault::named(exchange_secrets, &settings.entra.client_secret_name);
+    let requests = requests.exchanging(exchanges(settings, secret, &identities.http)?);
     Ok((requests, runs))
+}
+
+/// How callers' tokens are exchanged; `None` without an application that could.
+fn exchanges(settings: &Settings, secret: Arc<dyn SecretValue>, http: &Http) -> Result<Option<Exchanges>, Failure> {
+    let (Some(tenant_id), Some(client_id)) = (&settings.entra.tenant_id, &settings.entra.client_id) else {
+        return Ok(None);
+    };
+    let proof = match &settings.on_behalf_of.proof {
+        ExchangeProof::ClientSecret => Proof::Secret(secret),
+        ExchangeProof::ManagedIdentity { audience } => {
+            Proof::Federated(entra::managed_identity(&settings.entra, audience, http))
+        }
+    };
+    Ok(Some(Exchanges {
+        on_behalf_of: OnBehalfOf::new(http.clone(), &settings.entra.authority, tenant_id, client_id, proof)?,
+        databricks_audience: settings.databricks.audience.clone(),
+        power_bi_audience: settings.power_bi.audience.clone(),
+    }))
 }
 
 /// Broken operations are named when we start, not only when somebody calls them.

@@ -30,6 +30,7 @@ mod near_names;
 mod outputs;
 mod outputs_wire;
 mod pause;
+mod principal;
 mod refusal;
 mod results;
 mod small_read;
@@ -68,6 +69,7 @@ pub use legacy_parameters::LegacyParameters;
 pub use lexer::Unreadable;
 pub use listed::Listed;
 pub use outputs::TaskOutput;
+pub use principal::Me;
 pub use small_read::is_surely_small_read;
 pub use statement::{
     ChunkInfo, ColumnInfo, Disposition, Parameter, ResultChunk, ResultFormat, Row, Statement, StatementFailure,
@@ -82,6 +84,7 @@ pub use tokens::{OAuthM2m, PersonalAccessToken};
 pub struct Databricks {
     host: Url,
     way: Authorized,
+    user: Option<Arc<str>>,
     /// The id of who we are there, once it has been asked for.
     me: Arc<OnceCell<Option<String>>>,
     /// The transport without our token, for links.
@@ -96,7 +99,20 @@ struct WarehouseBody {
 
 impl Databricks {
     pub fn new(http: Http, host: Url, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { host, way: Authorized::new(http.clone(), tokens), http, binary: Arc::default(), me: Arc::default() }
+        let way = Authorized::new(http.clone(), tokens);
+        Self { host, way, user: None, http, binary: Arc::default(), me: Arc::default() }
+    }
+
+    /// The same workspace, called with tokens of a user.
+    #[must_use]
+    pub fn acting_for(&self, object_id: &str, tokens: Arc<dyn TokenSource>) -> Self {
+        let user = Some(Arc::from(object_id));
+        Self { way: self.way.with_tokens(tokens), user, me: Arc::default(), ..self.clone() }
+    }
+
+    /// The object id of the user on whose behalf it is called; `None` in our own name.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// For a principal that is not in the workspace, but may change it as a resource of Azure: `management` are tokens of

@@ -60,6 +60,20 @@ impl Authorized {
         Self { along: Some(Arc::new(along)), ..self }
     }
 
+    /// The same way, with other tokens, and nothing of ours beside them.
+    #[must_use]
+    pub fn with_tokens(&self, tokens: Arc<dyn TokenSource>) -> Self {
+        Self { tokens, along: None, http: self.http.clone() }
+    }
+
+    /// What a neighbour wants of the user before it takes a token, when it says so.
+    fn challenged(&self, reply: &Reply) -> Result<(), CallError> {
+        match reply.header("www-authenticate").and_then(|header| self.tokens.challenged(header)) {
+            Some(failure) => Err(failure.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Sends with a bearer token. `token_was_refused` knows how this neighbour says so.
     pub async fn send(
         &self,
@@ -73,6 +87,7 @@ impl Authorized {
         if !token_was_refused(&reply) {
             return Ok(reply);
         }
+        self.challenged(&reply)?;
         // Refused at the door, so nothing has happened yet and sending again is safe for every kind.
         match self.renewed(&carried, deadline).await? {
             Some(renewed) => Ok(self.http.send(kind, self.dressed(&request, &renewed), deadline).await?),
@@ -91,7 +106,7 @@ impl Authorized {
         let carried = self.carried(deadline).await?;
         let opened = self.http.open(kind, self.dressed(&request, &carried), deadline).await?;
         match &opened {
-            Opened::Refused(reply) if token_was_refused(reply) => {}
+            Opened::Refused(reply) if token_was_refused(reply) => self.challenged(reply)?,
             _ => return Ok(opened),
         }
         match self.renewed(&carried, deadline).await? {
@@ -120,8 +135,7 @@ impl Authorized {
     }
 
     fn dressed(&self, request: &Outbound, carried: &Carried) -> Outbound {
-        let request =
-            request.clone().header("authorization", format!("Bearer {}", carried.bearer.expose_secret()));
+        let request = request.clone().header("authorization", format!("Bearer {}", carried.bearer.expose_secret()));
         match (&self.along, &carried.second) {
             (Some(along), Some(second)) => {
                 let (name, value) = &along.header;

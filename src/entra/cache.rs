@@ -40,6 +40,11 @@ pub trait FetchToken: Send + Sync + fmt::Debug {
 
     /// The last token was refused although its time had not come: drop whatever would give it again.
     fn renew(&self) {}
+
+    /// What a neighbour's `WWW-Authenticate` says that only a user can do something about.
+    fn challenged(&self, _header: &str) -> Option<Failure> {
+        None
+    }
 }
 
 /// A [`TokenSource`] over any way to get a token.
@@ -154,6 +159,10 @@ impl<F: FetchToken> TokenSource for TokenCache<F> {
             Look::Failed(failure) => Err(*failure),
             Look::Nothing => self.ask(deadline).await,
         }
+    }
+
+    fn challenged(&self, header: &str) -> Option<Failure> {
+        self.fetch.challenged(header)
     }
 
     fn reject(&self, token: &SecretString) {

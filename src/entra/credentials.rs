@@ -144,7 +144,11 @@ impl FetchToken for OwnIdentity {
     }
 }
 
-pub(super) async fn get(credential: &dyn TokenCredential, scope: &str, deadline: Deadline) -> Result<FetchedToken, SdkFailure> {
+pub(super) async fn get(
+    credential: &dyn TokenCredential,
+    scope: &str,
+    deadline: Deadline,
+) -> Result<FetchedToken, SdkFailure> {
     let scopes = [scope];
     let token = patiently(deadline.within(IN_ALL), PER_TRY, || credential.get_token(&scopes, None)).await?;
     let life = token.expires_on.unix_timestamp().saturating_sub(Timestamp::now().as_second());

@@ -40,7 +40,7 @@ pub trait RefreshTokens: Send + Sync + fmt::Debug {
 
 /// How the application proves itself.
 #[derive(Clone, Debug)]
-pub struct Proof(Proving);
+pub struct RefreshProof(Proving);
 
 #[derive(Clone, Debug)]
 enum Proving {
@@ -49,7 +49,7 @@ enum Proving {
     Nothing,
 }
 
-impl Proof {
+impl RefreshProof {
     pub fn secret(secret: Arc<dyn SecretValue>) -> Self {
         Self(Proving::Secret(secret))
     }
@@ -69,7 +69,7 @@ impl Proof {
 pub fn delegated(
     entra: &settings::Entra,
     audience: &str,
-    proof: Proof,
+    proof: RefreshProof,
     refresh_tokens: Arc<dyn RefreshTokens>,
     http: &Http,
 ) -> Arc<dyn TokenSource> {

@@ -7,7 +7,9 @@ mod claims;
 mod credentials;
 mod delegated;
 mod federated;
+mod on_behalf_of;
 mod refusal;
+mod refused_exchange;
 mod sdk;
 #[cfg(test)]
 mod tests;
@@ -26,8 +28,9 @@ pub use authorized::{Along, Authorized, CallError};
 pub use cache::{FetchToken, FetchedToken, TokenCache};
 pub use claims::Holder;
 pub use credentials::{credential, managed_identity};
-pub use delegated::{Proof, RefreshTokens, delegated};
+pub use delegated::{RefreshProof, RefreshTokens, delegated};
 pub use federated::federated;
+pub use on_behalf_of::{OnBehalfOf, Proof};
 pub(crate) use sdk::{SdkFailure, client_options, patiently};
 pub use user::User;
 
@@ -36,6 +39,11 @@ pub use user::User;
 pub trait TokenSource: Send + Sync + fmt::Debug {
     /// A token that is good for at least another 40 seconds.
     async fn token(&self, deadline: Deadline) -> Result<SecretString, Failure>;
+
+    /// What a neighbour's `WWW-Authenticate` says that only a user can do something about; of our own tokens nothing.
+    fn challenged(&self, _header: &str) -> Option<Failure> {
+        None
+    }
 
     /// The neighbour refused this token: the next call gets a new one, unless that has happened already.
     fn reject(&self, token: &SecretString);

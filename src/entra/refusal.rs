@@ -15,9 +15,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub(super) const fn advice(aadsts: Option<u32>) -> Option<&'static str> {
     let Some(code) = aadsts else { return None };
     Some(match code {
-        90_002 => {
-            "There is no such tenant in this cloud: check CAUSEWAY_ENTRA_TENANT_ID, and CAUSEWAY_CLOUD."
-        }
+        90_002 => "There is no such tenant in this cloud: check CAUSEWAY_ENTRA_TENANT_ID, and CAUSEWAY_CLOUD.",
         700_016 => {
             "The tenant has no such application: check CAUSEWAY_ENTRA_CLIENT_ID and CAUSEWAY_ENTRA_TENANT_ID, and that the \
              application has a service principal there."
@@ -53,9 +51,7 @@ pub(super) const fn advice(aadsts: Option<u32>) -> Option<&'static str> {
             "It must prove itself again, with more than a password: sign in again and store the new refresh token."
         }
         50_034 | 50_057 => "The account does not exist any more, or is disabled: sign in with another.",
-        9_002_313 => {
-            "What is stored is no refresh token: store the one that a sign-in with this application gives."
-        }
+        9_002_313 => "What is stored is no refresh token: store the one that a sign-in with this application gives.",
         70_000 => {
             "The refresh token was given to another application, or in another cloud: check CAUSEWAY_ENTRA_CLIENT_ID, or \
              sign in again with this one."

@@ -147,6 +147,9 @@ pub struct Failure {
     /// The items of a step that failed, when that is what failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_items: Option<Box<FailedItems>>,
+    /// What the user's next token must say, as Entra put it: JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims_challenge: Option<String>,
     /// The cause, for the log only.
     #[serde(skip)]
     pub source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -170,6 +173,7 @@ impl Failure {
             failed_rows: None,
             failed_tasks: None,
             failed_items: None,
+            claims_challenge: None,
             source: None,
         }
     }

@@ -68,7 +68,12 @@ impl KeptRefreshToken {
 
     /// Writes `token`, unless the vault has another than `after`, or one that is young enough. Whether it need not be kept
     /// in memory any more.
-    async fn write_back(&self, after: &SecretString, token: &SecretString, deadline: Deadline) -> Result<bool, Failure> {
+    async fn write_back(
+        &self,
+        after: &SecretString,
+        token: &SecretString,
+        deadline: Deadline,
+    ) -> Result<bool, Failure> {
         let slot = format!("refresh-token-{}", self.name);
         let Some(held) = Slot::take(&self.ledger, &slot, &draw_writer(), HOLD, deadline).await? else {
             // Another instance is about to write one that is as good.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::catalog::{Diagnostic, Entry};
 use super::steps::Given;
 use super::yaml::Place;
-use super::{Operation, OperationStep, Step, StepKind};
+use super::{Operation, OperationStep, RunAs, Step, StepKind};
 
 /// Runs may nest so deep: the run of a caller of nobody is at 0.
 pub const DEEPEST: usize = 3;
@@ -80,6 +80,10 @@ fn problems(operation: &Operation, entries: &BTreeMap<String, Entry>, known: &mu
             }
         }
         if let Ok(target) = &target.operation {
+            if target.run_as == RunAs::Caller {
+                let message = format!("`{}` runs as its caller, and a step has none", call.name);
+                problems.push((call.places.name, message));
+            }
             parameters(call, target, &mut problems);
         }
     }

@@ -53,6 +53,23 @@ impl Definition {
     }
 }
 
+/// In whose name work is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunAs {
+    /// Causeway's own.
+    #[default]
+    App,
+    /// The caller's: Unity Catalog and Power BI see the user.
+    Caller,
+}
+
+impl RunAs {
+    pub fn is_app(&self) -> bool {
+        *self == Self::App
+    }
+}
+
 /// Runs of one key go one after the other.
 #[derive(Clone, Debug)]
 pub struct Concurrency {
@@ -77,6 +94,7 @@ pub struct Operation {
     pub name: String,
     pub summary: String,
     pub description: Option<String>,
+    pub run_as: RunAs,
     pub schedule: Option<Schedule>,
     /// In the order of the file.
     pub events: Vec<EventRule>,
@@ -100,6 +118,7 @@ impl Operation {
         Some(Self {
             summary: self.summary.clone(),
             description: None,
+            run_as: self.run_as,
             schedule: None,
             events: Vec::new(),
             parameters: self.parameters.clone(),

@@ -24,6 +24,8 @@ struct OperationFile {
     summary: String,
     /// What a maker should know before calling it.
     description: Option<String>,
+    /// In whose name its steps run; default app.
+    run_as: Option<RunAs>,
     /// When it starts by itself.
     schedule: Option<Schedule>,
     /// Which of its runs go one after the other.
@@ -41,6 +43,15 @@ struct OperationFile {
     on_failure: Option<Vec<Step>>,
     /// What callers get: a value, or `{value, type}` by name.
     output: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum RunAs {
+    /// Causeway's own identity.
+    App,
+    /// The caller's, exchanged for while the caller waits.
+    Caller,
 }
 
 /// When an operation starts by itself.

@@ -24,7 +24,7 @@ mod tests;
 
 pub use calls::DEEPEST;
 pub use catalog::{Catalog, Diagnostic, Entry};
-pub use definition::{Concurrency, Definition, OnConflict, Operation};
+pub use definition::{Concurrency, Definition, OnConflict, Operation, RunAs};
 pub use events::{EventRule, EventSource, may_want_events};
 pub use expression::{Expression, ExpressionError, Scope};
 pub use format::format_schema;

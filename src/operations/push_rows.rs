@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Definition, Diagnostic, Entry, Operation, Step, StepKind, Template};
+use super::{Definition, Diagnostic, Entry, Operation, RunAs, Step, StepKind, Template};
 
 /// No file's name: those hold no underscore.
 const NAME: &str = "push_rows";
@@ -24,6 +24,7 @@ pub(super) fn read(definition: &Definition) -> Option<Result<Operation, Vec<Diag
             name: NAME.to_owned(),
             summary: "Push rows".to_owned(),
             description: None,
+            run_as: RunAs::App,
             schedule: None,
             events: Vec::new(),
             parameters: Vec::new(),

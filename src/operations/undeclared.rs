@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use super::{Definition, Entry, Operation, Step, StepKind, Template};
+use super::{Definition, Entry, Operation, RunAs, Step, StepKind, Template};
 
 /// Follows work that has an owner of its own, and whose end is to be told.
 pub const FOLLOWED: &str = "followed_work";
@@ -38,6 +38,7 @@ fn entry(name: &str, summary: &str, step: &str, kind: StepKind) -> Entry {
         name: name.to_owned(),
         summary: summary.to_owned(),
         description: None,
+        run_as: RunAs::App,
         schedule: None,
         concurrency: None,
         events: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Definition, Diagnostic, Entry, Operation, Step, StepKind, Template, WriteRowsStep};
+use super::{Definition, Diagnostic, Entry, Operation, RunAs, Step, StepKind, Template, WriteRowsStep};
 
 /// No file's name: those hold no underscore.
 const NAME: &str = "write_rows";
@@ -51,6 +51,7 @@ fn operation(batches: &[(u64, u64)]) -> Operation {
         name: NAME.to_owned(),
         summary: "Write rows".to_owned(),
         description: None,
+        run_as: RunAs::App,
         schedule: None,
         events: Vec::new(),
         parameters: Vec::new(),

@@ -68,6 +68,12 @@ impl PowerBi {
         Self { url, way: Authorized::new(http, tokens), pace: Arc::new(pace::Pace::new(1)), tables: Arc::default() }
     }
 
+    /// The same service, called with other tokens, on behalf of a user. What one of them may see is not kept for another.
+    #[must_use]
+    pub fn acting_with(&self, tokens: Arc<dyn TokenSource>) -> Self {
+        Self { way: self.way.with_tokens(tokens), tables: Arc::default(), ..self.clone() }
+    }
+
     /// Beside a stand-in whose time runs so many times faster.
     #[must_use]
     pub fn with_time_scale(mut self, scale: u32) -> Self {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Call, Requests};
 use crate::failure::{Code, Failure};
+use crate::operations::RunAs;
 use crate::power_bi::DaxQuery;
 
 #[derive(Debug, Deserialize)]
@@ -19,6 +20,8 @@ struct Body {
     impersonated_user_name: Option<String>,
     #[serde(default)]
     names: Names,
+    #[serde(default)]
+    run_as: RunAs,
 }
 
 /// How the members of a row are called.
@@ -44,7 +47,8 @@ impl Requests {
             include_nulls: body.include_nulls.unwrap_or(true),
             impersonated_user_name: body.impersonated_user_name,
         };
-        let rows = self.0.neighbours.power_bi.query(w, d, &query, call.deadline.less(super::TO_ANSWER)).await?;
+        let this = self.running_as(body.run_as, call).await?;
+        let rows = this.0.neighbours.power_bi.query(w, d, &query, call.deadline.less(super::TO_ANSWER)).await?;
         let names = match body.names {
             Names::Full => rows.columns.clone(),
             Names::Short => short(&rows.columns),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::reads::gone;
+use super::run_as::{LETTING_GO, too_long};
 use super::statements::{going, state_name};
 use super::token::Signer;
 use super::values::Values;
@@ -54,16 +55,19 @@ impl Requests {
     pub async fn rows(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
         let values = Values::of_rows(call)?;
+        let row = call.whole("row", 0..=u64::MAX)?.unwrap_or_default();
         let wait = super::wait_of(call)?;
-        let databricks = &self.0.neighbours.databricks;
+        let this = self.running_as_asked(call).await?;
+        let databricks = &this.0.neighbours.databricks;
         let first = databricks.statement(id, call.deadline).await?;
-        let _waiting = self.0.waiting.join(id);
+        let _waiting = this.0.waiting.join(id);
         let statement = tokio::select! {
             seen = databricks.wait_for(first, wait) => seen?,
             () = call.presence.gone() => return Err(gone()),
         };
         match statement.outcome() {
-            Ok(Some(())) => return self.result(call, &statement, values).await,
+            Ok(Some(())) => return this.result_from(call, &statement, values, row).await,
+            Ok(None) if this.is_acting() => return Err(too_long("It goes on. Ask again, with the caller's token.")),
             Ok(None) => {}
             Err(failure) => return Err(databricks.with_near_names(failure.settled(), &statement, call.deadline).await),
         }
@@ -95,7 +99,7 @@ impl Requests {
             return self.statement_goes_on(call, &id, &state_name(&first), follow).await;
         }
         let statement = match self.0.neighbours.databricks.wait_for(first.clone(), follow.wait).await {
-            Ok(last) if !last.has_ended() && follow.on_timeout == OnTimeout::Cancel => {
+            Ok(last) if !last.has_ended() && (follow.on_timeout == OnTimeout::Cancel || self.is_acting()) => {
                 return self.stop(call, last, follow).await;
             }
             Ok(last) => last,
@@ -121,6 +125,9 @@ impl Requests {
             statement
         });
         match self.end(call, &statement, follow).await {
+            Err(failure) if failure.code == Code::StatementCanceled && self.is_acting() => {
+                Err(too_long("The statement was cancelled."))
+            }
             Err(failure) if failure.code == Code::StatementCanceled => Err(Failure {
                 detail: "The statement did not finish within `waitSeconds` and was cancelled, as `onTimeout` says."
                     .into(),
@@ -142,7 +149,9 @@ impl Requests {
                 Ok(answer) => Ok(Answer { replayed: follow.replayed(), ..answer }),
                 // The work is done and is not to be repeated; its rows can be had again.
                 Err(failure)
-                    if failure.code == Code::TooManyCalls || (follow.claimed.is_some() && is_transient(&failure)) =>
+                    if !self.is_acting()
+                        && (failure.code == Code::TooManyCalls
+                            || (follow.claimed.is_some() && is_transient(&failure))) =>
                 {
                     tracing::warn!(statement_id = id, error = failure.chain(), "could not read the rows");
                     self.statement_goes_on(call, id, &state, follow).await
@@ -155,11 +164,31 @@ impl Requests {
     /// 201 for `mode=start`, else 202.
     async fn statement_goes_on(&self, call: &Call, id: &str, state: &str, follow: Follow) -> Result<Answer, Failure> {
         let replayed = follow.replayed();
+        if self.is_acting() {
+            return match call.mode {
+                Mode::Start => {
+                    Ok(self.started_by_caller(call, id, state, &format!("/api/sql/statements/{id}"), replayed))
+                }
+                Mode::Wait(_) => Err(self.left(id).await),
+            };
+        }
         let signer = match follow.claimed {
             Some((signer, _)) => signer,
             None => self.signer(call.deadline).await?,
         };
         self.going(call, &signer, going(id, state, follow.values, replayed), call.mode == Mode::Start)
+    }
+}
+
+impl Requests {
+    /// Work as the caller whose end was not seen: nobody can look later, so that it is asked to stop.
+    async fn left(&self, id: &str) -> Failure {
+        let asked = self.0.neighbours.databricks.cancel_statement(id, Deadline::after(LETTING_GO)).await;
+        if let Err(error) = asked {
+            tracing::warn!(statement_id = id, error = Failure::from(error).chain(), "could not cancel the statement");
+        }
+        let what = format!("Statement {id} was asked to stop and may have ended all the same: look with runAs=caller.");
+        too_long(&what).effect_possible()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::settings::{Sql, SqlMode};
 const COME_AGAIN: Duration = Duration::from_secs(2);
 
 /// Places for calls that run statements. Nobody queues: a waiting call would only run out of time here.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Places(Arc<Semaphore>);
 
 impl Places {

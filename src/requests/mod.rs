@@ -32,6 +32,7 @@ mod reads;
 mod ready;
 mod refreshes;
 mod rows;
+mod run_as;
 mod runs;
 mod statement_body;
 mod statements;
@@ -60,6 +61,7 @@ use crate::settings;
 use crate::steps::Neighbours;
 
 pub use call::{Answer, AnswerBody, AnswerKind, AnswerStream, BodyStream, Call, Mode, Part, Presence, Present};
+pub use run_as::Exchanges;
 
 /// Waited for when a call does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(90);
@@ -72,6 +74,7 @@ const TO_ANSWER: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Requests(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     neighbours: Neighbours,
     ledger: Ledger,
@@ -86,9 +89,12 @@ struct Inner {
     /// A permit for each result that may be streamed at once.
     streams: Arc<Semaphore>,
     waiting: reads::Waiters,
-    links: disposition::Links,
+    links: Arc<disposition::Links>,
     runs_settings: settings::Runs,
-    seen: Mutex<Option<ready::Seen>>,
+    seen: Arc<Mutex<Option<ready::Seen>>>,
+    exchanges: Option<Exchanges>,
+    /// The object id of the user in whose name all neighbours are called.
+    acting_for: Option<String>,
 }
 
 impl fmt::Debug for Requests {
@@ -110,7 +116,6 @@ impl Requests {
         let budget = Budget::new(sql.result_budget);
         let sql_places = guard::Places::new(sql.concurrency);
         let streams = Arc::new(Semaphore::new(sql.streams));
-        let seen = Mutex::new(None);
         Self(Arc::new(Inner {
             neighbours,
             ledger,
@@ -122,9 +127,11 @@ impl Requests {
             sql_places,
             streams,
             waiting: reads::Waiters::default(),
-            links: disposition::Links::default(),
+            links: Arc::default(),
             runs_settings,
-            seen,
+            seen: Arc::default(),
+            exchanges: None,
+            acting_for: None,
         }))
     }
 }

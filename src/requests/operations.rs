@@ -6,11 +6,12 @@ use serde_json::{Map, Value, json};
 use super::answers::{Going, done};
 use super::callbacks::CALLBACK_URL;
 use super::claim::{self, Claimant, Claimed, Ours};
+use super::run_as::too_long;
 use super::token::Target;
 use super::{Answer, Call, Mode, Requests};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::operations::{Entry, Operation};
+use crate::operations::{Entry, Operation, RunAs};
 use crate::runs::{Begun, RunEnd, RunOutcome, TellAt, identity, parameters_invalid};
 use crate::steps::Recovery;
 
@@ -35,6 +36,14 @@ impl Requests {
         let wait = super::wait_of(call)?;
         let entry = self.entry(name)?;
         let operation = runnable(entry)?;
+        if operation.run_as == RunAs::Caller && !self.is_acting() {
+            if call.mode == Mode::Start {
+                let detail = "An operation that runs as its caller is done while the caller waits: leave `mode` out.";
+                return Err(Failure::new(Code::QueryInvalid, detail).at("query.mode"));
+            }
+            let this = self.running_as(RunAs::Caller, call).await?;
+            return Box::pin(this.run_operation(call, name, body)).await;
+        }
         let signer = self.signer(call.deadline).await?;
         let claimant = Claimant { call, route: ROUTE, target: name, body: &body, recovery: |_| Recovery::SendAgain };
         let wanted = self.wanted_run(call, operation, &body).await?;
@@ -70,9 +79,10 @@ impl Requests {
         begun: &mut Option<Begun>,
     ) -> Result<Value, Failure> {
         let (run, runs) = (identity::run_id(&["http", &ours.key]), &self.0.runs);
+        let caller = self.0.acting_for.as_deref().unwrap_or(&call.caller);
         match tell_at {
-            Some(to) => runs.begin_telling(entry, &run, parameters, &call.caller, &to, call.deadline).await?,
-            None => *begun = Some(runs.begin(entry, &run, parameters, &call.caller, hold, call.deadline).await?),
+            Some(to) => runs.begin_telling(entry, &run, parameters, caller, &to, call.deadline).await?,
+            None => *begun = Some(runs.begin(entry, &run, parameters, caller, hold, call.deadline).await?),
         }
         Ok(json!(run))
     }
@@ -90,6 +100,10 @@ impl Requests {
         }
         let mut given: Map<String, Value> = super::body::read(body)?;
         let callback_url = self.callback_url(given.remove(CALLBACK_URL))?;
+        if callback_url.is_some() && self.is_acting() {
+            let detail = "An operation that runs as its caller is done while the caller waits: nobody is told later.";
+            return Err(Failure::new(Code::BodyInvalid, detail).at(CALLBACK_URL));
+        }
         let mut inputs = operation.accept(&given).map_err(|problems| parameters_invalid(&problems, ""))?;
         let log = claim::log_of(call, ROUTE);
         let sensitive = operation.sensitive();
@@ -165,6 +179,9 @@ impl Requests {
         let answer = match outcome.state {
             RunEnd::Failed { failure } if !started => return Err(failure.settled()),
             RunEnd::Succeeded { output } if !started => done(&output),
+            RunEnd::Going { .. } if self.is_acting() => {
+                return Err(too_long("The run is still under way in the call that began it.").in_run(run));
+            }
             RunEnd::Going { state, progress } => {
                 self.going(call, signer, going(&run, &state), started)?.with_progress(progress)
             }
@@ -206,6 +223,7 @@ fn describe(name: &str, entry: &Entry, whole: bool) -> Value {
                 "name": name,
                 "summary": operation.summary,
                 "description": operation.description,
+                "runAs": operation.run_as,
                 "schedule": operation.schedule.as_ref().map(|schedule| json!({
                     "cron": schedule.cron, "timeZone": schedule.time_zone,
                     "next": schedule.next(jiff::Timestamp::now()),

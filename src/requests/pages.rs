@@ -25,9 +25,20 @@ struct Page {
 impl Requests {
     /// What a statement that has succeeded answers: its first page, or the whole as a stream.
     pub(super) async fn result(&self, call: &Call, statement: &Statement, values: Values) -> Result<Answer, Failure> {
+        self.result_from(call, statement, values, 0).await
+    }
+
+    /// The same, a page from that row on.
+    pub(super) async fn result_from(
+        &self,
+        call: &Call,
+        statement: &Statement,
+        values: Values,
+        row: u64,
+    ) -> Result<Answer, Failure> {
         let answer = match values.streamed() {
             Some(output) => self.stream(call, statement, output).await,
-            None => self.page(call, statement, 0, values).await,
+            None => self.page(call, statement, row, values).await,
         };
         answer.inspect_err(|failure| self.learn(failure))
     }
@@ -53,6 +64,7 @@ impl Requests {
         let page = self.collect(call, statement, &columns, from, values).await?;
         let id = &statement.statement_id;
         let next_link = match page.next {
+            Some(row) if self.is_acting() => Some(self.url(call, &values.path_of_rows(id, row))),
             Some(row) => {
                 let target = Target::Rows { id: id.clone(), row, q: values };
                 let token = self.signer(call.deadline).await?.sign(&target)?;

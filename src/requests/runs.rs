@@ -35,6 +35,7 @@ impl Requests {
     /// `GET /api/runs/{id}`: always 200 with the state, the steps with their tries and upstream ids.
     pub async fn get_run(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         let view = self.0.runs.view(run_id(id)?, call.deadline).await?;
+        only_its_callers(&view, call, id)?;
         Ok(Answer { run_id: Some(id.to_owned()), ..done(&view) })
     }
 
@@ -63,6 +64,7 @@ impl Requests {
 
     /// `POST /api/runs/{id}/cancel`: 200 with the run as it stands, after `waitSeconds` or its end.
     pub async fn cancel_run(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
+        only_its_callers(&self.0.runs.view(run_id(id)?, call.deadline).await?, call, id)?;
         self.0.runs.cancel(run_id(id)?, &call.caller, call.deadline).await?;
         if let Mode::Wait(Some(wanted)) = call.mode {
             let wait = call.deadline.less(TO_ANSWER).within(wanted);
@@ -121,8 +123,21 @@ impl Requests {
             return Err(Failure::new(Code::BodyInvalid, detail).at("output"));
         }
         let what = Resolution { step, outcome, output };
+        only_its_callers(&self.0.runs.view(id, call.deadline).await?, call, id)?;
         let view = self.0.runs.resolve(id, what, &call.caller, call.deadline).await?;
         Ok(Answer { run_id: Some(id.to_owned()), ..done(&view) })
+    }
+}
+
+/// A run that acted as its caller gave what that user may see: nobody else is told of it.
+fn only_its_callers(view: &Value, call: &Call, id: &str) -> Result<(), Failure> {
+    let owner = view.get("caller").and_then(Value::as_str);
+    let caller = call.user.as_ref().map(|user| user.object_id.as_str());
+    match owner {
+        Some(owner) if caller != Some(owner) => {
+            Err(Failure::new(Code::RunNotFound, format!("There is no run \"{id}\".")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::follow::OnTimeout;
 use crate::databricks::{Disposition, KEY_TAG, Parameter, SubmitStatement, is_surely_a_read, with_key};
 use crate::failure::{Code, Failure};
+use crate::operations::RunAs;
 use crate::steps::JsonParameters;
 
 /// Tags that begin like this are ours.
@@ -30,6 +31,8 @@ pub(super) struct Body {
     disposition: Option<Wish>,
     #[serde(default)]
     pub on_timeout: OnTimeout,
+    #[serde(default)]
+    run_as: RunAs,
     #[serde(default)]
     query_tags: Map<String, Value>,
 }
@@ -61,6 +64,8 @@ pub(super) struct Wanted {
     #[serde(default)]
     pub disposition: Disposition,
     pub on_timeout: OnTimeout,
+    #[serde(default, skip_serializing_if = "RunAs::is_app")]
+    pub run_as: RunAs,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub query_tags: Vec<(String, String)>,
 }
@@ -83,6 +88,7 @@ impl Body {
             byte_limit: lower(limit(self.byte_limit, "byteLimit")?, bytes),
             disposition,
             on_timeout: self.on_timeout,
+            run_as: self.run_as,
             query_tags: tags(self.query_tags)?,
             statement: self.statement,
         };

@@ -17,6 +17,7 @@ use super::{Answer, Call, Requests, disposition, guard, is_transient};
 use crate::databricks::{MOST_TRIES, Statement, is_plain_dml, is_surely_a_read, pause_before};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
+use crate::operations::RunAs;
 use crate::steps::Recovery;
 
 /// The longest that one submission may wait at Databricks.
@@ -32,18 +33,25 @@ impl Requests {
         if let Some((read, ours)) = self.plain_read(call, &body)? {
             let submit = read.submission(None, wait.remaining().min(LONGEST_SUBMIT_WAIT));
             let follow = Follow { wait, values, on_timeout: read.on_timeout, claimed: None };
-            return self.run_read(call, Read { submit, ours }, follow).await;
+            let this = self.running_as(read.run_as, call).await?;
+            return this.run_read(call, Read { submit, ours }, follow).await;
         }
         // Before the effect: afterwards nothing may fail for want of a key.
         let signer = self.signer(call.deadline).await?;
         let claimant = Claimant { call, route: "sql-statements", target: "", body: &body, recovery };
         let inputs = super::body::inputs(&body, |body: Body| super::to_value(&self.wanted(body)?))?;
+        if let Some(inputs) = &inputs {
+            self.running_as(run_as_of(inputs), call).await?;
+        }
         let mut claimed = self.claim(&claimant, inputs).await?;
         loop {
             let effected = match claimed {
                 Claimed::Before(effected) => effected,
                 Claimed::Ours(ours) => {
-                    let sent = self.send_statement(call, &ours).await;
+                    let sent = match self.running_as(run_as_of(&ours.inputs), call).await {
+                        Ok(this) => this.send_statement(call, &ours).await,
+                        Err(failure) => Err(failure),
+                    };
                     self.had(ours, call, sent).await?
                 }
             };
@@ -56,7 +64,8 @@ impl Requests {
                 claimed: Some((signer.clone(), effected.replayed)),
             };
             let tries = effected.attempt();
-            match self.follow_statement(call, &id, follow).await {
+            let this = self.running_as(inputs.run_as, call).await.map_err(Failure::settled)?;
+            match this.follow_statement(call, &id, follow).await {
                 Err(conflict) if conflict.code == Code::WriteConflict => {
                     let pause = pause_before(tries + 1);
                     let again = tries < MOST_TRIES && is_plain_dml(&inputs.statement) && wait.remaining() > pause;
@@ -76,15 +85,17 @@ impl Requests {
     pub async fn get_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
         let values = Values::of(call)?;
-        let statement = self.0.neighbours.databricks.statement(id, call.deadline).await?;
+        let this = self.running_as_asked(call).await?;
+        let databricks = &this.0.neighbours.databricks;
+        let statement = databricks.statement(id, call.deadline).await?;
         let failure = match statement.outcome() {
-            Ok(Some(())) => match self.result(call, &statement, values).await {
+            Ok(Some(())) => match this.result(call, &statement, values).await {
                 // How it stands is known, and its rows will not come by asking again.
                 Err(failure) if !is_transient(&failure) => failure,
                 answer => return answer,
             },
             Ok(None) => return Ok(done(&json!({"statementId": id, "state": state_name(&statement)}))),
-            Err(failure) => self.0.neighbours.databricks.with_near_names(failure, &statement, call.deadline).await,
+            Err(failure) => databricks.with_near_names(failure, &statement, call.deadline).await,
         };
         Ok(done(&json!({
             "statementId": id,
@@ -99,8 +110,10 @@ impl Requests {
     /// `POST /api/sql/statements/{id}/cancel`. The statement may still finish.
     pub async fn cancel_statement(&self, call: &Call, id: &str) -> Result<Answer, Failure> {
         guard::open(&self.0.sql)?;
-        self.0.neighbours.databricks.cancel_statement(id, call.deadline).await?;
-        let seen = self.0.neighbours.databricks.statement(id, call.deadline).await;
+        let this = self.running_as_asked(call).await?;
+        let databricks = &this.0.neighbours.databricks;
+        databricks.cancel_statement(id, call.deadline).await?;
+        let seen = databricks.statement(id, call.deadline).await;
         // The cancel has been taken: no answer may invite the caller to send it again.
         let statement = seen.map_err(|error| Failure::from(error).effect_possible())?;
         Ok(done(&json!({"statementId": id, "state": state_name(&statement)})))
@@ -191,6 +204,11 @@ pub(super) fn state_name(statement: &Statement) -> String {
         State::Other(name) => name,
     }
     .to_owned()
+}
+
+/// In whose name what a claim keeps is done.
+pub(super) fn run_as_of(inputs: &Value) -> RunAs {
+    inputs.get("runAs").and_then(|run_as| super::from_value(run_as).ok()).unwrap_or_default()
 }
 
 /// What is surely a read may be sent again; a write can be looked for.

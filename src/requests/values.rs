@@ -92,6 +92,21 @@ impl Values {
         self.p.map_or(MOST_ROWS, usize::from)
     }
 
+    /// Where the next page is of a result that only its caller may read: the call itself, and no token.
+    pub(super) fn path_of_rows(self, id: &str, row: u64) -> String {
+        let mut path = format!("/api/sql/statements/{id}/rows?runAs=caller&pageSize={}&row={row}", self.page_rows());
+        if self.a {
+            path.push_str("&shape=arrays");
+        }
+        if let Some(number) = self.d {
+            path.push_str(if number { "&decimals=number" } else { "&decimals=string" });
+        }
+        if self.b {
+            path.push_str("&bigints=string");
+        }
+        path
+    }
+
     /// The member of a page that holds its rows.
     pub(super) fn rows_name(self) -> &'static str {
         if self.l { "value" } else { "rows" }

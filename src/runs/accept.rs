@@ -71,6 +71,9 @@ impl Engine {
                 return self.postpone(message, queue, deadline).await;
             }
         };
+        if let Err(reason) = self.may_begin(operation, "queue") {
+            return self.refuse(message, queue, reply_to.as_deref(), &reason, deadline).await;
+        }
         let parameters = match operation.accept(&request.parameters) {
             Ok(parameters) => parameters,
             Err(problems) => {

@@ -86,6 +86,7 @@ impl Engine {
         // Before the lease: a version that cannot read the definition must not keep one away that can.
         let operation = self.operation_of(&newest.run, &pinned)?;
         let mut newest = newest;
+        let abandoned = self.abandoned(&operation, &pinned);
         let refused = match self.turn(&mut newest, &pinned, &operation, deadline).await? {
             Turn::Ours => None,
             Turn::Refused(why) => Some(*why),
@@ -126,6 +127,9 @@ impl Engine {
         let run = worker.record.run.clone();
         let trace = worker.pinned.trace.as_ref().map_or_else(|| Trace::of(&run), Trace::child);
         // On the heap: a worker holds whole records over many awaits.
+        if let Some(why) = abandoned {
+            return trace.within(Some(&run), Box::pin(worker.forsaken(why))).await;
+        }
         match refused {
             Some(why) => trace.within(Some(&run), Box::pin(worker.refused(why))).await,
             None => trace.within(Some(&run), Box::pin(worker.work(prompt))).await,
@@ -208,7 +212,7 @@ impl Worker<'_> {
     }
 
     /// Ends without having begun.
-    async fn refused(mut self, why: Failure) -> Result<Advance, Failure> {
+    pub(super) async fn refused(mut self, why: Failure) -> Result<Advance, Failure> {
         self.record.error = Some(why.in_run(&self.record.run));
         self.finish().await
     }

@@ -42,6 +42,7 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<(Record, bool), Failure> {
         let operation = runnable(entry)?;
+        self.may_begin(operation, &new.caller)?;
         let of_item = new.trigger.item().map(|(parent, _)| item_of(operation, &parent.step)).transpose()?;
         let operation = of_item.as_ref().unwrap_or(operation);
         // What nobody called is a trace of its own, whose id is the run's.
@@ -135,6 +136,7 @@ fn first_record(
             parameters: new.parameters.clone(),
             sensitive: operation.sensitive(),
             caller: new.caller.clone(),
+            run_as: operation.run_as,
             trigger: new.trigger.clone(),
             created_at: now,
             trace: Some(trace),

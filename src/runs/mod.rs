@@ -7,6 +7,7 @@
 
 mod accept;
 mod advance;
+mod as_caller;
 mod cancel;
 mod children;
 mod create;
@@ -76,7 +77,7 @@ pub use tell::Telling;
 pub use ways_out::Resolution;
 
 /// What the engine stands on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Engine {
     pub ledger: Ledger,
     pub neighbours: Neighbours,

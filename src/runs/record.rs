@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::transitions::{self, Standing};
 use crate::failure::Failure;
 use crate::ledger::draw_writer;
-use crate::operations::Definition;
+use crate::operations::{Definition, RunAs};
 use crate::telemetry::Trace;
 
 /// The version of the record's format. A newer one is not touched by this code.
@@ -269,6 +269,9 @@ pub(super) struct Pinned {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensitive: Vec<String>,
     pub caller: String,
+    /// In whose name its steps run.
+    #[serde(default, skip_serializing_if = "RunAs::is_app")]
+    pub run_as: RunAs,
     pub trigger: Trigger,
     pub created_at: Timestamp,
     /// The trace that all its work belongs to.

@@ -11,7 +11,7 @@ use super::{Engine, forgotten, not_found};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::ledger::draw_writer;
-use crate::operations::{Operation, Step};
+use crate::operations::{Operation, RunAs, Step};
 
 impl Engine {
     /// The number of the record that a retry would follow, if one may: its end is told.
@@ -96,6 +96,10 @@ impl Engine {
         }
         let pinned = self.pinned_of(newest, deadline).await?;
         let operation = self.operation_of(&run, &pinned)?;
+        if operation.run_as == RunAs::Caller {
+            let detail = "The run acted as its caller, whose token is gone with the call. Call the operation again.";
+            return Err(Failure::new(Code::RunNotRetryable, detail).in_run(run));
+        }
         let mut record = newest.next(Transition::Retried, self.clock.now());
         let main = operation.steps.len();
         for (index, step) in record.steps.iter_mut().enumerate() {
@@ -159,6 +163,9 @@ impl Engine {
                 );
                 return Err(changed(detail).in_step(&step.id));
             }
+        }
+        if now.run_as != pinned.run_as {
+            return Err(changed("The present definition runs as its caller.".to_owned()));
         }
         let mut parameters = pinned.parameters.clone();
         for parameter in now.parameters.iter().filter(|parameter| !pinned.parameters.contains_key(&parameter.name)) {

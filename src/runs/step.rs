@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::advance::{Flow, Worker};
+use super::as_caller::took_too_long;
 use super::children::has_children;
 use super::follow::followed;
 use super::identity::hash;
@@ -50,6 +51,9 @@ impl Worker<'_> {
     }
 
     async fn begin(&mut self, index: usize, step: &Step, kind: &dyn Kind) -> Result<Flow, Failure> {
+        if self.is_as_caller() && self.patience.has_passed() {
+            return self.ended_badly(index, StepState::Failed, took_too_long(step)).await;
+        }
         self.load_outputs().await?;
         let scope = scope(&self.record, &self.pinned, &self.outputs);
         let wanted = step.when.as_ref().map_or(Ok(true), |when| when.is_true(&scope));
@@ -302,6 +306,9 @@ impl Worker<'_> {
 
     /// Sleeps: the message first, so that a lost write leaves one that finds nothing to do.
     pub(super) async fn sleep(&mut self, index: usize, after: Duration) -> Result<Flow, Failure> {
+        if self.is_as_caller() {
+            return Box::pin(self.out_of_time(index)).await;
+        }
         let state = self.record.steps[index].state;
         let mut record = self.next(index, Transition::Waiting, state);
         let wake_at = record.at + after;

@@ -7,6 +7,7 @@ use super::end::error_json;
 use super::identity::hash;
 use super::record::{Pinned, Record, RunState, StepRecord, StepState, Trigger};
 use crate::http::HIDDEN;
+use crate::operations::RunAs;
 
 /// `GET /api/runs/{id}`: state, times, steps with their tries and upstream ids.
 pub(super) fn view(pinned: &Pinned, newest: &Record) -> Value {
@@ -36,6 +37,8 @@ pub(super) fn view(pinned: &Pinned, newest: &Record) -> Value {
             })),
             _ => None,
         },
+        "runAs": pinned.run_as,
+        "caller": (pinned.run_as == RunAs::Caller).then_some(&pinned.caller),
         "parameters": parameters(pinned),
         "nudges": newest.nudges,
         "steps": newest.steps.iter().filter(|step| seen(step, newest)).map(|one| step(newest, one)).collect::<Vec<_>>(),

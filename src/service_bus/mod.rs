@@ -1,5 +1,6 @@
 //! Sending and scheduling messages over the Service Bus REST API. Receiving is the host's work, the parking queue's aside.
 
+mod probe;
 mod receive;
 mod rest;
 #[cfg(test)]

@@ -82,6 +82,7 @@ pub const KNOWN: &[Known] = &[
     ours("CAUSEWAY_ENTRA_CLIENT_SECRET_NAME", Some("entra-client-secret"), "secret name", "Its secret in Key Vault."),
     ours("CAUSEWAY_ENTRA_ASSERTION", Some("managed-identity"), "`managed-identity`, `token-file`", "Whose token proves the application where `federated` is used: ours, or the one in AZURE_FEDERATED_TOKEN_FILE."),
     ours("CAUSEWAY_ENTRA_ASSERTION_AUDIENCE", None, "Entra resource", "Of the managed identity's token; default by cloud, api://AzureADTokenExchange in public."),
+    ours("CAUSEWAY_ON_BEHALF_OF_AUTH", Some("client-secret"), "`client-secret`, `managed-identity`", "How that application proves itself when it exchanges a caller's token: by its secret, or by the managed identity that it trusts as a federated credential."),
     ours("CAUSEWAY_MANAGED_IDENTITY_CLIENT_ID", None, "id", "A user-assigned managed identity; default the system-assigned one."),
     ours("CAUSEWAY_SERVICE_BUS_URL", None, "url", "Or the name alone, which the cloud completes; default https://{ServiceBusConnection__fullyQualifiedNamespace}."),
     ours("CAUSEWAY_SERVICE_BUS_AUDIENCE", None, "Entra resource", "Default by cloud, https://servicebus.azure.net in all."),

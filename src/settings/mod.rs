@@ -9,6 +9,7 @@ mod host_pattern;
 mod identity;
 mod known;
 mod ledger_place;
+mod on_behalf_of;
 mod read;
 mod reader;
 #[cfg(test)]
@@ -27,5 +28,6 @@ pub use identity::{
     RefreshTokenProof,
 };
 pub use known::{KNOWN, Known, OUR_PREFIX, Origin, VARIABLE_PREFIX};
+pub use on_behalf_of::{ExchangeProof, OnBehalfOf};
 pub use read::{Reading, SettingProblem, Settings};
 pub use variables::{ProcessEnvironment, Variables};

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use url::Url;
 
-use self::azure::{audiences, entra, federation, service_bus};
+use self::azure::{audiences, entra, federation, on_behalf_of, service_bus};
 use self::databricks::{databricks, sql};
-use self::power_bi::power_bi;
 use self::places::Service;
+use self::power_bi::power_bi;
 use super::clouds::{self, Cloud, cloud};
 use super::concerns::{
     Databricks, KeyVault, Ledger, Operations, Outside, PowerBi, Requests, Runs, ServiceBus, Sql, Telemetry,
@@ -22,6 +22,7 @@ use super::concerns::{
 use super::identity::{Audiences, DatabricksAuthentication, Entra, Federation, PowerBiAuthentication};
 use super::known::{VARIABLE_PREFIX, unknown};
 use super::ledger_place::ledger_place;
+use super::on_behalf_of::OnBehalfOf;
 use super::reader::Reader;
 use super::{Host, Variables};
 
@@ -36,6 +37,7 @@ pub struct Settings {
     pub entra: Entra,
     pub federation: Federation,
     pub audiences: Audiences,
+    pub on_behalf_of: OnBehalfOf,
     pub service_bus: ServiceBus,
     pub ledger: Ledger,
     pub requests: Requests,
@@ -97,6 +99,7 @@ impl Reading {
             entra: entra(&mut reader, cloud, &federation.assertion, needs_application),
             federation,
             audiences: audiences(&mut reader, cloud),
+            on_behalf_of: on_behalf_of(&mut reader, cloud),
             service_bus: service_bus(&mut reader, cloud),
             ledger: Ledger { place: ledger_place(&mut reader, cloud) },
             requests: Requests {

@@ -30,6 +30,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::databricks::Databricks;
+use crate::entra::TokenSource;
 use crate::failure::{Code, Failure};
 use crate::http::{Deadline, Guarded};
 use crate::key_vault::Secrets;
@@ -68,6 +69,28 @@ pub struct Neighbours {
     /// The way out to what makers name, and the secrets that they name.
     pub outside: Guarded,
     pub secrets: Arc<dyn Secrets>,
+}
+
+impl Neighbours {
+    /// The same, called on behalf of a user with tokens of theirs.
+    #[must_use]
+    pub fn acting_for(
+        &self,
+        object_id: &str,
+        databricks: Arc<dyn TokenSource>,
+        power_bi: Arc<dyn TokenSource>,
+    ) -> Self {
+        Self {
+            databricks: self.databricks.acting_for(object_id, databricks),
+            power_bi: self.power_bi.acting_with(power_bi),
+            ..self.clone()
+        }
+    }
+
+    /// The object id of the user on whose behalf they are called; `None` in our own name.
+    pub fn on_behalf_of(&self) -> Option<&str> {
+        self.databricks.user()
+    }
 }
 
 /// A step, rendered: what is sent, now and in recovery, and never rendered again.

@@ -13,8 +13,10 @@ use http::{HeaderMap, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::membership::not_authorized;
+use super::principal::Principal;
 use super::reply::{ok, refused, with_status};
-use super::workspace::{Shared, lock};
+use super::workspace::{Shared, Workspace, lock};
 
 /// The application id of Azure Databricks in every cloud (SDK, environments.py).
 const RESOURCE: &str = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
@@ -58,30 +60,49 @@ impl Tokens {
         let limit = Timestamp::now() + TOO_OLD;
         lock(&self.personal).iter().any(|known| known == token)
             || lock(&self.issued).get(token).is_some_and(|until| *until > limit)
-            || entra(token, limit)
     }
 }
 
-/// An Entra token for Databricks. Signatures are the Entra stand-in's own matter and are not looked at.
-fn entra(token: &str, limit: Timestamp) -> bool {
-    let Some(claims) = token.split('.').nth(1) else { return false };
-    let Some(claims) = BASE64_URL_SAFE_NO_PAD
-        .decode(claims.trim_end_matches('='))
-        .ok()
-        .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
-    else {
-        return false;
-    };
+/// Whose token it is.
+fn owner(workspace: &Workspace, token: &str) -> Option<Principal> {
+    let options = &workspace.options;
+    if workspace.tokens.good(token) {
+        return Some(Principal::service(options));
+    }
+    let claims = entra(token, Timestamp::now() + TOO_OLD)?;
+    if options.entra.as_ref().is_some_and(|tokens| tokens.read(token).is_err()) {
+        return None;
+    }
+    // A token that a user has allowed something carries a scope; one of an application does not.
+    match (claims["scp"].as_str(), claims["oid"].as_str()) {
+        (Some(_), Some(object_id)) => Principal::user(options, object_id),
+        (Some(_), None) => None,
+        (None, _) => Some(Principal::service(options)),
+    }
+}
+
+/// What an Entra token says that is for Databricks.
+fn entra(token: &str, limit: Timestamp) -> Option<Value> {
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
     let audience = match &claims["aud"] {
         Value::Array(list) => list.iter().any(|one| one.as_str().is_some_and(|one| one.contains(RESOURCE))),
         Value::String(one) => one.contains(RESOURCE),
         _ => false,
     };
-    audience && claims["exp"].as_i64().is_some_and(|until| until > limit.as_second())
+    let lives = claims["exp"].as_i64().is_some_and(|until| until > limit.as_second());
+    (audience && lives).then_some(claims)
 }
 
-/// Lets a call through that carries a good bearer token.
-pub(super) async fn check(State(workspace): State<Shared>, request: Request, next: Next) -> Response<Body> {
+/// Whether whoever an Entra token was given to is in the workspace; other tokens are of the workspace itself.
+fn inside(workspace: &Workspace, token: &str, request: &Request) -> bool {
+    let claims = entra(token, Timestamp::now());
+    let object_id = claims.as_ref().and_then(|claims| claims["oid"].as_str());
+    object_id.is_none_or(|object_id| workspace.is_inside(object_id, request.headers()))
+}
+
+/// Lets a call through that carries a good bearer token, and says whose it is.
+pub(super) async fn check(State(workspace): State<Shared>, mut request: Request, next: Next) -> Response<Body> {
     let token = request
         .headers()
         .get(header::AUTHORIZATION)
@@ -91,8 +112,14 @@ pub(super) async fn check(State(workspace): State<Shared>, request: Request, nex
         None => {
             refused(StatusCode::UNAUTHORIZED, "Credential was not sent or was of an unsupported type for this API.")
         }
-        Some(token) if workspace.tokens.good(token) => next.run(request).await,
-        Some(_) => refused(StatusCode::FORBIDDEN, "Invalid access token."),
+        Some(token) => match owner(&workspace, token) {
+            Some(_) if !inside(&workspace, token, &request) => not_authorized(request.uri().path()),
+            Some(principal) => {
+                request.extensions_mut().insert(principal);
+                next.run(request).await
+            }
+            None => refused(StatusCode::FORBIDDEN, "Invalid access token."),
+        },
     }
 }
 

@@ -69,6 +69,7 @@ async fn execute(workspace: &Shared, statement: &Statement) -> Phase {
             "catalog": session.catalog,
             "schema": session.schema,
             "denied": workspace.rights.revoked(),
+            "who": statement.owner,
             "timeZone": session.time_zone.as_ref().unwrap_or(&workspace.options.time_zone),
             "rowLimit": request.row_limit,
             "maxBytes": request.byte_limit.or((!inline).then_some(LINKS_LIMIT)),

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::entra::{self, User, users};
+
 /// How job runs go from one state to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
@@ -114,6 +116,12 @@ pub struct DatabricksOptions {
     pub result_life: Duration,
     /// Whether FAILED statements carry `status.sql_state`. Servers of 2024 did not.
     pub sql_state: bool,
+    /// Checks tokens of Entra; `None` believes what they say.
+    pub entra: Option<entra::Tokens>,
+    /// Users of Entra who were added to the workspace.
+    pub users: Vec<User>,
+    /// The account groups of the service principal.
+    pub service_groups: Vec<String>,
     /// False leaves the SQL engine out: only canned statements then succeed, and no Python is needed.
     pub engine: bool,
 }
@@ -148,6 +156,9 @@ impl Default for DatabricksOptions {
             active_runs_limit: 2000,
             result_life: Duration::from_hours(1),
             sql_state: true,
+            entra: None,
+            users: users::USERS.to_vec(),
+            service_groups: vec!["integration".into()],
             engine: true,
         }
     }

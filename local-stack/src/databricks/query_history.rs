@@ -3,33 +3,27 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use http::Response;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::principal::Principal;
 use super::reply::{Reply, invalid, ok};
 use super::statement::{Phase, Statement};
 use super::workspace::{Shared, lock};
 
-/// The numeric id of the one principal that calls this stand-in.
-const USER_ID: u64 = 7_340_881_216_550_943;
-
 /// `GET /api/2.0/preview/scim/v2/Me` (SDK, CurrentUserAPI).
-pub(super) async fn me(State(workspace): State<Shared>) -> Response<Body> {
-    let name = user_name(&workspace);
+pub(super) async fn me(Extension(principal): Extension<Principal>) -> Response<Body> {
     ok(&json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-        "id": USER_ID.to_string(),
-        "userName": name,
+        "id": principal.id.to_string(),
+        "userName": principal.name,
         "displayName": "causeway",
         "active": true,
     }))
-}
-
-fn user_name(workspace: &Shared) -> String {
-    workspace.options.clients.first().map_or_else(|| "maker@example.com".into(), |(id, _)| id.clone())
 }
 
 #[derive(Default)]
@@ -79,7 +73,7 @@ impl Wanted {
         let at = statement.accepted.as_millisecond();
         any(&self.statement_ids, &statement.id)
             && any(&self.statuses, status(phase))
-            && any(&self.user_ids, &USER_ID.to_string())
+            && any(&self.user_ids, &statement.owner.id.to_string())
             && any(&self.warehouse_ids, &statement.request.warehouse_id)
             && self.from.is_none_or(|from| at >= from)
             && self.to.is_none_or(|to| at <= to)
@@ -93,13 +87,12 @@ pub(super) async fn list(State(workspace): State<Shared>, RawQuery(query): RawQu
         let all = lock(&workspace.statements);
         all.order.iter().rev().filter_map(|id| all.by_id.get(id)).cloned().collect()
     };
-    let name = user_name(&workspace);
     let mut rows: Vec<Value> = statements
         .iter()
         .filter(|statement| statement.accepted <= known_before)
         .filter_map(|statement| {
             let phase = statement.phase.borrow().clone();
-            wanted.takes(statement, &phase).then(|| row(statement, &phase, &name))
+            wanted.takes(statement, &phase).then(|| row(statement, &phase))
         })
         .skip(wanted.offset)
         .take(wanted.most + 1)
@@ -123,17 +116,17 @@ fn status(phase: &Phase) -> &'static str {
     }
 }
 
-fn row(statement: &Statement, phase: &Phase, name: &str) -> Value {
+fn row(statement: &Statement, phase: &Phase) -> Value {
     let request = &statement.request;
     let mut row = json!({
         "query_id": statement.id,
         "status": status(phase),
         "query_text": request.statement,
         "query_start_time_ms": statement.accepted.as_millisecond(),
-        "user_id": USER_ID,
-        "user_name": name,
-        "executed_as_user_id": USER_ID,
-        "executed_as_user_name": name,
+        "user_id": statement.owner.id,
+        "user_name": statement.owner.name,
+        "executed_as_user_id": statement.owner.id,
+        "executed_as_user_name": statement.owner.name,
         "warehouse_id": request.warehouse_id,
         "endpoint_id": request.warehouse_id,
         "lookup_key": statement.id,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::principal::Principal;
 use super::rows::{Format, Rows};
 use super::workspace::lock;
 
@@ -140,6 +141,8 @@ impl Phase {
 pub(super) struct Statement {
     pub(super) id: String,
     pub(super) request: Execute,
+    /// Who asked, and as whom it runs.
+    pub(super) owner: Principal,
     pub(super) accepted: Timestamp,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) ended: Mutex<Option<Timestamp>>,
@@ -148,11 +151,12 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    pub(super) fn new(request: Execute) -> Self {
+    pub(super) fn new(request: Execute, owner: Principal) -> Self {
         Self {
             // Time-ordered, as the real ids are.
             id: uuid::Uuid::now_v7().to_string(),
             request,
+            owner,
             accepted: Timestamp::now(),
             phase: watch::Sender::new(Phase::Pending),
             ended: Mutex::new(None),

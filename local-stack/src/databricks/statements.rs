@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use http::Response;
 use serde_json::json;
 
 use super::drive::drive;
+use super::principal::Principal;
 use super::reply::{Reply, error, invalid, ok, parsed};
 use super::rows::Format;
 use super::statement::{Disposition, Execute, Phase, Statement};
@@ -24,12 +26,17 @@ const PARAMETER_BYTES: usize = 1 << 20;
 /// Tags beyond this are dropped (SDK, execute_statement).
 const TAGS: usize = 20;
 
-pub(super) async fn execute(State(workspace): State<Shared>, body: Bytes) -> Reply {
+pub(super) async fn execute(
+    State(workspace): State<Shared>,
+    Extension(principal): Extension<Principal>,
+    body: Bytes,
+) -> Reply {
     let mut request: Execute = parsed(&body)?;
     let wait = check(&workspace, &request)?;
+    workspace.rights().allow_warehouse(&request.warehouse_id)?;
     request.query_tags.truncate(TAGS);
     let cancel = request.on_wait_timeout.as_deref() == Some("CANCEL");
-    let statement = Arc::new(Statement::new(request));
+    let statement = Arc::new(Statement::new(request, principal));
     // From here on the statement is the service's, whatever becomes of the caller.
     record(&workspace, &statement);
     tokio::spawn(drive(workspace.clone(), statement.clone()));
@@ -56,6 +63,7 @@ fn record(workspace: &Shared, statement: &Arc<Statement>) {
             "queryTags": request.query_tags,
             "warehouseId": request.warehouse_id,
             "disposition": request.disposition.as_deref().unwrap_or("INLINE"),
+            "user": statement.owner.name,
         }),
     );
     let mut statements = lock(&workspace.statements);
@@ -130,16 +138,29 @@ fn shown(workspace: &Shared, statement: &Statement) -> Response<Body> {
     ok(&StatementView::new(workspace, statement, &phase))
 }
 
-fn found(workspace: &Shared, id: &str) -> Result<Arc<Statement>, Response<Body>> {
-    workspace.statement(id).ok_or_else(|| error(404, "NOT_FOUND", &format!("The statement {id} was not found.")))
+/// A statement is known to whoever submitted it and to nobody else. What the service says to others was not found in
+/// public material.
+fn found(workspace: &Shared, id: &str, principal: &Principal) -> Result<Arc<Statement>, Response<Body>> {
+    workspace
+        .statement(id)
+        .filter(|statement| statement.owner == *principal)
+        .ok_or_else(|| error(404, "NOT_FOUND", &format!("The statement {id} was not found.")))
 }
 
-pub(super) async fn get(State(workspace): State<Shared>, Path(id): Path<String>) -> Reply {
-    Ok(shown(&workspace, &*found(&workspace, &id)?))
+pub(super) async fn get(
+    State(workspace): State<Shared>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Reply {
+    Ok(shown(&workspace, &*found(&workspace, &id, &principal)?))
 }
 
-pub(super) async fn result_chunk(State(workspace): State<Shared>, Path((id, index)): Path<(String, usize)>) -> Reply {
-    let statement = found(&workspace, &id)?;
+pub(super) async fn result_chunk(
+    State(workspace): State<Shared>,
+    Extension(principal): Extension<Principal>,
+    Path((id, index)): Path<(String, usize)>,
+) -> Reply {
+    let statement = found(&workspace, &id, &principal)?;
     match statement.phase(workspace.options.result_life) {
         Phase::Succeeded(rows) => match chunk(&workspace, &statement, &rows, index) {
             Some(view) => Ok(ok(&view)),
@@ -150,14 +171,22 @@ pub(super) async fn result_chunk(State(workspace): State<Shared>, Path((id, inde
     }
 }
 
-pub(super) async fn cancel(State(workspace): State<Shared>, Path(id): Path<String>) -> Reply {
-    found(&workspace, &id)?.cancel.send_replace(true);
+pub(super) async fn cancel(
+    State(workspace): State<Shared>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Reply {
+    found(&workspace, &id, &principal)?.cancel.send_replace(true);
     Ok(ok(&json!({})))
 }
 
 /// Undocumented; drivers use it to free results (recorded: 200 and an empty object).
-pub(super) async fn close(State(workspace): State<Shared>, Path(id): Path<String>) -> Reply {
-    let statement = found(&workspace, &id)?;
+pub(super) async fn close(
+    State(workspace): State<Shared>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Reply {
+    let statement = found(&workspace, &id, &principal)?;
     statement.cancel.send_replace(true);
     statement.close();
     Ok(ok(&json!({})))

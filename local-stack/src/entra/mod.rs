@@ -1,10 +1,13 @@
-//! The stand-in for Entra: the token endpoint over TLS, and the managed identity endpoint of App Service over http.
+//! The stand-in for Entra: the token endpoint and published keys over TLS, and the managed identity endpoint of App Service over http.
 //! What a token holds and how it is checked is `tokens.rs`; what other stand-ins do with a token is theirs.
 
 mod discovery;
+pub mod federation;
 mod forged;
 mod identity;
 mod keys;
+mod on_behalf_of;
+mod refresh_token;
 mod token_endpoint;
 mod tokens;
 pub mod users;
@@ -17,6 +20,9 @@ use axum::routing::{get, post};
 
 use crate::core::{History, Served, Tls};
 
+pub use federation::{FederatedCredential, Federation};
+pub use on_behalf_of::Policies;
+pub use refresh_token::RefreshTokens;
 pub use tokens::{Claims, Refusal, Tokens};
 pub(crate) use tokens::{random_bytes, random_hex};
 pub use users::User;
@@ -25,6 +31,7 @@ pub use users::User;
 #[derive(Clone, Debug)]
 pub struct Application {
     pub client_id: String,
+    /// Empty: a public client, which proves itself with nothing.
     pub client_secret: String,
     /// The object id of its service principal.
     pub object_id: String,
@@ -43,6 +50,9 @@ pub struct EntraOptions {
     pub managed_identity: Identity,
     /// User-assigned identities, by client id.
     pub user_assigned: Vec<Identity>,
+    /// Object ids of managed identities whose tokens prove every application (federated credentials).
+    pub federated: Vec<String>,
+    pub users: Vec<User>,
 }
 
 /// A managed identity.
@@ -65,6 +75,8 @@ impl EntraOptions {
                 object_id: "6a1f5c2e-8f1b-4c37-9d0a-1b7c55e0a002".into(),
             },
             user_assigned: Vec::new(),
+            federated: Vec::new(),
+            users: users::USERS.to_vec(),
         }
     }
 }
@@ -80,13 +92,37 @@ pub struct Entra {
     pub identity_header: String,
     /// Issues and checks; shared with the stand-ins that take the tokens.
     pub tokens: Tokens,
+    /// Consent, and what users must do.
+    pub policies: Policies,
+    /// Whose tokens prove which application.
+    pub federation: Federation,
+    pub refresh_tokens: RefreshTokens,
 }
 
 impl Entra {
     pub async fn start(options: EntraOptions, tls: &Tls, history: History) -> anyhow::Result<Self> {
         let applications: BTreeMap<_, _> =
             options.applications.into_iter().map(|application| (application.client_id.clone(), application)).collect();
-        let authority = Arc::new(token_endpoint::Authority { applications, tokens: options.tokens.clone() });
+        let policies = Policies::default();
+        let (federation, refresh_tokens) = (Federation::default(), RefreshTokens::default());
+        for (client_id, subject) in applications.keys().flat_map(|id| options.federated.iter().map(move |of| (id, of)))
+        {
+            federation.add(FederatedCredential {
+                client_id: client_id.clone(),
+                issuer: None,
+                subject: subject.clone(),
+                audience: federation::EXCHANGE.into(),
+            });
+        }
+        let authority = Arc::new(token_endpoint::Authority {
+            applications,
+            federation: federation.clone(),
+            refresh_tokens: refresh_tokens.clone(),
+            tokens: options.tokens.clone(),
+            policies: policies.clone(),
+            users: options.users,
+            history: history.clone(),
+        });
         let router = Router::new()
             .route("/{tenant}/oauth2/v2.0/token", post(token_endpoint::token))
             .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::second))
@@ -107,7 +143,7 @@ impl Entra {
         });
         let router = Router::new().route("/msi/token", get(identity::token)).with_state(identities);
         let identity = Served::start("entra", options.identity_port, None, router, history).await?;
-        Ok(Self { authority, identity, identity_header, tokens: options.tokens })
+        Ok(Self { authority, identity, identity_header, tokens: options.tokens, policies, federation, refresh_tokens })
     }
 
     /// A token that `user` calls `audience` with: an application's client id, or its `api://…`.

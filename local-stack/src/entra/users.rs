@@ -53,6 +53,11 @@ pub const CONNECTOR_CLIENT_ID: &str = "4c9fbd85-9e31-4e8a-8d84-3e906241ad14";
 impl Tokens {
     /// What a token of `user` for `audience` says, good from now for as long as tokens live.
     pub fn user_claims(&self, user: &User, audience: &str, roles: &[&str]) -> Value {
+        self.delegated_claims(user, audience, CONNECTOR_CLIENT_ID, roles)
+    }
+
+    /// The same of a token that another application asked for.
+    pub(super) fn delegated_claims(&self, user: &User, audience: &str, client_id: &str, roles: &[&str]) -> Value {
         let mut claims = self.common_claims(audience, user.object_id);
         // Pairwise: another subject in every application (OpenID Connect Core, 8.1).
         claims["sub"] = json!(format!("{}-{}", user.object_id, claims["aud"].as_str().unwrap_or_default()));
@@ -61,7 +66,7 @@ impl Tokens {
         if !roles.is_empty() {
             claims["roles"] = json!(roles);
         }
-        self.in_form(claims, CONNECTOR_CLIENT_ID, Some(user))
+        self.in_form(claims, client_id, Some(user))
     }
 
     /// What a token of a service for `audience` says: client credentials, no user.
@@ -87,7 +92,9 @@ impl Tokens {
     /// What differs between v1 and v2.
     fn in_form(&self, mut claims: Value, client_id: &str, user: Option<&User>) -> Value {
         let second = claims["aud"].as_str().is_some_and(|audience| uuid::Uuid::try_parse(audience).is_ok())
-            && !is_of_microsoft(&claims["aud"]);
+            && !is_of_microsoft(&claims["aud"])
+            // What stands in for a secret is of the second form ("Configure an application to trust a managed identity").
+            || claims["aud"].as_str().is_some_and(|audience| audience.starts_with(super::federation::EXCHANGE));
         let (issuer, version, client, client_proof) = if second {
             (self.issuer(), "2.0", "azp", "azpacr")
         } else {

@@ -7,6 +7,7 @@ mod http_step;
 mod message;
 mod parameters;
 mod push_rows;
+mod run_as;
 mod steps;
 mod structure;
 mod wait_for;
@@ -157,8 +158,10 @@ impl Reader<'_> {
         let schedule = root.get("schedule").and_then(|schedule| self.schedule(schedule, &parameters));
         let events = root.get("events").map(Node::items).unwrap_or_default();
         let events: Vec<_> = events.iter().filter_map(|event| self.event(event, &parameters)).collect();
+        let run_as = self.run_as(root);
         Some(Operation {
             name: self.definition.name.clone(),
+            run_as,
             summary: root.text_of("summary")?.to_owned(),
             description: root.text_of("description").map(ToOwned::to_owned),
             schedule,

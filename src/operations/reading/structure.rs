@@ -9,9 +9,6 @@ use serde_json::Value;
 use super::super::format::format_schema;
 use super::super::yaml::{Node, Place, Tree};
 
-/// Words of the design that this version cannot do; anything else unknown is a slip.
-const LATER: &[&str] = &["run_as"];
-
 pub(super) type Problems = Vec<(Place, String)>;
 
 pub(super) fn check(root: &Node) -> Problems {
@@ -75,9 +72,6 @@ fn mapping(value: &Node, schema: &Value, name: &str, problems: &mut Problems) {
             continue;
         }
         match schema.get("additionalProperties") {
-            Some(Value::Bool(false)) if LATER.contains(&key.name.as_str()) => {
-                problems.push((key.place, format!("`{}` is not supported by this version of Causeway", key.name)));
-            }
             Some(Value::Bool(false)) => {
                 let known: Vec<_> = properties.keys().map(String::as_str).collect();
                 problems.push((key.place, format!("unknown key `{}`; known here: {}", key.name, known.join(", "))));

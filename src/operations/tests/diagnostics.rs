@@ -26,14 +26,13 @@ fn check(marked: &str, expected: &str) {
 #[case("summary: s\ndescription«:\nsteps: [{id: a, job: {job: j}}]\n", "must be a text, not nothing")]
 #[case("«steps: [{id: a, job: {job: j}}]\n", "the file lacks `summary`")]
 #[case("summary: s\nsteps: «[]\n", "`steps` must not be empty")]
-#[case("summary: s\nrun_as: 1\nsteps: [{id: a, job: {job: j}}]\n«", "not supported by this version")]
+#[case("summary: s\nrun_as: «1\nsteps: [{id: a, job: {job: j}}]\n", "`run_as` must be a text, not a number")]
+#[case(
+    "summary: s\nrun_as: «me\nsteps: [{id: a, sql: {statement: SELECT 1}}]\n",
+    "`run_as` must be one of app, caller"
+)]
 fn the_file(#[case] marked: &str, #[case] expected: &str) {
-    // The key is what is not supported, not the end of the file.
-    let marked = match marked.strip_suffix('«') {
-        Some(text) => text.replace("run_as", "«run_as"),
-        None => marked.to_owned(),
-    };
-    check(&marked, expected);
+    check(marked, expected);
 }
 
 #[rstest]

@@ -58,7 +58,6 @@ fn the_example_of_the_guide_is_good() {
     let mut definition = super::definition(yaml);
     definition.files.insert("rebuild.sql".to_owned(), "SELECT 1".to_owned());
     assert!(definition.parse(&variables()).is_ok(), "{:?}", definition.parse(&variables()));
-    // The words that the guide calls words of later versions are refused as such.
     for word in ["http", "run_as"] {
         assert!(guide.contains(&format!("`{word}`")), "{word}");
     }

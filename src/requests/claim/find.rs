@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::http::Deadline;
 use crate::ledger::{Put, entry_path};
 use crate::requests::body::missing;
-use crate::requests::{Requests, TO_ANSWER, job_repairs, refreshes};
+use crate::requests::{Requests, TO_ANSWER, job_repairs, refreshes, statements};
 use crate::steps::Recovery;
 
 /// With no more time than this a sending that can be repeated is taken over from whoever may still be at it. A process
@@ -137,7 +137,10 @@ impl Requests {
             job_repairs::ROUTE => self.look_for_repair(claimant.target, inputs, until).await,
             "datasets" => self.look_for_dataset(inputs, until).await,
             refreshes::ROUTE => self.look_for_refresh(call, inputs, *started_at, until).await?,
-            _ => self.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await,
+            _ => {
+                let this = self.running_as(statements::run_as_of(inputs), call).await?;
+                this.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await
+            }
         };
         let event = match found {
             Some(_) => Event::Submitted,

@@ -5,16 +5,12 @@ use std::path::PathBuf;
 use super::super::clouds::Cloud;
 use super::super::concerns::ServiceBus;
 use super::super::identity::{Assertion, Audiences, Entra, Federation};
+use super::super::on_behalf_of::{ExchangeProof, OnBehalfOf};
 use super::super::reader::{Reader, base_url};
 use super::{PLACEHOLDER, is_host_name, is_id, or_preset, places, preset};
 
 /// `needed_for` is the value of a setting that wants an application.
-pub(super) fn entra(
-    reader: &mut Reader<'_>,
-    cloud: &Cloud,
-    assertion: &Assertion,
-    needed_for: Option<&str>,
-) -> Entra {
+pub(super) fn entra(reader: &mut Reader<'_>, cloud: &Cloud, assertion: &Assertion, needed_for: Option<&str>) -> Entra {
     let authority = reader.origin("AZURE_AUTHORITY_HOST").unwrap_or_else(|| preset(cloud.authority));
     if authority.scheme() != "https" {
         reader.problem(
@@ -77,6 +73,15 @@ pub(super) fn audiences(reader: &mut Reader<'_>, cloud: &Cloud) -> Audiences {
         service_bus: or_preset(reader, "CAUSEWAY_SERVICE_BUS_AUDIENCE", cloud.service_bus_audience),
         storage: or_preset(reader, "CAUSEWAY_STORAGE_AUDIENCE", cloud.storage_audience),
     }
+}
+
+/// What is missing for it is told to those who ask for it: nobody else needs it.
+pub(super) fn on_behalf_of(reader: &mut Reader<'_>, cloud: &Cloud) -> OnBehalfOf {
+    let proof = match reader.one_of("CAUSEWAY_ON_BEHALF_OF_AUTH", &["client-secret", "managed-identity"]) {
+        "managed-identity" => ExchangeProof::ManagedIdentity { audience: cloud.exchange_audience },
+        _ => ExchangeProof::ClientSecret,
+    };
+    OnBehalfOf { proof }
 }
 
 pub(super) fn service_bus(reader: &mut Reader<'_>, cloud: &Cloud) -> ServiceBus {

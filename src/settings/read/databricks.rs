@@ -67,7 +67,9 @@ fn azure_resource(
     };
     reader.problem(
         VARIABLE,
-        format!("is of use to an identity of Entra only, but CAUSEWAY_DATABRICKS_AUTH is {why}: take one of the two out"),
+        format!(
+            "is of use to an identity of Entra only, but CAUSEWAY_DATABRICKS_AUTH is {why}: take one of the two out"
+        ),
     );
     None
 }

@@ -12,9 +12,7 @@ pub(super) fn power_bi(reader: &mut Reader<'_>, cloud: &Cloud) -> PowerBi {
     // All are read whichever is chosen, so that a misspelt value is told before it is needed.
     let refresh_token = RefreshToken {
         secret_name: reader.secret_name("CAUSEWAY_POWER_BI_REFRESH_TOKEN_SECRET_NAME"),
-        proof: match reader
-            .one_of("CAUSEWAY_POWER_BI_REFRESH_TOKEN_PROOF", &["client-secret", "federated", "none"])
-        {
+        proof: match reader.one_of("CAUSEWAY_POWER_BI_REFRESH_TOKEN_PROOF", &["client-secret", "federated", "none"]) {
             "federated" => RefreshTokenProof::Federated,
             "none" => RefreshTokenProof::None,
             _ => RefreshTokenProof::ClientSecret,

@@ -57,9 +57,10 @@ fn known(verb: Verb, route: &str) -> &'static [&'static str] {
         }
         (Verb::Start, _) => &["waitSeconds", "mode"],
         (Verb::Get, "/api/sql/statements/{id}/rows") => {
-            &["waitSeconds", "format", "shape", "decimals", "bigints", "pageSize"]
+            &["waitSeconds", "format", "shape", "decimals", "bigints", "pageSize", "row", "runAs"]
         }
-        (Verb::Get, "/api/sql/statements/{id}") => &["shape", "decimals", "bigints"],
+        (Verb::Get, "/api/sql/statements/{id}") => &["shape", "decimals", "bigints", "runAs"],
+        (Verb::Act, "/api/sql/statements/{id}/cancel") => &["runAs"],
         (Verb::Act, "/api/jobs/runs/{id}/cancel" | "/api/runs/{id}/cancel") => &["waitSeconds"],
         (Verb::Act, "/api/runs/{id}/retry") => &["waitSeconds", "mode", "definition"],
         (Verb::Get, "/api/runs") => &["operation", "state", "from", "to", "top"],

@@ -88,6 +88,7 @@ pub(super) fn problem(failure: &Failure, request_id: &str) -> Problem {
     put("failedTasks", failure.failed_tasks.as_ref().map(|tasks| json!(tasks.first)));
     put("failedItemCount", failure.failed_items.as_ref().map(|items| Value::from(items.count)));
     put("failedItems", failure.failed_items.as_ref().map(|items| json!(items.first)));
+    put("claims", failure.claims_challenge.clone().map(Value::from));
     Problem { status, body: Value::Object(body).to_string().into_bytes(), retry_after_seconds }
 }
 

@@ -15,6 +15,7 @@ use super::task_definition::{TaskDefinition, TaskKind};
 use super::{parameters, selection};
 use crate::databricks::engine::Answer;
 use crate::databricks::options::WAREHOUSE;
+use crate::databricks::principal::Principal;
 use crate::databricks::statement::{Execute, Parameter, Phase as StatementPhase, Statement};
 use crate::databricks::workspace::{Shared, lock};
 
@@ -91,14 +92,15 @@ async fn sql(workspace: &Shared, task: &TaskDefinition, given: &Given, source: S
         value: Some(value),
         type_text: None,
     };
-    let statement = Arc::new(Statement::new(Execute {
+    let request = Execute {
         statement: source,
         warehouse_id: WAREHOUSE.into(),
         parameters: values(task, given).into_iter().map(named).collect(),
         // Of any size.
         disposition: Some("EXTERNAL_LINKS".into()),
         ..Execute::default()
-    }));
+    };
+    let statement = Arc::new(Statement::new(request, Principal::service(&workspace.options)));
     {
         let mut statements = lock(&workspace.statements);
         statements.order.push(statement.id.clone());
