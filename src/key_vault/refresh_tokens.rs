@@ -149,3 +149,6 @@ impl RefreshTokens for KeptRefreshToken {
 fn same(one: &SecretString, other: &SecretString) -> bool {
     one.expose_secret() == other.expose_secret()
 }
+
+#[cfg(test)]
+mod tests;

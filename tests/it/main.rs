@@ -22,6 +22,7 @@ mod handler;
 mod health;
 mod http_steps;
 mod idempotency;
+mod identity;
 mod job_graphs;
 mod job_lists;
 mod job_repairs;

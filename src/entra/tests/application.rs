@@ -103,7 +103,7 @@ async fn a_refused_application_is_told_and_no_secret_with_it() {
     let failure = source.token(soon()).await.unwrap_err();
     assert_eq!(failure.code, Code::IdentityUnavailable);
     assert_eq!(failure.upstream.as_ref().unwrap().status, Some(401));
-    assert!(failure.detail.contains("CAUSEWAY_ENTRA_CLIENT_ID"), "{failure}");
+    assert!(failure.detail.contains("CAUSEWAY_ENTRA_CLIENT_SECRET_NAME"), "{failure}");
     assert!(failure.chain().contains("AADSTS7000215"), "{}", failure.chain());
     assert!(!format!("{failure:?}").contains("client_secret="), "{failure:?}");
     assert_eq!(entra.asked.lock().unwrap().len(), 2);

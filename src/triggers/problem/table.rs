@@ -284,7 +284,7 @@ pub(crate) const fn row(code: Code) -> Row {
             "Check the vault's network and that our identity may read secrets, and write those that it keeps up."),
         Code::IdentityUnavailable => says(503, "No token can be had",
             "Try again later.",
-            "Check the managed identity, or the client secret and its end date."),
+            "`causeway check --live` says what is refused, and what to do about it (docs/identity.md)."),
         Code::SignInNeeded => says(503, "An account must sign in again",
             "Ask the operator.",
             "Sign in with the account that Causeway works as in Power BI, and store the new refresh token in Key Vault (docs/identity.md)."),
