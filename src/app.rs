@@ -1,5 +1,6 @@
 //! The composition root: clients, engine and triggers are put together here and nowhere else.
 
+mod identities;
 mod wiring;
 
 use std::future::Future;
@@ -17,6 +18,8 @@ use tokio::runtime::Handle;
 use crate::failure::{Code, Failure};
 use crate::settings::{self, Reading, SettingProblem};
 use crate::triggers::{Function, Guarded, Limits, Shell, Warm, WarmUp, Work, enter, only_gzip};
+
+pub use identities::Identities;
 
 /// Connections that may wait to be accepted. The host opens one for each invocation in flight.
 const BACKLOG: i32 = 1024;

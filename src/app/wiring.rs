@@ -1,73 +1,37 @@
-//! Which client gets which token, and which room gets which client. Nothing is called here; everything is put together.
+//! Which room gets which client. Nothing is called here; everything is put together. Who we are to each neighbour is
+//! `identities.rs`.
 
 use std::sync::Arc;
 
-use crate::clock::Clock;
-use crate::databricks::{Databricks, OAuthM2m, PersonalAccessToken};
-use crate::entra::{self, Callers, OnBehalfOf, Proof, SecretValue, TokenSource};
+use super::identities::Identities;
+use crate::entra::{self, Callers, OnBehalfOf, Proof, SecretValue};
 use crate::failure::{Code, Failure};
 use crate::http::{Guarded, Http};
-use crate::key_vault::{self, KeyVault, Secrets, Watched};
-use crate::ledger::Ledger;
+use crate::key_vault;
 use crate::operations::Catalog;
-use crate::power_bi::PowerBi;
 use crate::requests::{Exchanges, Requests};
 use crate::runs::{Engine, Runs, Telling};
 use crate::sealing::Sealer;
-use crate::service_bus::{Messages, ServiceBus};
-use crate::settings::{DatabricksAuthentication, ExchangeProof, Settings};
+use crate::service_bus::Messages;
+use crate::settings::{ExchangeProof, Settings};
 use crate::steps::{EveryKind, Neighbours};
 use crate::triggers::{self, Work};
 
-/// The audience of Azure Storage, the same in every cloud.
-const STORAGE: &str = "https://storage.azure.com";
-/// The audience of Service Bus, the same in every cloud.
-const SERVICE_BUS: &str = "https://servicebus.azure.net";
-
 /// Clients, then the engine, then the requests.
 pub(super) fn wire(settings: &Settings) -> Result<Work, Failure> {
-    let http = Http::new()?;
-    let identity = |audience: &str| entra::managed_identity(&settings.entra, audience, &http);
-    let credential = entra::credential(&settings.entra, &http)?;
-    let clock = Clock::system();
-    let callers = Callers::new(&settings.callers, &http, clock.clone());
-    let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?.with_clock(clock.clone());
-    let vault = KeyVault::new(&settings.key_vault, credential, &http)?;
-    let secrets: Arc<dyn Secrets> = Arc::new(Watched::new(vault, ledger.clone(), settings.key_vault.marker));
-    let application = |audience: &str| {
-        let secret = key_vault::named(secrets.clone(), &settings.entra.client_secret_name);
-        entra::client_secret(&settings.entra, audience, secret, &http)
-    };
-    let databricks_tokens: Arc<dyn TokenSource> = match &settings.databricks.authentication {
-        DatabricksAuthentication::ManagedIdentity => identity(&settings.databricks.audience),
-        DatabricksAuthentication::ClientSecret => application(&settings.databricks.audience),
-        DatabricksAuthentication::OAuthM2m { client_id, secret_name } => Arc::new(OAuthM2m::new(
-            http.clone(),
-            settings.databricks.host.clone(),
-            client_id,
-            secrets.clone(),
-            secret_name,
-        )),
-        DatabricksAuthentication::PersonalAccessToken { secret_name } => {
-            Arc::new(PersonalAccessToken::new(secrets.clone(), secret_name))
-        }
-    };
-    let power_bi_tokens = if settings.power_bi.client_secret {
-        application(&settings.power_bi.audience)
-    } else {
-        identity(&settings.power_bi.audience)
-    };
-    let messages: Arc<dyn Messages> =
-        Arc::new(ServiceBus::new(settings.service_bus.url.clone(), http.clone(), identity(SERVICE_BUS)));
+    let identities = Identities::new(settings)?;
+    let (clock, ledger, secrets) = (identities.clock.clone(), identities.ledger.clone(), identities.secrets());
+    let callers = Callers::new(&settings.callers, &identities.http, clock.clone());
+    let databricks_tokens = identities.databricks_tokens(&settings.databricks.authentication);
+    let service_bus = identities.service_bus(identities.own(&settings.audiences.service_bus));
+    let messages: Arc<dyn Messages> = Arc::new(service_bus);
     let callbacks = Guarded::new(&settings.outside.callback_hosts, settings.outside.private_addresses);
     let neighbours = Neighbours {
         messages: messages.clone(),
         send_queues: settings.service_bus.send_queues.clone(),
         sql: settings.sql.clone(),
-        databricks: Databricks::new(http.clone(), settings.databricks.host.clone(), databricks_tokens)
-            .with_default_warehouse(settings.databricks.warehouse_id.clone()),
-        power_bi: PowerBi::new(http.clone(), settings.power_bi.url.clone(), power_bi_tokens)
-            .with_time_scale(settings.power_bi.time_scale),
+        databricks: identities.databricks(databricks_tokens),
+        power_bi: identities.power_bi(identities.power_bi_tokens()),
         warehouse_id: settings.databricks.warehouse_id.clone(),
         ledger: ledger.clone(),
         clock: clock.clone(),
@@ -101,7 +65,7 @@ pub(super) fn wire(settings: &Settings) -> Result<Work, Failure> {
         settings.runs.clone(),
     );
     let secret = key_vault::named(exchange_secrets, &settings.entra.client_secret_name);
-    let requests = requests.exchanging(exchanges(settings, secret, &http)?);
+    let requests = requests.exchanging(exchanges(settings, secret, &identities.http)?);
     Ok(Work { requests, runs, callers })
 }
 

@@ -4,6 +4,7 @@
 pub mod check;
 mod dumps;
 pub mod explain;
+mod live;
 pub mod openapi;
 mod parked;
 pub mod run;
@@ -42,6 +43,9 @@ enum Command {
     Check {
         /// The operations to check; default the folder of the settings.
         folder: Option<std::path::PathBuf>,
+        /// Ask each neighbour, too, who we are to it and what it lets us do.
+        #[arg(long)]
+        live: bool,
     },
     /// Tell what an operation takes, does and touches, and what may end as outcome-unknown.
     Explain {
@@ -87,12 +91,20 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
     };
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(&ProcessEnvironment).await,
-        Command::Check { folder } => {
+        Command::Check { folder, live } => {
             let reading = Reading::from(&ProcessEnvironment);
             let warnings = settings::host_json_warnings(&reading.host.app_root);
             let report = check::run(&reading, &ProcessEnvironment, folder.as_deref(), &warnings);
             let _ = print(&report.text);
-            report.exit_code
+            // Wrong settings have been told; without them there is nobody to ask.
+            match &reading.settings {
+                Ok(settings) if live => {
+                    let live = live::run(settings).await;
+                    let _ = print(&format!("\n{}", live.text));
+                    report.exit_code.max(live.exit_code)
+                }
+                _ => report.exit_code,
+            }
         }
         Command::Explain { name, json } => explain_one(&name, json),
         Command::Run(arguments) => run::run(Reading::from(&ProcessEnvironment), arguments).await,

@@ -30,6 +30,7 @@ mod near_names;
 mod outputs;
 mod outputs_wire;
 mod pause;
+mod principal;
 mod refusal;
 mod results;
 mod small_read;
@@ -49,7 +50,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::entra::{Authorized, TokenSource};
+use crate::entra::{Along, Authorized, TokenSource};
 use crate::failure::Failure;
 use crate::http::{Deadline, Http, Outbound, RequestKind};
 
@@ -68,6 +69,7 @@ pub use legacy_parameters::LegacyParameters;
 pub use lexer::Unreadable;
 pub use listed::Listed;
 pub use outputs::TaskOutput;
+pub use principal::Me;
 pub use small_read::is_surely_small_read;
 pub use statement::{
     ChunkInfo, ColumnInfo, Disposition, Parameter, ResultChunk, ResultFormat, Row, Statement, StatementFailure,
@@ -112,6 +114,19 @@ impl Databricks {
     /// The object id of the user on whose behalf it is called; `None` in our own name.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// For a principal that is not in the workspace, but may change it as a resource of Azure: `management` are tokens of
+    /// Azure Resource Manager (learn.microsoft.com/azure/databricks, "Get Microsoft Entra ID tokens for service
+    /// principals"; Databricks SDK for Python, azure.py).
+    #[must_use]
+    pub fn with_azure_resource(mut self, id: &str, management: Arc<dyn TokenSource>) -> Self {
+        self.way = self.way.with(Along {
+            token_header: "x-databricks-azure-sp-management-token",
+            tokens: management,
+            header: ("x-databricks-azure-workspace-resource-id", id.to_owned()),
+        });
+        self
     }
 
     /// The warehouse that is asked how BINARY is written when it is not known which one ran a statement.

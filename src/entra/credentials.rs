@@ -1,4 +1,5 @@
-//! The identities we can have in Entra, each as a token source.
+//! Our own identity in Entra: the app's managed identity, or a developer's. Applications are `application.rs` and
+//! `federated.rs`, people `delegated.rs`.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,18 +7,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
-use azure_core::credentials::{Secret, TokenCredential};
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::http::ClientOptions;
 use azure_identity::{
-    ClientSecretCredential, ClientSecretCredentialOptions, DeveloperToolsCredential, ManagedIdentityCredential,
-    ManagedIdentityCredentialOptions, UserAssignedId,
+    DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
 };
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use super::refusal::refused;
 use super::sdk::{SdkFailure, client_options, patiently};
-use super::{FetchToken, FetchedToken, SecretValue, TokenCache, TokenSource};
-use crate::failure::{Code, Failure, Upstream};
+use super::{FetchToken, FetchedToken, TokenCache, TokenSource};
+use crate::failure::Failure;
 use crate::http::{Deadline, Http};
 use crate::settings;
 
@@ -32,36 +33,37 @@ pub fn managed_identity(entra: &settings::Entra, audience: &str, http: &Http) ->
     Arc::new(TokenCache::new(OwnIdentity::new(entra, audience, http)))
 }
 
-/// An Entra application with a client secret. Needs tenant and client id, which settings have checked.
-pub fn client_secret(
+/// The same identity as [`managed_identity`], for the SDK's own clients: they choose the audience themselves, by what the
+/// neighbour's challenge names, unless one is set.
+pub fn credential(
     entra: &settings::Entra,
-    audience: &str,
-    secret: Arc<dyn SecretValue>,
+    audience: Option<&str>,
     http: &Http,
-) -> Arc<dyn TokenSource> {
-    Arc::new(TokenCache::new(application(entra, audience, secret, options(entra, http))))
+) -> Result<Arc<dyn TokenCredential>, Failure> {
+    let own = own(entra.has_managed_identity, entra.managed_identity_client_id.as_deref(), options(entra, http))
+        .map_err(|error| failure(entra.has_managed_identity, "Azure", SdkFailure::Sdk(error)))?;
+    Ok(match audience {
+        Some(audience) => Arc::new(ForAudience { own, scope: scope(audience) }),
+        None => own,
+    })
 }
 
-pub(super) fn application(
-    entra: &settings::Entra,
-    audience: &str,
-    secret: Arc<dyn SecretValue>,
-    options: ClientOptions,
-) -> Application {
-    Application {
-        scope: scope(audience),
-        tenant_id: entra.tenant_id.clone().unwrap_or_default(),
-        client_id: entra.client_id.clone().unwrap_or_default(),
-        options,
-        secret,
-        made: Mutex::default(),
+/// A credential for one audience, whatever is asked for.
+#[derive(Debug)]
+struct ForAudience {
+    own: Arc<dyn TokenCredential>,
+    scope: String,
+}
+
+#[async_trait]
+impl TokenCredential for ForAudience {
+    async fn get_token(
+        &self,
+        _scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        self.own.get_token(&[&self.scope], options).await
     }
-}
-
-/// The same identity as [`managed_identity`], for the SDK's own clients, which choose the audience themselves.
-pub fn credential(entra: &settings::Entra, http: &Http) -> Result<Arc<dyn TokenCredential>, Failure> {
-    own(entra.has_managed_identity, entra.managed_identity_client_id.as_deref(), options(entra, http))
-        .map_err(|error| failure(entra.has_managed_identity, "Azure", SdkFailure::Sdk(error)))
 }
 
 fn own(managed: bool, client_id: Option<&str>, options: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
@@ -82,8 +84,10 @@ pub(super) fn options(entra: &settings::Entra, http: &Http) -> ClientOptions {
     ClientOptions { cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))), ..client_options(http) }
 }
 
-fn scope(audience: &str) -> String {
-    format!("{}/.default", audience.trim_end_matches('/'))
+/// A slash at the end of an audience counts: `https://management.azure.com/` is asked for with two (learn.microsoft.com,
+/// "Scopes and permissions in the Microsoft identity platform", trailing slash and .default).
+pub(super) fn scope(audience: &str) -> String {
+    format!("{audience}/.default")
 }
 
 /// Managed identity or developer tools.
@@ -140,84 +144,11 @@ impl FetchToken for OwnIdentity {
     }
 }
 
-/// An application with a secret.
-pub(super) struct Application {
-    scope: String,
-    tenant_id: String,
-    client_id: String,
-    options: ClientOptions,
-    secret: Arc<dyn SecretValue>,
-    /// The credential and the secret that it was made with.
-    made: Mutex<Option<(Arc<dyn TokenCredential>, SecretString)>>,
-}
-
-impl Application {
-    async fn made(&self, deadline: Deadline) -> Result<(Arc<dyn TokenCredential>, SecretString), Failure> {
-        let secret = self.secret.current(deadline).await?;
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((credential, with)) = &*made
-            && with.expose_secret() == secret.expose_secret()
-        {
-            return Ok((credential.clone(), secret));
-        }
-        let options = ClientSecretCredentialOptions { client_options: self.options.clone() };
-        let credential: Arc<dyn TokenCredential> = ClientSecretCredential::new(
-            &self.tenant_id,
-            self.client_id.clone(),
-            Secret::new(secret.expose_secret().to_owned()),
-            Some(options),
-        )
-        .map_err(|error| self.failure(SdkFailure::Sdk(error)))?;
-        *made = Some((credential.clone(), secret.clone()));
-        Ok((credential, secret))
-    }
-
-    fn failure(&self, error: SdkFailure) -> Failure {
-        let status = error.status();
-        let detail = match status {
-            Some(400..=403) => format!(
-                "Entra refused the application {} for {}. Check CAUSEWAY_ENTRA_TENANT_ID, CAUSEWAY_ENTRA_CLIENT_ID, and \
-                 that the client secret in Key Vault is valid and has not expired.",
-                self.client_id, self.scope
-            ),
-            _ => format!("Entra could not be asked for a token for {}. Try again shortly.", self.scope),
-        };
-        with_cause(detail, error)
-    }
-}
-
-impl fmt::Debug for Application {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Application").field("client_id", &self.client_id).field("scope", &self.scope).finish()
-    }
-}
-
-#[async_trait]
-impl FetchToken for Application {
-    async fn fetch(&self, deadline: Deadline) -> Result<FetchedToken, Failure> {
-        let (credential, used) = self.made(deadline).await?;
-        let error = match get(&*credential, &self.scope, deadline).await {
-            Ok(token) => return Ok(token),
-            Err(error) => error,
-        };
-        self.renew();
-        // Refused: perhaps the secret was rotated while we believed the old one.
-        if matches!(error.status(), Some(400 | 401)) {
-            self.secret.forget(&used);
-            let (credential, newer) = self.made(deadline).await?;
-            if newer.expose_secret() != used.expose_secret() {
-                return get(&*credential, &self.scope, deadline).await.map_err(|error| self.failure(error));
-            }
-        }
-        Err(self.failure(error))
-    }
-
-    fn renew(&self) {
-        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-async fn get(credential: &dyn TokenCredential, scope: &str, deadline: Deadline) -> Result<FetchedToken, SdkFailure> {
+pub(super) async fn get(
+    credential: &dyn TokenCredential,
+    scope: &str,
+    deadline: Deadline,
+) -> Result<FetchedToken, SdkFailure> {
     let scopes = [scope];
     let token = patiently(deadline.within(IN_ALL), PER_TRY, || credential.get_token(&scopes, None)).await?;
     let life = token.expires_on.unix_timestamp().saturating_sub(Timestamp::now().as_second());
@@ -235,16 +166,5 @@ fn failure(managed: bool, wanted: &str, error: SdkFailure) -> Failure {
         "This app has no managed identity (IDENTITY_ENDPOINT is not set), so developer tools were asked: sign in with \
          `az login` or `azd auth login`."
     };
-    with_cause(format!("No token was issued to Causeway's own identity for {wanted}. {advice}"), error)
-}
-
-fn with_cause(detail: String, error: SdkFailure) -> Failure {
-    let upstream = Upstream {
-        service: "entra".to_owned(),
-        status: error.status(),
-        code: error.code(),
-        request_id: error.header("x-ms-request-id"),
-    };
-    let after = error.retry_after().unwrap_or(Duration::from_secs(5));
-    Failure::new(Code::IdentityUnavailable, detail).from_upstream(upstream).retry_after(after).caused_by(error)
+    refused(format!("No token was issued to Causeway's own identity for {wanted}. {advice}"), error)
 }

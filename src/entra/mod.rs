@@ -1,11 +1,16 @@
 //! Who we are: token sources, one for an audience; and who calls us: their tokens, validated. `azure_identity` is named
 //! only here and in `key_vault/`.
 
+mod application;
 mod authorized;
 mod cache;
 mod callers;
+mod claims;
 mod credentials;
+mod delegated;
+mod federated;
 mod on_behalf_of;
+mod refusal;
 mod refused_exchange;
 mod sdk;
 #[cfg(test)]
@@ -20,10 +25,14 @@ use secrecy::SecretString;
 use crate::failure::Failure;
 use crate::http::Deadline;
 
-pub use authorized::{Authorized, CallError};
+pub use application::client_secret;
+pub use authorized::{Along, Authorized, CallError};
 pub use cache::{FetchToken, FetchedToken, TokenCache};
 pub use callers::{Caller, Callers, Given};
-pub use credentials::{client_secret, credential, managed_identity};
+pub use claims::Holder;
+pub use credentials::{credential, managed_identity};
+pub use delegated::{RefreshProof, RefreshTokens, delegated};
+pub use federated::federated;
 pub use on_behalf_of::{OnBehalfOf, Proof};
 pub(crate) use sdk::{SdkFailure, client_options, patiently};
 pub use user::User;

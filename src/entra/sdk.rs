@@ -12,6 +12,7 @@ use azure_core::http::headers::HeaderName;
 use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use tokio::time::Instant;
 
+use super::refusal::aadsts_in;
 use crate::http::{Deadline, Http};
 
 /// Tries of one call, the first included.
@@ -47,6 +48,11 @@ impl SdkFailure {
             ErrorKind::HttpResponse { error_code, .. } => error_code.clone(),
             _ => None,
         })
+    }
+
+    /// Entra's own number, such as 700016, out of its words.
+    pub(crate) fn aadsts(&self) -> Option<u32> {
+        self.find(|error| aadsts_in(&error.to_string()))
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {

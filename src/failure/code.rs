@@ -120,6 +120,7 @@ codes! {
     SecretNotFound = "secret-not-found",
     SecretUnavailable = "secret-unavailable",
     IdentityUnavailable = "identity-unavailable",
+    SignInNeeded = "sign-in-needed",
     CallerIdentityMissing = "caller-identity-missing",
     CallerTokenRefused = "caller-token-refused",
     ConsentMissing = "consent-missing",

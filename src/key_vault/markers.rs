@@ -29,7 +29,7 @@ fn folder(name: &str) -> String {
 
 /// Secrets whose cached version is dropped when a marker has come since it was read.
 pub struct Watched<S> {
-    secrets: S,
+    pub(super) secrets: S,
     ledger: Ledger,
     /// At most so often; 30 s.
     pause: Duration,

@@ -1,10 +1,13 @@
-//! Secrets by name, read with the Azure SDK behind our own timeout, cached, dropped when refused.
+//! Secrets by name, read with the Azure SDK behind our own timeout, cached, dropped when refused; and written, as new
+//! versions.
 
 mod markers;
 mod names;
+mod refresh_tokens;
 #[cfg(test)]
 mod tests;
 mod vault;
+mod write;
 
 use std::sync::Arc;
 
@@ -16,7 +19,9 @@ use crate::failure::Failure;
 use crate::http::Deadline;
 
 pub use markers::{Watched, marker_path};
+pub use refresh_tokens::KeptRefreshToken;
 pub use vault::KeyVault;
+pub use write::{NewVersion, SecretStore, Stored};
 
 /// A secret and the version that it is.
 #[derive(Clone, Debug)]

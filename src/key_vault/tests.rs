@@ -7,11 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::http::headers::Headers;
-use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, StatusCode, Transport};
+use azure_core::http::{
+    AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, StatusCode, Transport,
+};
 use azure_core::time::OffsetDateTime;
 use secrecy::ExposeSecret;
 
-use super::{KeyVault, Secrets};
+use super::{KeyVault, NewVersion, SecretStore, Secrets};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::settings;
@@ -23,6 +25,7 @@ const VERSION: &str = "0123456789abcdef0123456789abcdef";
 struct Vault {
     script: Mutex<VecDeque<(u16, Option<&'static str>)>>,
     paths: Mutex<Vec<String>>,
+    written: Mutex<Vec<serde_json::Value>>,
 }
 
 #[async_trait]
@@ -47,7 +50,16 @@ impl HttpClient for Vault {
             return Ok(AsyncRawResponse::from_bytes(StatusCode::from(status), headers, body));
         }
         let id = format!("https://my-vault.vault.azure.net/secrets/name/{VERSION}");
-        let body = serde_json::json!({ "value": format!("value-{read}"), "id": id }).to_string();
+        let value = match request.body() {
+            Body::Bytes(body) if !body.is_empty() => {
+                let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+                self.written.lock().unwrap().push(body.clone());
+                body["value"].as_str().unwrap().to_owned()
+            }
+            _ => format!("value-{read}"),
+        };
+        let attributes = serde_json::json!({ "enabled": true, "created": 1_700_000_000, "exp": 1_800_000_000 });
+        let body = serde_json::json!({ "value": value, "id": id, "attributes": attributes }).to_string();
         Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, headers, body))
     }
 }
@@ -154,4 +166,52 @@ async fn a_throttled_vault_is_asked_again_when_it_says_so_and_a_failure_is_not_k
 async fn a_pause_beyond_the_deadline_is_handed_to_the_caller() {
     let failure = refused(&[(429, Some("600"))]).await;
     assert_eq!((failure.code, failure.retry_after_seconds), (Code::SecretUnavailable, Some(600)));
+}
+
+#[tokio::test]
+async fn a_written_version_is_what_is_read_from_then_on() {
+    let (secrets, transport) = vault(&[]);
+    secrets.current("my-secret", soon()).await.unwrap();
+    let expires = "2027-01-15T08:00:00Z".parse().unwrap();
+    let tags = [("token-id".to_owned(), "t-1".to_owned())].into();
+    let new = NewVersion { expires: Some(expires), tags, ..NewVersion::of("new".into()) };
+    assert_eq!(secrets.write("my-secret", new, soon()).await.unwrap(), VERSION);
+    assert_eq!(secrets.current("my-secret", soon()).await.unwrap().value.expose_secret(), "new");
+    assert_eq!(*transport.paths.lock().unwrap(), ["/secrets/my-secret/", "/secrets/my-secret"]);
+    let body = serde_json::json!({"value": "new", "attributes": {"exp": 1_800_000_000}, "tags": {"token-id": "t-1"}});
+    assert_eq!(*transport.written.lock().unwrap(), [body]);
+}
+
+#[tokio::test]
+async fn the_newest_is_asked_for_however_fresh_the_cache_is_and_refreshes_it() {
+    let (secrets, _) = vault(&[]);
+    secrets.current("my-secret", soon()).await.unwrap();
+    let newest = secrets.newest("my-secret", soon()).await.unwrap();
+    assert_eq!(newest.secret.value.expose_secret(), "value-2");
+    assert_eq!(newest.created.unwrap().as_second(), 1_700_000_000);
+    assert_eq!(secrets.current("my-secret", soon()).await.unwrap().value.expose_secret(), "value-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_writing_names_the_role_and_leaves_what_was_there() {
+    for (status, word) in [(403, "Key Vault Secrets Officer"), (409, "deleted"), (503, "Try again")] {
+        let script = [(status, None); 3];
+        let (secrets, _) = vault(&script);
+        let failure = secrets.write("my-secret", NewVersion::of("new".into()), soon()).await.unwrap_err();
+        assert_eq!(failure.code, Code::SecretUnavailable);
+        assert!(failure.detail.contains(word) && failure.detail.contains("my-secret"), "{failure}");
+        assert!(!failure.chain().contains("new\""), "{}", failure.chain());
+        assert_ne!(
+            secrets.current("my-secret", soon()).await.map(|read| read.value.expose_secret().to_owned()).ok(),
+            Some("new".to_owned())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_reaches_elsewhere_is_never_written() {
+    let (secrets, transport) = vault(&[]);
+    let failure = secrets.write("../keys/evil", NewVersion::of("new".into()), soon()).await.unwrap_err();
+    assert_eq!(failure.code, Code::SecretNotFound);
+    assert!(transport.paths.lock().unwrap().is_empty());
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::ClientOptions;
-use azure_security_keyvault_secrets::models::SecretClientGetSecretOptions;
+use azure_security_keyvault_secrets::models::{self, SecretClientGetSecretOptions};
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use futures_util::FutureExt;
 use moka::future::Cache;
@@ -21,10 +21,10 @@ use crate::http::{Deadline, Http};
 use crate::settings;
 
 /// One try: the first on a client is two round trips and a token.
-const PER_TRY: Duration = Duration::from_secs(10);
+pub(super) const PER_TRY: Duration = Duration::from_secs(10);
 
-/// All tries of one reading.
-const IN_ALL: Duration = Duration::from_secs(30);
+/// All tries of one call.
+pub(super) const IN_ALL: Duration = Duration::from_secs(30);
 
 /// A version never changes; it is kept this long only so that one deleted for good is forgotten some day.
 const VERSION_LIFE: Duration = Duration::from_hours(24);
@@ -32,8 +32,8 @@ const VERSION_LIFE: Duration = Duration::from_hours(24);
 /// One vault; cheap to clone.
 #[derive(Clone)]
 pub struct KeyVault {
-    client: Arc<SecretClient>,
-    current: Cache<String, Secret>,
+    pub(super) client: Arc<SecretClient>,
+    pub(super) current: Cache<String, Secret>,
     versions: Cache<(String, String), Secret>,
 }
 
@@ -79,22 +79,25 @@ impl KeyVault {
         })
         .await
         .map_err(|error| refused(name, error))?;
-        let version = got.id.as_deref().and_then(|id| id.rsplit('/').next()).filter(|last| is_version(last));
-        match (got.value, version) {
-            (Some(value), Some(version)) => {
-                Ok(Secret { value: SecretString::from(value), version: version.to_owned() })
-            }
-            _ => Err(Failure::new(
-                Code::SecretUnavailable,
-                format!("Key Vault answered for the secret {name} without its value or version."),
-            )),
-        }
+        secret_in(name, got)
     }
 
     /// Whether the vault answers and lets us read `name`; never from the cache.
     pub async fn probe(&self, name: &str, deadline: Deadline) -> Result<(), Failure> {
         check_name(name)?;
         self.read(name, None, deadline).await.map(drop)
+    }
+}
+
+/// The value and the version of what the vault answered.
+pub(super) fn secret_in(name: &str, got: models::Secret) -> Result<Secret, Failure> {
+    let version = got.id.as_deref().and_then(|id| id.rsplit('/').next()).filter(|last| is_version(last));
+    match (got.value, version) {
+        (Some(value), Some(version)) => Ok(Secret { value: SecretString::from(value), version: version.to_owned() }),
+        _ => Err(Failure::new(
+            Code::SecretUnavailable,
+            format!("Key Vault answered for the secret {name} without its value or version."),
+        )),
     }
 }
 
@@ -146,7 +149,7 @@ where
 }
 
 /// What the vault's answer means (learn.microsoft.com, "Azure Key Vault REST API error codes").
-fn refused(name: &str, error: SdkFailure) -> Failure {
+pub(super) fn refused(name: &str, error: SdkFailure) -> Failure {
     let status = error.status();
     let (code, detail) = match status {
         Some(404) => (
@@ -172,6 +175,12 @@ fn refused(name: &str, error: SdkFailure) -> Failure {
             ),
         ),
     };
+    told(code, detail, error)
+}
+
+/// A failure that says what the vault answered, and when to ask again where that may help.
+pub(super) fn told(code: Code, detail: String, error: SdkFailure) -> Failure {
+    let status = error.status();
     let upstream = Upstream {
         service: "key-vault".to_owned(),
         status,
@@ -180,7 +189,7 @@ fn refused(name: &str, error: SdkFailure) -> Failure {
     };
     let failure = Failure::new(code, detail).from_upstream(upstream);
     let failure = match status {
-        Some(401 | 403 | 404) => failure,
+        Some(400..=409) => failure,
         _ => failure.retry_after(error.retry_after().unwrap_or(Duration::from_secs(5))),
     };
     failure.caused_by(error)

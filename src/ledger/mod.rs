@@ -29,7 +29,6 @@ use open::Tokens;
 
 pub use budget::{Budget, Decided};
 pub use error::LedgerError;
-pub use open::STORAGE_AUDIENCE;
 pub use paths::{entry_path, segment};
 pub use put::{Put, draw_writer};
 pub use slots::{Held, LONGEST_HOLD, Slot};

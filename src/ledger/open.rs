@@ -17,15 +17,12 @@ use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::settings::{self, LedgerPlace};
 
-/// The Entra resource of Blob Storage, without `/.default` (Microsoft Learn, Authorize access to blobs).
-pub const STORAGE_AUDIENCE: &str = "https://storage.azure.com";
-
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRIES: usize = 2;
 const RETRY_TIME: Duration = Duration::from_secs(10);
 
 impl Ledger {
-    /// Opens the ledger. `tokens` are for [`STORAGE_AUDIENCE`]; a Blob ledger outside loopback needs them.
+    /// Opens the ledger. `tokens` are for Blob Storage's audience; a Blob ledger outside loopback needs them.
     ///
     /// A folder is made when it is missing; a container never is: `ready` says so when it is not there.
     pub fn open(settings: &settings::Ledger, tokens: Option<Arc<dyn TokenSource>>) -> Result<Self, Failure> {

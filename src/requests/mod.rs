@@ -165,6 +165,7 @@ fn is_transient(failure: &Failure) -> bool {
             | Code::UpstreamTimeout
             | Code::UpstreamReplyInvalid
             | Code::IdentityUnavailable
+            | Code::SignInNeeded
             | Code::SecretUnavailable
             | Code::LedgerUnavailable
             | Code::DeadlineExceeded

@@ -417,6 +417,7 @@ fn is_outage(failure: &Failure) -> bool {
             | Code::RefreshThrottled
             | Code::UpstreamTimeout
             | Code::IdentityUnavailable
+            | Code::SignInNeeded
             | Code::SecretUnavailable
     )
 }

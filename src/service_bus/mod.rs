@@ -1,5 +1,6 @@
 //! Sending and scheduling messages over the Service Bus REST API. Receiving is the host's work, the parking queue's aside.
 
+mod probe;
 mod receive;
 mod rest;
 #[cfg(test)]
@@ -14,9 +15,6 @@ use crate::http::Deadline;
 
 pub use receive::{Locked, Resent};
 pub use rest::{DIAGNOSTIC_ID, ServiceBus};
-
-/// The Entra resource of Service Bus, the same in every cloud.
-pub const AUDIENCE: &str = "https://servicebus.azure.net";
 
 /// The largest body that can be sent, in bytes: a message of the Standard tier is at most 256 KiB, its properties included
 /// (learn.microsoft.com, "Service Bus quotas"). Who adds properties leaves room for them.

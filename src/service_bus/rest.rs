@@ -28,7 +28,7 @@ pub struct ServiceBus {
 }
 
 impl ServiceBus {
-    /// `tokens` are for the audience [`super::AUDIENCE`].
+    /// `tokens` are for Service Bus' audience.
     pub fn new(url: Url, http: Http, tokens: Arc<dyn TokenSource>) -> Self {
         Self { url, way: Authorized::new(http, tokens) }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::HostPattern;
+use super::identity::{DatabricksAuthentication, PowerBiAuthentication};
 
 /// What the Functions host tells us.
 #[derive(Clone, Debug)]
@@ -17,32 +18,32 @@ pub struct Host {
     pub app_root: PathBuf,
 }
 
-/// How we prove to Databricks who we are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatabricksAuthentication {
-    /// The function app's managed identity, in Entra.
-    ManagedIdentity,
-    /// An Entra service principal with a client secret ([`Entra`]).
-    ClientSecret,
-    /// A Databricks service principal: client id, and the name of its secret in Key Vault.
-    OAuthM2m { client_id: String, secret_name: String },
-    /// A personal access token, by its name in Key Vault.
-    PersonalAccessToken { secret_name: String },
-}
-
 /// The Databricks workspace.
 #[derive(Clone, Debug)]
 pub struct Databricks {
-    /// `CAUSEWAY_DATABRICKS_HOST`, required: `https://adb-1234567890123456.7.azuredatabricks.net`.
+    /// `CAUSEWAY_DATABRICKS_HOST`, required: `https://adb-1234567890123456.7.azuredatabricks.net`, or the name alone
+    /// (`adb-1234567890123456.7`), which the cloud completes.
     pub host: Url,
     /// `CAUSEWAY_DATABRICKS_WAREHOUSE_ID`: the warehouse of statements that name none; 16 hex digits.
     pub warehouse_id: Option<String>,
-    /// `CAUSEWAY_DATABRICKS_AUTH`: `managed-identity` (default), `client-secret`, `oauth-m2m` with
+    /// `CAUSEWAY_DATABRICKS_AUTH`: `managed-identity` (default), `client-secret`, `federated`, `oauth-m2m` with
     /// `CAUSEWAY_DATABRICKS_CLIENT_ID` and `CAUSEWAY_DATABRICKS_CLIENT_SECRET_NAME` (default
     /// `databricks-client-secret`), or `pat` with `CAUSEWAY_DATABRICKS_TOKEN_SECRET_NAME` (default `databricks-token`).
     pub authentication: DatabricksAuthentication,
     /// `CAUSEWAY_DATABRICKS_AUDIENCE`: the Entra resource; default `2ff814a6-3304-4ab8-85cb-cd0e6f879c1d`.
     pub audience: String,
+    /// For a principal that is not in the workspace yet; default none.
+    pub azure_resource: Option<AzureResource>,
+}
+
+/// The workspace as a resource of Azure: who may change it there is let in as an administrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AzureResource {
+    /// `CAUSEWAY_DATABRICKS_RESOURCE_ID`:
+    /// `/subscriptions/…/resourceGroups/…/providers/Microsoft.Databricks/workspaces/…`.
+    pub id: String,
+    /// `CAUSEWAY_MANAGEMENT_AUDIENCE`: Azure Resource Manager's; default by cloud, `https://management.core.windows.net/`.
+    pub management_audience: String,
 }
 
 /// What callers of the function `sql` may ask for, and how much of it.
@@ -90,8 +91,8 @@ pub struct PowerBi {
     pub url: Url,
     /// `CAUSEWAY_POWER_BI_AUDIENCE`: default by cloud, `https://analysis.windows.net/powerbi/api`.
     pub audience: String,
-    /// `CAUSEWAY_POWER_BI_AUTH`: `managed-identity` (default) or `client-secret`.
-    pub client_secret: bool,
+    /// `CAUSEWAY_POWER_BI_AUTH`: `managed-identity` (default), `client-secret`, `federated` or `refresh-token`.
+    pub authentication: PowerBiAuthentication,
     /// `CAUSEWAY_POWER_BI_TIME_SCALE`: how many times faster the time of a stand-in runs; default 1.
     pub time_scale: u32,
 }
@@ -99,7 +100,7 @@ pub struct PowerBi {
 /// Key Vault.
 #[derive(Clone, Debug)]
 pub struct KeyVault {
-    /// `CAUSEWAY_KEY_VAULT_URL`, required: `https://my-vault.vault.azure.net`.
+    /// `CAUSEWAY_KEY_VAULT_URL`, required: `https://my-vault.vault.azure.net`, or the name alone, which the cloud completes.
     pub url: Url,
     /// `CAUSEWAY_KEY_VAULT_VERIFY_CHALLENGE`: whether the challenge must name the vault's domain; default `true`.
     pub verify_challenge: bool,
@@ -109,27 +110,11 @@ pub struct KeyVault {
     pub marker: Duration,
 }
 
-/// Our identity in Entra.
-#[derive(Clone, Debug)]
-pub struct Entra {
-    /// `AZURE_AUTHORITY_HOST` (Azure); default by `CAUSEWAY_CLOUD` (`public`, `usgov-gcc`, `usgov`, `usgov-dod`, `china`).
-    pub authority: Url,
-    /// `CAUSEWAY_ENTRA_TENANT_ID`; required for `client-secret`.
-    pub tenant_id: Option<String>,
-    /// `CAUSEWAY_ENTRA_CLIENT_ID`; required for `client-secret`.
-    pub client_id: Option<String>,
-    /// `CAUSEWAY_ENTRA_CLIENT_SECRET_NAME`: its name in Key Vault; default `entra-client-secret`.
-    pub client_secret_name: String,
-    /// `CAUSEWAY_MANAGED_IDENTITY_CLIENT_ID`: a user-assigned identity; default the system-assigned one.
-    pub managed_identity_client_id: Option<String>,
-    /// `IDENTITY_ENDPOINT` (Azure): whether the platform gives a managed identity; else developer tools sign in.
-    pub has_managed_identity: bool,
-}
-
 /// Service Bus.
 #[derive(Clone, Debug)]
 pub struct ServiceBus {
-    /// `CAUSEWAY_SERVICE_BUS_URL`; default `https://{ServiceBusConnection__fullyQualifiedNamespace}` (Azure).
+    /// `CAUSEWAY_SERVICE_BUS_URL`, or the name alone, which the cloud completes; default
+    /// `https://{ServiceBusConnection__fullyQualifiedNamespace}` (Azure).
     pub url: Url,
     /// `CAUSEWAY_REQUEST_QUEUE`; default `causeway-requests`. Also resolved by the host in `function.json`.
     pub request_queue: String,

@@ -8,6 +8,7 @@ mod concerns;
 mod function_json;
 mod host_json;
 mod host_pattern;
+mod identity;
 mod known;
 mod ledger_place;
 mod on_behalf_of;
@@ -18,13 +19,18 @@ mod tests;
 mod variables;
 
 pub use callers::{AREAS, Callers, EntraCallers, FOR_ANYBODY, Rights, Roles};
+pub use clouds::{CLOUDS, Cloud};
 pub use concerns::{
-    Databricks, DatabricksAuthentication, Entra, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PowerBi,
-    Requests, ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
+    AzureResource, Databricks, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PowerBi, Requests,
+    ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
 };
 pub use function_json::{keys_beside_tokens, open_functions};
 pub use host_json::host_json_warnings;
 pub use host_pattern::HostPattern;
+pub use identity::{
+    Assertion, Audiences, DatabricksAuthentication, Entra, Federation, PowerBiAuthentication, RefreshToken,
+    RefreshTokenProof,
+};
 pub use known::{KNOWN, Known, OUR_PREFIX, Origin, VARIABLE_PREFIX};
 pub use on_behalf_of::{ExchangeProof, OnBehalfOf};
 pub use read::{Reading, SettingProblem, Settings};

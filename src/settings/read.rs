@@ -3,6 +3,8 @@
 mod azure;
 mod callers;
 mod databricks;
+mod places;
+mod power_bi;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,15 +12,17 @@ use std::time::Duration;
 
 use url::Url;
 
-use self::azure::{entra, on_behalf_of, service_bus};
+use self::azure::{audiences, entra, federation, on_behalf_of, service_bus};
 use self::callers::callers;
 use self::databricks::{databricks, sql};
+use self::places::Service;
+use self::power_bi::power_bi;
 use super::callers::Callers;
-use super::clouds::{self, cloud};
+use super::clouds::{self, Cloud, cloud};
 use super::concerns::{
-    Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, Outside, PowerBi, Requests, Runs,
-    ServiceBus, Sql, Telemetry,
+    Databricks, KeyVault, Ledger, Operations, Outside, PowerBi, Requests, Runs, ServiceBus, Sql, Telemetry,
 };
+use super::identity::{Audiences, DatabricksAuthentication, Entra, Federation, PowerBiAuthentication};
 use super::known::{VARIABLE_PREFIX, unknown};
 use super::ledger_place::ledger_place;
 use super::on_behalf_of::OnBehalfOf;
@@ -34,6 +38,8 @@ pub struct Settings {
     pub power_bi: PowerBi,
     pub key_vault: KeyVault,
     pub entra: Entra,
+    pub federation: Federation,
+    pub audiences: Audiences,
     pub on_behalf_of: OnBehalfOf,
     pub callers: Callers,
     pub service_bus: ServiceBus,
@@ -73,35 +79,34 @@ impl Reading {
         let telemetry = Telemetry { filter: reader.text("CAUSEWAY_LOG").unwrap_or_default() };
         let cloud = cloud(reader.one_of("CAUSEWAY_CLOUD", clouds::NAMES));
 
-        let power_bi_client_secret =
-            reader.one_of("CAUSEWAY_POWER_BI_AUTH", &["managed-identity", "client-secret"]) == "client-secret";
-        let databricks = databricks(&mut reader);
-        let uses_client_secret =
-            power_bi_client_secret || databricks.authentication == DatabricksAuthentication::ClientSecret;
+        let databricks = databricks(&mut reader, cloud);
+        let power_bi = power_bi(&mut reader, cloud);
+        let needs_application = needs_application(&databricks, &power_bi);
+        let federation = federation(&mut reader, cloud, needs_application);
         let claim_life = Duration::from_secs(3600 * reader.whole("CAUSEWAY_CLAIM_HOURS", 1..=720, "hours"));
-        let entra = entra(&mut reader, cloud, uses_client_secret);
+        let entra = entra(&mut reader, cloud, &federation.assertion, needs_application);
         let settings = Settings {
             databricks,
             sql: sql(&mut reader),
-            power_bi: PowerBi {
-                url: reader.origin("CAUSEWAY_POWER_BI_URL").unwrap_or_else(|| preset(cloud.power_bi_url)),
-                audience: reader
-                    .text("CAUSEWAY_POWER_BI_AUDIENCE")
-                    .unwrap_or_else(|| cloud.power_bi_audience.to_owned()),
-                client_secret: power_bi_client_secret,
-                time_scale: u32::try_from(reader.whole("CAUSEWAY_POWER_BI_TIME_SCALE", 1..=3600, "a factor"))
-                    .unwrap_or(1),
-            },
+            power_bi,
             key_vault: KeyVault {
-                url: required_origin(&mut reader, "CAUSEWAY_KEY_VAULT_URL", "https://my-vault.vault.azure.net"),
+                url: required_origin(
+                    &mut reader,
+                    "CAUSEWAY_KEY_VAULT_URL",
+                    "https://my-vault.vault.azure.net",
+                    &places::KEY_VAULT,
+                    cloud,
+                ),
                 verify_challenge: reader.flag("CAUSEWAY_KEY_VAULT_VERIFY_CHALLENGE"),
                 cache: reader.seconds("CAUSEWAY_SECRET_CACHE_SECONDS", 1..=86_400),
                 marker: reader.seconds("CAUSEWAY_SECRET_MARKER_SECONDS", 1..=30),
             },
             callers: callers(&mut reader, &entra),
             entra,
+            federation,
+            audiences: audiences(&mut reader, cloud),
             on_behalf_of: on_behalf_of(&mut reader, cloud),
-            service_bus: service_bus(&mut reader),
+            service_bus: service_bus(&mut reader, cloud),
             ledger: Ledger { place: ledger_place(&mut reader, cloud) },
             requests: Requests {
                 public_base_url: reader.url("CAUSEWAY_PUBLIC_BASE_URL"),
@@ -128,6 +133,20 @@ impl Reading {
             unknown: unknown(variables.names()),
         }
     }
+}
+
+/// The first value of a setting that wants an application of Entra.
+fn needs_application(databricks: &Databricks, power_bi: &PowerBi) -> Option<&'static str> {
+    match (&databricks.authentication, &power_bi.authentication) {
+        (DatabricksAuthentication::ClientSecret, _) | (_, PowerBiAuthentication::ClientSecret) => Some("client-secret"),
+        (DatabricksAuthentication::Federated, _) | (_, PowerBiAuthentication::Federated) => Some("federated"),
+        (_, PowerBiAuthentication::RefreshToken(_)) => Some("refresh-token"),
+        _ => None,
+    }
+}
+
+fn or_preset(reader: &mut Reader<'_>, name: &str, preset: &'static str) -> String {
+    reader.text(name).unwrap_or_else(|| preset.to_owned())
 }
 
 fn host(reader: &mut Reader<'_>) -> Host {
@@ -177,11 +196,11 @@ fn operations(reader: &mut Reader<'_>, variables: &dyn Variables, app_root: &Pat
     Operations { folder, variables: values }
 }
 
-fn required_origin(reader: &mut Reader<'_>, name: &str, example: &str) -> Url {
+fn required_origin(reader: &mut Reader<'_>, name: &str, example: &str, service: &Service, cloud: &Cloud) -> Url {
     if reader.required(name, example).is_empty() {
         return preset(PLACEHOLDER);
     }
-    reader.origin(name).unwrap_or_else(|| preset(PLACEHOLDER))
+    service.origin(reader, name, cloud).unwrap_or_else(|| preset(PLACEHOLDER))
 }
 
 /// Stands where a problem has been told; nobody sees it.

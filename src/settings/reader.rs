@@ -134,7 +134,11 @@ impl<'a> Reader<'a> {
     /// An absolute https URL (http on loopback) without credentials, query or fragment; `None` when unset or wrong.
     pub(super) fn url(&mut self, name: &str) -> Option<Url> {
         let text = self.text(name)?;
-        match base_url(&text) {
+        self.url_in(name, &text)
+    }
+
+    fn url_in(&mut self, name: &str, text: &str) -> Option<Url> {
+        match base_url(text) {
             Ok(url) => Some(url),
             Err(problem) => {
                 self.problem(name, problem);
@@ -145,7 +149,13 @@ impl<'a> Reader<'a> {
 
     /// The same, without a path.
     pub(super) fn origin(&mut self, name: &str) -> Option<Url> {
-        let url = self.url(name)?;
+        let text = self.text(name)?;
+        self.origin_in(name, &text)
+    }
+
+    /// The same of what was read already.
+    pub(super) fn origin_in(&mut self, name: &str, text: &str) -> Option<Url> {
+        let url = self.url_in(name, text)?;
         if url.path() != "/" {
             self.problem(name, "must be an address without a path, such as https://host.example");
         }

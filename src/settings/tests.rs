@@ -1,5 +1,8 @@
 //! Reading settings: what is found, what is told, and that the example shows everything.
 
+mod clouds;
+mod identity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
@@ -27,6 +30,18 @@ fn with(pairs: &[(&str, &str)]) -> Reading {
     let mut variables = least();
     variables.extend(map(pairs));
     Reading::from(&variables)
+}
+
+/// In another cloud: names alone, which it completes.
+fn within(cloud: &str, pairs: &[(&str, &str)]) -> Settings {
+    let names = [
+        ("CAUSEWAY_CLOUD", cloud),
+        ("CAUSEWAY_DATABRICKS_HOST", "adb-1.2"),
+        ("CAUSEWAY_KEY_VAULT_URL", "my-vault"),
+        ("CAUSEWAY_SERVICE_BUS_URL", "my-bus"),
+        ("ServiceBusConnection__fullyQualifiedNamespace", ""),
+    ];
+    with(&[&names, pairs].concat()).settings.unwrap()
 }
 
 fn problems(reading: &Reading) -> Vec<&str> {
@@ -98,7 +113,7 @@ fn http_is_taken_on_loopback_alone() {
 
 #[test]
 fn a_cloud_is_a_preset_and_each_part_of_it_can_be_set() {
-    let china = with(&[("CAUSEWAY_CLOUD", "china"), ("CAUSEWAY_POWER_BI_URL", "https://bi.example")]).settings.unwrap();
+    let china = within("china", &[("CAUSEWAY_POWER_BI_URL", "https://bi.example")]);
     assert_eq!(china.entra.authority.as_str(), "https://login.chinacloudapi.cn/");
     assert_eq!(china.power_bi.url.as_str(), "https://bi.example/");
     assert_eq!(china.power_bi.audience, "https://analysis.chinacloudapi.cn/powerbi/api");
@@ -118,7 +133,7 @@ fn every_cloud_has_its_own_power_bi(
     #[case] audience: &str,
     #[case] authority: &str,
 ) {
-    let settings = with(&[("CAUSEWAY_CLOUD", cloud)]).settings.unwrap();
+    let settings = within(cloud, &[]);
     assert_eq!(settings.power_bi.url.host_str(), Some(host));
     assert_eq!(settings.power_bi.audience, format!("https://{audience}/powerbi/api"));
     assert_eq!(settings.entra.authority.host_str(), Some(authority));

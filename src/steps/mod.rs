@@ -317,6 +317,7 @@ pub fn is_end_of_work(failure: &Failure) -> bool {
             | Code::UpstreamReplyInvalid
             | Code::LedgerUnavailable
             | Code::IdentityUnavailable
+            | Code::SignInNeeded
             | Code::SecretUnavailable
             | Code::SecretNotFound
             | Code::DatabricksAccessDenied

@@ -33,6 +33,7 @@ mod hour_long;
 mod hostile;
 mod http_steps;
 mod idempotency;
+mod identity;
 mod job_graphs;
 mod job_lists;
 mod job_repairs;

@@ -13,6 +13,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::membership::not_authorized;
 use super::principal::Principal;
 use super::reply::{ok, refused, with_status};
 use super::workspace::{Shared, Workspace, lock};
@@ -101,6 +102,13 @@ fn entra(token: &str, limit: Timestamp) -> Option<Value> {
     (audience && lives).then_some(claims)
 }
 
+/// Whether whoever an Entra token was given to is in the workspace; other tokens are of the workspace itself.
+fn inside(workspace: &Workspace, token: &str, request: &Request) -> bool {
+    let claims = entra(token, Timestamp::now());
+    let object_id = claims.as_ref().and_then(|claims| claims["oid"].as_str());
+    object_id.is_none_or(|object_id| workspace.is_inside(object_id, request.headers()))
+}
+
 /// Lets a call through that carries a good bearer token, and says whose it is.
 pub(super) async fn check(State(workspace): State<Shared>, mut request: Request, next: Next) -> Response<Body> {
     let token = request
@@ -113,6 +121,7 @@ pub(super) async fn check(State(workspace): State<Shared>, mut request: Request,
             refused(StatusCode::UNAUTHORIZED, "Credential was not sent or was of an unsupported type for this API.")
         }
         Some(token) => match owner(&workspace, token) {
+            Some(_) if !inside(&workspace, token, &request) => not_authorized(request.uri().path()),
             Some(principal) => {
                 request.extensions_mut().insert(principal);
                 next.run(request).await

@@ -14,6 +14,7 @@ mod generated;
 mod holds;
 mod jobs;
 mod links;
+mod membership;
 mod options;
 mod principal;
 mod query_history;
@@ -44,6 +45,7 @@ pub use generated::{GeneratedColumn, GeneratedReply};
 pub use holds::CannedReply;
 pub use jobs::{JobDefinition, RunIf, TaskDefinition, TaskFailure};
 pub use links::{Blocked, Trap, Wrong};
+pub use membership::RESOURCE_ID;
 pub use options::{
     Binary, CLIENT_ID, CLIENT_SECRET, Clock, DatabricksOptions, STOPPED_WAREHOUSE, TOKEN, WAREHOUSE, WarehouseOptions,
 };
@@ -91,6 +93,7 @@ impl Databricks {
             links: links::Links::new(options.link_life)?,
             binary: Mutex::new(options.binary),
             rights: rights::Rights::default(),
+            outsiders: membership::Outsiders::default(),
             engine,
             lakehouse,
             options,
@@ -189,6 +192,17 @@ impl Databricks {
     /// of the name.
     pub fn revoke(&self, place: &str) {
         self.workspace.rights.revoke(place);
+    }
+
+    /// Takes CAN USE on a warehouse from the principal.
+    pub fn forbid_warehouse(&self, id: &str) {
+        self.workspace.rights.forbid_warehouse(id);
+    }
+
+    /// Puts a principal of Entra out of the workspace; a Contributor on [`RESOURCE_ID`] comes in by himself, with the two
+    /// headers.
+    pub fn put_out(&self, object_id: &str, contributor: bool) {
+        self.workspace.outsiders.add(object_id, contributor);
     }
 
     /// Gives it back.

@@ -11,9 +11,9 @@ use super::reply::with_status;
 use super::workspace::{Workspace, lock};
 
 /// Places without a right: `main` has no USE CATALOG, `main.gold` no USE SCHEMA, `main.gold.t` no SELECT. In small
-/// letters.
+/// letters. And warehouses without CAN USE.
 #[derive(Debug, Default)]
-pub(super) struct Rights(Mutex<BTreeSet<String>>);
+pub(super) struct Rights(Mutex<BTreeSet<String>>, Mutex<BTreeSet<String>>);
 
 impl Workspace {
     pub(super) fn rights(&self) -> &Rights {
@@ -22,6 +22,20 @@ impl Workspace {
 }
 
 impl Rights {
+    pub(super) fn forbid_warehouse(&self, id: &str) {
+        lock(&self.1).insert(id.to_owned());
+    }
+
+    /// The refusal of a warehouse without CAN USE, also of one that is only looked at (status and code as elsewhere; the
+    /// words are not recorded anywhere public).
+    pub(super) fn allow_warehouse(&self, id: &str) -> Result<(), Response<Body>> {
+        if !lock(&self.1).contains(id) {
+            return Ok(());
+        }
+        let message = format!("You do not have permission to use the SQL warehouse {id}.");
+        Err(with_status(StatusCode::FORBIDDEN, &json!({"error_code": "PERMISSION_DENIED", "message": message})))
+    }
+
     pub(super) fn revoke(&self, place: &str) {
         lock(&self.0).insert(place.to_lowercase());
     }

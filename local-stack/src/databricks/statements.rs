@@ -33,6 +33,7 @@ pub(super) async fn execute(
 ) -> Reply {
     let mut request: Execute = parsed(&body)?;
     let wait = check(&workspace, &request)?;
+    workspace.rights().allow_warehouse(&request.warehouse_id)?;
     request.query_tags.truncate(TAGS);
     let cancel = request.on_wait_timeout.as_deref() == Some("CANCEL");
     let statement = Arc::new(Statement::new(request, principal));

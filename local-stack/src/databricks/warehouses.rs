@@ -173,6 +173,7 @@ pub(super) struct Asked {
 }
 
 pub(super) async fn get(State(workspace): State<Shared>, Path(id): Path<String>) -> Reply {
+    workspace.rights().allow_warehouse(&id)?;
     workspace.warehouses.with(&id, Warehouse::shown).map(|shown| ok(&shown)).ok_or_else(|| missing(&id))
 }
 

@@ -10,6 +10,7 @@ use super::generated::AllGenerated;
 use super::holds::{Canned, Holds};
 use super::jobs::Jobs;
 use super::links::Links;
+use super::membership::Outsiders;
 use super::options::{Binary, DatabricksOptions};
 use super::rights::Rights;
 use super::sessions::Sessions;
@@ -39,6 +40,7 @@ pub(super) struct Workspace {
     pub(super) sessions: Sessions,
     pub(super) binary: Mutex<Binary>,
     pub(super) rights: Rights,
+    pub(super) outsiders: Outsiders,
     pub(super) jobs: Jobs,
 }
 

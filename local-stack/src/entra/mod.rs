@@ -2,10 +2,12 @@
 //! What a token holds and how it is checked is `tokens.rs`; what other stand-ins do with a token is theirs.
 
 mod discovery;
+pub mod federation;
 mod forged;
 mod identity;
 mod keys;
 mod on_behalf_of;
+mod refresh_token;
 mod token_endpoint;
 mod tokens;
 pub mod users;
@@ -18,7 +20,9 @@ use axum::routing::{get, post};
 
 use crate::core::{History, Served, Tls};
 
+pub use federation::{FederatedCredential, Federation};
 pub use on_behalf_of::Policies;
+pub use refresh_token::RefreshTokens;
 pub use tokens::{Claims, Refusal, Tokens};
 pub(crate) use tokens::{random_bytes, random_hex};
 pub use users::User;
@@ -27,6 +31,7 @@ pub use users::User;
 #[derive(Clone, Debug)]
 pub struct Application {
     pub client_id: String,
+    /// Empty: a public client, which proves itself with nothing.
     pub client_secret: String,
     /// The object id of its service principal.
     pub object_id: String,
@@ -89,6 +94,9 @@ pub struct Entra {
     pub tokens: Tokens,
     /// Consent, and what users must do.
     pub policies: Policies,
+    /// Whose tokens prove which application.
+    pub federation: Federation,
+    pub refresh_tokens: RefreshTokens,
 }
 
 impl Entra {
@@ -96,9 +104,20 @@ impl Entra {
         let applications: BTreeMap<_, _> =
             options.applications.into_iter().map(|application| (application.client_id.clone(), application)).collect();
         let policies = Policies::default();
+        let (federation, refresh_tokens) = (Federation::default(), RefreshTokens::default());
+        for (client_id, subject) in applications.keys().flat_map(|id| options.federated.iter().map(move |of| (id, of)))
+        {
+            federation.add(FederatedCredential {
+                client_id: client_id.clone(),
+                issuer: None,
+                subject: subject.clone(),
+                audience: federation::EXCHANGE.into(),
+            });
+        }
         let authority = Arc::new(token_endpoint::Authority {
             applications,
-            federated: options.federated,
+            federation: federation.clone(),
+            refresh_tokens: refresh_tokens.clone(),
             tokens: options.tokens.clone(),
             policies: policies.clone(),
             users: options.users,
@@ -124,7 +143,7 @@ impl Entra {
         });
         let router = Router::new().route("/msi/token", get(identity::token)).with_state(identities);
         let identity = Served::start("entra", options.identity_port, None, router, history).await?;
-        Ok(Self { authority, identity, identity_header, tokens: options.tokens, policies })
+        Ok(Self { authority, identity, identity_header, tokens: options.tokens, policies, federation, refresh_tokens })
     }
 
     /// A token that `user` calls `audience` with: an application's client id, or its `api://…`.

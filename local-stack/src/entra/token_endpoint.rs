@@ -1,4 +1,5 @@
-//! The v2.0 token endpoint: who asks, and client credentials. The other grant is `on_behalf_of.rs`.
+//! The v2.0 token endpoint: who asks, and client credentials. The other grants are
+//! `on_behalf_of.rs` and `refresh_token.rs`.
 //!
 //! Errors as Entra's "Microsoft identity platform and the OAuth 2.0 client credentials flow" and its error codes page
 //! show them: `error`, `error_description` that begins with `AADSTS…`, `error_codes`, `trace_id`, `correlation_id`.
@@ -14,16 +15,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::on_behalf_of::{Exchange, GRANT};
-use super::{Application, Policies, Tokens, User};
+use super::refresh_token::{self, Refresh};
+use super::{Application, Federation, Policies, RefreshTokens, Tokens, User};
 use crate::core::History;
-
-/// What a managed identity asks a token for that stands in for an application's secret.
-const TOKEN_EXCHANGE: &str = "api://AzureADTokenExchange";
 
 pub(super) struct Authority {
     pub(super) applications: BTreeMap<String, Application>,
-    /// Object ids of the managed identities that every application trusts as its own (federated credentials).
-    pub(super) federated: Vec<String>,
+    pub(super) federation: Federation,
+    pub(super) refresh_tokens: RefreshTokens,
     pub(super) tokens: Tokens,
     pub(super) policies: Policies,
     pub(super) users: Vec<User>,
@@ -41,7 +40,7 @@ pub(super) async fn token(
         return unknown_tenant(&tenant);
     }
     match field("grant_type") {
-        "client_credentials" | GRANT => {}
+        "client_credentials" | GRANT | refresh_token::GRANT => {}
         "" => {
             let description = "The request body must contain the following parameter: 'grant_type'.";
             return refused(StatusCode::BAD_REQUEST, "invalid_request", 900_144, description).into_response();
@@ -65,6 +64,14 @@ pub(super) async fn token(
         let Authority { tokens, policies, users, history, .. } = &*authority;
         return Exchange { tokens, policies, users, history, application }.reply(&form);
     }
+    if field("grant_type") == refresh_token::GRANT {
+        let Authority { refresh_tokens, tokens, users, history, .. } = &*authority;
+        return Refresh { refresh_tokens, tokens, users, history, application }.reply(&form);
+    }
+    if application.client_secret.is_empty() {
+        let description = "The client application must not be public to use client credentials.";
+        return refused(StatusCode::UNAUTHORIZED, "unauthorized_client", 700_025, description).into_response();
+    }
     let Some(audience) = field("scope").strip_suffix("/.default") else {
         let scope = field("scope");
         let description = format!(
@@ -81,30 +88,25 @@ pub(super) async fn token(
 }
 
 impl Authority {
-    /// That it is the application: its secret, or the token of a managed identity that it trusts (Microsoft Learn,
-    /// "Configure an application to trust a managed identity").
+    /// That it is the application: its secret, or an assertion that it trusts; nothing of a public client (700025: "Microsoft
+    /// Entra authentication and authorization error codes").
     fn proved(&self, application: &Application, form: &BTreeMap<String, String>) -> Result<(), Refused> {
         let client = &application.client_id;
-        if let Some(assertion) = form.get("client_assertion") {
-            let told = self.tokens.check(assertion, &[TOKEN_EXCHANGE]);
-            return match told {
-                Ok(claims) if self.federated.contains(&claims.sub) => Ok(()),
-                Ok(claims) => Err(refused(
+        let public = application.client_secret.is_empty();
+        if public {
+            return if form.contains_key("client_assertion") || form.contains_key("client_secret") {
+                Err(refused(
                     StatusCode::UNAUTHORIZED,
                     "invalid_client",
-                    70_021,
-                    &format!(
-                        "No matching federated identity record found for presented assertion. Assertion Issuer: '{}'. Assertion Subject: '{}'. Assertion Audience: '{}'.",
-                        claims.iss, claims.sub, claims.aud
-                    ),
-                )),
-                Err(_) => Err(refused(
-                    StatusCode::UNAUTHORIZED,
-                    "invalid_client",
-                    700_027,
-                    "The certificate with identifier used to sign the client assertion is not registered on application.",
-                )),
+                    700_025,
+                    "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+                ))
+            } else {
+                Ok(())
             };
+        }
+        if let Some(assertion) = form.get("client_assertion") {
+            return self.federation.proves(client, assertion, &self.tokens);
         }
         match form.get("client_secret") {
             Some(secret) if *secret == application.client_secret => Ok(()),

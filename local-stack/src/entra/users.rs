@@ -92,7 +92,9 @@ impl Tokens {
     /// What differs between v1 and v2.
     fn in_form(&self, mut claims: Value, client_id: &str, user: Option<&User>) -> Value {
         let second = claims["aud"].as_str().is_some_and(|audience| uuid::Uuid::try_parse(audience).is_ok())
-            && !is_of_microsoft(&claims["aud"]);
+            && !is_of_microsoft(&claims["aud"])
+            // What stands in for a secret is of the second form ("Configure an application to trust a managed identity").
+            || claims["aud"].as_str().is_some_and(|audience| audience.starts_with(super::federation::EXCHANGE));
         let (issuer, version, client, client_proof) = if second {
             (self.issuer(), "2.0", "azp", "azpacr")
         } else {

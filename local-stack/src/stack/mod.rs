@@ -17,7 +17,8 @@ use crate::blob::{Blob, BlobAccess, BlobOptions};
 use crate::certificates::Certificates;
 use crate::core::History;
 use crate::databricks::{self, Databricks};
-use crate::entra::{Application, Entra, EntraOptions, Tokens, random_bytes, random_hex};
+use crate::entra::users;
+use crate::entra::{Application, Entra, EntraOptions, Identity, Tokens, random_bytes, random_hex};
 use crate::event_grid::{EventGrid, EventGridOptions};
 use crate::host::{Host, HostOptions};
 use crate::key_vault::{KeyVault, KeyVaultOptions};
@@ -32,6 +33,11 @@ pub use options::{DatabricksAuthentication, Ports, StackOptions};
 pub const TENANT: &str = "72f0c1de-5a3b-4e8f-9c61-2d4b7a9e0c10";
 /// An Entra application that may use a client secret; its secret is [`Stack::entra_client_secret`].
 pub const ENTRA_CLIENT_ID: &str = "3b8e5f71-c2a4-4d96-8e07-1f6a9b4c2d11";
+/// An Entra application that is a public client: people sign in with it, and it has no secret.
+pub const ENTRA_PUBLIC_CLIENT_ID: &str = "9e2d6b40-1a7f-4c8b-b3d5-60f1e2a7c314";
+/// A managed identity that is assigned to the function app beside its own.
+pub const USER_ASSIGNED: (&str, &str) =
+    ("a7c1e9d2-3f50-4b68-8c9a-5d2e7f104b21", "b8d2fae3-4061-4c79-9dab-6e3f80215c32");
 /// The container of the ledger.
 pub const LEDGER_CONTAINER: &str = "causeway-ledger";
 /// The function that Event Grid delivers to.
@@ -86,6 +92,12 @@ impl Stack {
             client_secret: entra_client_secret.clone(),
             object_id: "8d4c2b1a-7f6e-4d5c-9b8a-0e1f2a3b4c12".into(),
         }];
+        entra.applications.push(Application {
+            client_id: ENTRA_PUBLIC_CLIENT_ID.into(),
+            client_secret: String::new(),
+            object_id: "0f3e7c51-2b80-4d9c-a4e6-7102f3b8d415".into(),
+        });
+        entra.user_assigned = vec![Identity { client_id: USER_ASSIGNED.0.into(), object_id: USER_ASSIGNED.1.into() }];
         // The application trusts the function app's identity, so that no secret is needed.
         entra.federated = vec![entra.managed_identity.object_id.clone()];
         let entra = Entra::start(entra, tls, history.clone()).await.with_context(|| ports.named("Entra", 4))?;
@@ -94,6 +106,8 @@ impl Stack {
         vault.port = ports.at(3)?;
         vault.authorization = format!("{}{TENANT}", entra.authority_host());
         vault.secrets = secrets(&entra_client_secret);
+        let signed_in = entra.refresh_tokens.sign_in(&users::CONTROLLER, ENTRA_CLIENT_ID);
+        vault.secrets.insert("power-bi-refresh-token".into(), signed_in);
         vault.secrets.extend(options.secrets.clone());
         let key_vault =
             KeyVault::start(vault, tls, history.clone()).await.with_context(|| ports.named("Key Vault", 3))?;
@@ -212,6 +226,8 @@ impl Stack {
         let mut secrets = self.key_vault.every_value();
         secrets.extend(self.entra.tokens.every_token());
         secrets.extend(self.databricks.every_token());
+        secrets.extend(self.entra.refresh_tokens.every_token());
+        secrets.extend(self.entra.federation.every_token());
         secrets.extend([keys.master, self.entra.identity_header.clone(), self.entra_client_secret.clone()]);
         secrets.extend(self.webhooks.every_signature());
         secrets.extend(function_keys.chain(keys.host.into_values()).chain(keys.system.into_values()));

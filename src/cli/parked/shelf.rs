@@ -8,7 +8,7 @@ use super::parcel::Parcel;
 use crate::entra;
 use crate::failure::Failure;
 use crate::http::{Deadline, Http};
-use crate::service_bus::{AUDIENCE, Locked, ServiceBus};
+use crate::service_bus::{Locked, ServiceBus};
 use crate::settings::Settings;
 
 /// How long an empty queue is waited for.
@@ -29,7 +29,8 @@ pub(super) type Replayed = (Parcel, String, Result<Vec<String>, Failure>);
 impl Shelf {
     pub(super) fn new(settings: &Settings) -> Result<Self, Failure> {
         let http = Http::new()?;
-        let tokens: Arc<dyn entra::TokenSource> = entra::managed_identity(&settings.entra, AUDIENCE, &http);
+        let tokens: Arc<dyn entra::TokenSource> =
+            entra::managed_identity(&settings.entra, &settings.audiences.service_bus, &http);
         Ok(Self {
             bus: ServiceBus::new(settings.service_bus.url.clone(), http, tokens),
             parking: settings.service_bus.parking_queue.clone(),

@@ -9,7 +9,8 @@ use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode, Transport};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::entra::credentials::{application, options};
+use crate::entra::application::application;
+use crate::entra::credentials::options;
 use crate::entra::{SecretValue, TokenCache, TokenSource};
 use crate::failure::{Code, Failure};
 use crate::http::{Deadline, Http};
@@ -72,7 +73,7 @@ fn source(known: &'static str) -> (impl TokenSource, Arc<Entra>) {
     };
     let mut options = options(&settings, &Http::new().unwrap());
     options.transport = Some(Transport::new(entra.clone()));
-    let application = application(&settings, "https://neighbour.example/", Arc::new(Rotated::default()), options);
+    let application = application(&settings, "https://neighbour.example", Arc::new(Rotated::default()), options);
     (TokenCache::new(application), entra)
 }
 
@@ -102,7 +103,7 @@ async fn a_refused_application_is_told_and_no_secret_with_it() {
     let failure = source.token(soon()).await.unwrap_err();
     assert_eq!(failure.code, Code::IdentityUnavailable);
     assert_eq!(failure.upstream.as_ref().unwrap().status, Some(401));
-    assert!(failure.detail.contains("CAUSEWAY_ENTRA_CLIENT_ID"), "{failure}");
+    assert!(failure.detail.contains("CAUSEWAY_ENTRA_CLIENT_SECRET_NAME"), "{failure}");
     assert!(failure.chain().contains("AADSTS7000215"), "{}", failure.chain());
     assert!(!format!("{failure:?}").contains("client_secret="), "{failure:?}");
     assert_eq!(entra.asked.lock().unwrap().len(), 2);

@@ -1,12 +1,16 @@
-//! Our identity in Entra, and Service Bus.
+//! Our identity in Entra, audiences, and Service Bus.
+
+use std::path::PathBuf;
 
 use super::super::clouds::Cloud;
-use super::super::concerns::{Entra, ServiceBus};
+use super::super::concerns::ServiceBus;
+use super::super::identity::{Assertion, Audiences, Entra, Federation};
 use super::super::on_behalf_of::{ExchangeProof, OnBehalfOf};
 use super::super::reader::{Reader, base_url};
-use super::{PLACEHOLDER, is_host_name, is_id, preset};
+use super::{PLACEHOLDER, is_host_name, is_id, or_preset, places, preset};
 
-pub(super) fn entra(reader: &mut Reader<'_>, cloud: &Cloud, uses_client_secret: bool) -> Entra {
+/// `needed_for` is the value of a setting that wants an application.
+pub(super) fn entra(reader: &mut Reader<'_>, cloud: &Cloud, assertion: &Assertion, needed_for: Option<&str>) -> Entra {
     let authority = reader.origin("AZURE_AUTHORITY_HOST").unwrap_or_else(|| preset(cloud.authority));
     if authority.scheme() != "https" {
         reader.problem(
@@ -14,14 +18,19 @@ pub(super) fn entra(reader: &mut Reader<'_>, cloud: &Cloud, uses_client_secret: 
             "must begin with https://: the Azure SDK takes no other, loopback included",
         );
     }
+    let is_file = matches!(assertion, Assertion::TokenFile { .. });
     let tenant_id = reader.checked("CAUSEWAY_ENTRA_TENANT_ID", is_id, "a tenant's id or domain");
     let client_id = reader.checked("CAUSEWAY_ENTRA_CLIENT_ID", is_id, "the client id of an Entra application");
-    if uses_client_secret {
+    // What workload identity sets beside its file.
+    let platform = [reader.text("AZURE_TENANT_ID"), reader.text("AZURE_CLIENT_ID")];
+    let [its_tenant, its_client] = platform.map(|id| id.filter(|_| is_file));
+    let (tenant_id, client_id) = (tenant_id.or(its_tenant), client_id.or(its_client));
+    if let Some(value) = needed_for {
         for (name, missing) in
             [("CAUSEWAY_ENTRA_TENANT_ID", tenant_id.is_none()), ("CAUSEWAY_ENTRA_CLIENT_ID", client_id.is_none())]
         {
             if missing {
-                reader.problem(name, "is missing: signing in with client-secret needs it");
+                reader.problem(name, format!("is missing: signing in with {value} needs it"));
             }
         }
     }
@@ -39,24 +48,55 @@ pub(super) fn entra(reader: &mut Reader<'_>, cloud: &Cloud, uses_client_secret: 
     }
 }
 
+pub(super) fn federation(reader: &mut Reader<'_>, cloud: &Cloud, needed_for: Option<&str>) -> Federation {
+    const VARIABLE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+    let path = reader.text(VARIABLE).map(PathBuf::from);
+    let audience = or_preset(reader, "CAUSEWAY_ENTRA_ASSERTION_AUDIENCE", cloud.exchange_audience);
+    if reader.one_of("CAUSEWAY_ENTRA_ASSERTION", &["managed-identity", "token-file"]) == "managed-identity" {
+        return Federation { assertion: Assertion::ManagedIdentity, audience };
+    }
+    if path.is_none() && needed_for.is_some() {
+        reader.problem(
+            VARIABLE,
+            "is missing: CAUSEWAY_ENTRA_ASSERTION is token-file, and the platform that mounts the token sets this path \
+             (workload identity)",
+        );
+    }
+    Federation { assertion: Assertion::TokenFile { path: path.unwrap_or_default() }, audience }
+}
+
+pub(super) fn audiences(reader: &mut Reader<'_>, cloud: &Cloud) -> Audiences {
+    let key_vault = reader.text("CAUSEWAY_KEY_VAULT_AUDIENCE");
+    Audiences {
+        key_vault_expected: key_vault.clone().unwrap_or_else(|| cloud.key_vault_audience.to_owned()),
+        key_vault,
+        service_bus: or_preset(reader, "CAUSEWAY_SERVICE_BUS_AUDIENCE", cloud.service_bus_audience),
+        storage: or_preset(reader, "CAUSEWAY_STORAGE_AUDIENCE", cloud.storage_audience),
+    }
+}
+
 /// What is missing for it is told to those who ask for it: nobody else needs it.
 pub(super) fn on_behalf_of(reader: &mut Reader<'_>, cloud: &Cloud) -> OnBehalfOf {
     let proof = match reader.one_of("CAUSEWAY_ON_BEHALF_OF_AUTH", &["client-secret", "managed-identity"]) {
-        "managed-identity" => ExchangeProof::ManagedIdentity { audience: cloud.token_exchange },
+        "managed-identity" => ExchangeProof::ManagedIdentity { audience: cloud.exchange_audience },
         _ => ExchangeProof::ClientSecret,
     };
     OnBehalfOf { proof }
 }
 
-pub(super) fn service_bus(reader: &mut Reader<'_>) -> ServiceBus {
+pub(super) fn service_bus(reader: &mut Reader<'_>, cloud: &Cloud) -> ServiceBus {
     let url_was_set = reader.text("CAUSEWAY_SERVICE_BUS_URL").is_some();
-    let told = reader.origin("CAUSEWAY_SERVICE_BUS_URL");
+    let told = places::SERVICE_BUS.origin(reader, "CAUSEWAY_SERVICE_BUS_URL", cloud);
     let namespace = reader.checked(
         "ServiceBusConnection__fullyQualifiedNamespace",
         is_host_name,
         "the namespace's host name, such as my-bus.servicebus.windows.net",
     );
-    let url = told.or_else(|| base_url(&format!("https://{}", namespace.as_deref()?)).ok());
+    let of_namespace = namespace.as_deref().and_then(|host| base_url(&format!("https://{host}")).ok());
+    if let Some(url) = &of_namespace {
+        places::SERVICE_BUS.same_cloud(reader, "ServiceBusConnection__fullyQualifiedNamespace", url, cloud);
+    }
+    let url = told.or(of_namespace);
     if url.is_none() && !url_was_set && namespace.is_none() {
         reader.problem(
             "CAUSEWAY_SERVICE_BUS_URL",

@@ -1,15 +1,19 @@
 //! Where Databricks is, how we sign in there, and what callers may ask of it.
 
-use super::super::concerns::{Databricks, DatabricksAuthentication, ResultDisposition, Sql, SqlMode};
+use super::super::clouds::Cloud;
+use super::super::concerns::{AzureResource, Databricks, ResultDisposition, Sql, SqlMode};
+use super::super::identity::DatabricksAuthentication;
 use super::super::reader::Reader;
-use super::{is_id, required_origin};
+use super::{is_id, or_preset, places, required_origin};
 
-pub(super) fn databricks(reader: &mut Reader<'_>) -> Databricks {
-    const CHOICES: &[&str] = &["managed-identity", "client-secret", "oauth-m2m", "pat"];
+pub(super) fn databricks(reader: &mut Reader<'_>, cloud: &Cloud) -> Databricks {
+    const CHOICES: &[&str] = &["managed-identity", "client-secret", "federated", "oauth-m2m", "pat"];
     let host = required_origin(
         reader,
         "CAUSEWAY_DATABRICKS_HOST",
         "the workspace, such as https://adb-1234567890123456.7.azuredatabricks.net",
+        &places::DATABRICKS,
+        cloud,
     );
     let warehouse_id = reader.checked(
         "CAUSEWAY_DATABRICKS_WAREHOUSE_ID",
@@ -22,6 +26,7 @@ pub(super) fn databricks(reader: &mut Reader<'_>) -> Databricks {
     let token_secret_name = reader.secret_name("CAUSEWAY_DATABRICKS_TOKEN_SECRET_NAME");
     let authentication = match reader.one_of("CAUSEWAY_DATABRICKS_AUTH", CHOICES) {
         "client-secret" => DatabricksAuthentication::ClientSecret,
+        "federated" => DatabricksAuthentication::Federated,
         "oauth-m2m" => {
             if client_id.is_none() {
                 reader.problem(
@@ -38,7 +43,57 @@ pub(super) fn databricks(reader: &mut Reader<'_>) -> Databricks {
         _ => DatabricksAuthentication::ManagedIdentity,
     };
     let audience = reader.text("CAUSEWAY_DATABRICKS_AUDIENCE").unwrap_or_default();
-    Databricks { host, warehouse_id, authentication, audience }
+    let azure_resource = azure_resource(reader, cloud, &authentication);
+    Databricks { host, warehouse_id, authentication, audience, azure_resource }
+}
+
+fn azure_resource(
+    reader: &mut Reader<'_>,
+    cloud: &Cloud,
+    authentication: &DatabricksAuthentication,
+) -> Option<AzureResource> {
+    const VARIABLE: &str = "CAUSEWAY_DATABRICKS_RESOURCE_ID";
+    let management_audience = or_preset(reader, "CAUSEWAY_MANAGEMENT_AUDIENCE", cloud.management_audience);
+    let id = reader.checked(
+        VARIABLE,
+        is_workspace,
+        "the workspace's resource id in Azure: \
+         /subscriptions/…/resourceGroups/…/providers/Microsoft.Databricks/workspaces/…",
+    )?;
+    let why = match authentication {
+        DatabricksAuthentication::OAuthM2m { .. } => "oauth-m2m",
+        DatabricksAuthentication::PersonalAccessToken { .. } => "pat",
+        _ => return Some(AzureResource { id, management_audience }),
+    };
+    reader.problem(
+        VARIABLE,
+        format!(
+            "is of use to an identity of Entra only, but CAUSEWAY_DATABRICKS_AUTH is {why}: take one of the two out"
+        ),
+    );
+    None
+}
+
+/// Names are compared without regard to case in Azure.
+fn is_workspace(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    let is = |index: usize, word: &str| parts.get(index).is_some_and(|part| part.eq_ignore_ascii_case(word));
+    let named = |index: usize| parts.get(index).is_some_and(|part| !part.is_empty() && is_header_safe(part));
+    parts.len() == 9
+        && parts[0].is_empty()
+        && is(1, "subscriptions")
+        && named(2)
+        && is(3, "resourceGroups")
+        && named(4)
+        && is(5, "providers")
+        && is(6, "Microsoft.Databricks")
+        && is(7, "workspaces")
+        && named(8)
+}
+
+/// It travels in a header.
+fn is_header_safe(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 pub(super) fn sql(reader: &mut Reader<'_>) -> Sql {
