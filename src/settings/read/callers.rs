@@ -4,7 +4,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::super::callers::{Callers, EntraCallers, Roles, roles};
-use super::super::concerns::Entra;
+use super::super::identity::Entra;
 use super::super::reader::Reader;
 
 pub(super) fn callers(reader: &mut Reader<'_>, entra: &Entra) -> Callers {
