@@ -99,10 +99,7 @@ pub fn warm_up(reading: Reading) -> Warm<Work> {
         tracing::warn!(variable, "this setting is not known; is it misspelt?");
     }
     match reading.settings {
-        Ok(settings) => {
-            let (requests, runs) = wiring::wire(&settings)?;
-            Ok(Arc::new(Work { requests, runs }))
-        }
+        Ok(settings) => Ok(Arc::new(wiring::wire(&settings)?)),
         Err(problems) => Err(misconfigured(&problems)),
     }
 }

@@ -12,12 +12,13 @@ use crate::ledger::Ledger;
 use crate::operations::Catalog;
 use crate::power_bi::PowerBi;
 use crate::requests::Requests;
+use crate::rotation::{self, Rotation};
 use crate::runs::{Engine, Runs, Telling};
 use crate::sealing::Sealer;
 use crate::service_bus::{Messages, ServiceBus};
 use crate::settings::{DatabricksAuthentication, Settings};
 use crate::steps::{EveryKind, Neighbours};
-use crate::triggers;
+use crate::triggers::{self, Work};
 
 /// The audience of Azure Storage, the same in every cloud.
 const STORAGE: &str = "https://storage.azure.com";
@@ -25,32 +26,49 @@ const STORAGE: &str = "https://storage.azure.com";
 const SERVICE_BUS: &str = "https://servicebus.azure.net";
 
 /// Clients, then the engine, then the requests.
-pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
+pub(super) fn wire(settings: &Settings) -> Result<Work, Failure> {
     let http = Http::new()?;
     let identity = |audience: &str| entra::managed_identity(&settings.entra, audience, &http);
     let credential = entra::credential(&settings.entra, &http)?;
     let clock = Clock::system();
     let ledger = Ledger::open(&settings.ledger, Some(identity(STORAGE)))?.with_clock(clock.clone());
     let vault = KeyVault::new(&settings.key_vault, credential, &http)?;
-    let secrets: Arc<dyn Secrets> = Arc::new(Watched::new(vault, ledger.clone(), settings.key_vault.marker));
+    let secrets: Arc<dyn Secrets> = Arc::new(Watched::new(vault.clone(), ledger.clone(), settings.key_vault.marker));
     let application = |audience: &str| {
         let secret = key_vault::named(secrets.clone(), &settings.entra.client_secret_name);
         entra::client_secret(&settings.entra, audience, secret, &http)
     };
-    let databricks_tokens: Arc<dyn TokenSource> = match &settings.databricks.authentication {
-        DatabricksAuthentication::ManagedIdentity => identity(&settings.databricks.audience),
-        DatabricksAuthentication::ClientSecret => application(&settings.databricks.audience),
-        DatabricksAuthentication::OAuthM2m { client_id, secret_name } => Arc::new(OAuthM2m::new(
-            http.clone(),
-            settings.databricks.host.clone(),
-            client_id,
-            secrets.clone(),
-            secret_name,
-        )),
-        DatabricksAuthentication::PersonalAccessToken { secret_name } => {
-            Arc::new(PersonalAccessToken::new(secrets.clone(), secret_name))
+    let databricks_as = |authentication: &DatabricksAuthentication| -> Arc<dyn TokenSource> {
+        match authentication {
+            DatabricksAuthentication::ManagedIdentity => identity(&settings.databricks.audience),
+            DatabricksAuthentication::ClientSecret => application(&settings.databricks.audience),
+            DatabricksAuthentication::OAuthM2m { client_id, secret_name } => Arc::new(OAuthM2m::new(
+                http.clone(),
+                settings.databricks.host.clone(),
+                client_id,
+                secrets.clone(),
+                secret_name,
+            )),
+            DatabricksAuthentication::PersonalAccessToken { secret_name } => {
+                Arc::new(PersonalAccessToken::new(secrets.clone(), secret_name))
+            }
         }
     };
+    let databricks_tokens = databricks_as(&settings.databricks.authentication);
+    let rotation = settings.pat_rotation.identity.as_ref().map_or_else(Rotation::off, |identity| {
+        let host = settings.databricks.host.clone();
+        Rotation::new(rotation::Parts {
+            settings: settings.pat_rotation.clone(),
+            ledger: ledger.clone(),
+            vault: vault.clone(),
+            maker: Databricks::new(http.clone(), host.clone(), databricks_as(identity)),
+            http: http.clone(),
+            host,
+            clock: clock.clone(),
+            window: settings.runs.send_window,
+            margin: settings.runs.send_margin,
+        })
+    });
     let power_bi_tokens = if settings.power_bi.client_secret {
         application(&settings.power_bi.audience)
     } else {
@@ -98,7 +116,7 @@ pub(super) fn wire(settings: &Settings) -> Result<(Requests, Runs), Failure> {
         settings.sql.clone(),
         settings.runs.clone(),
     );
-    Ok((requests, runs))
+    Ok(Work { requests, runs, rotation })
 }
 
 /// Broken operations are named when we start, not only when somebody calls them.

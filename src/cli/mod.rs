@@ -1,9 +1,10 @@
-//! The commands around the server: serve, check, parked, and those that print a generated page. No rule of the product lives
+//! The commands around the server: serve, check, run, parked, rotate-pat, and those that print a generated page. No rule of the product lives
 //! here.
 
 pub mod check;
 pub mod explain;
 mod parked;
+mod rotate_pat;
 pub mod run;
 pub mod schema;
 mod serve;
@@ -55,6 +56,8 @@ enum Command {
         #[command(subcommand)]
         command: parked::Parked,
     },
+    /// Renew the personal access token in Key Vault, or go on with renewing it.
+    RotatePat(rotate_pat::Arguments),
     /// Print the JSON Schema of operation files, for completion in an editor.
     Schema,
     /// Print docs/error-codes.md, which is generated.
@@ -94,6 +97,7 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
                 FAILED
             }
         },
+        Command::RotatePat(arguments) => rotate_pat::run(Reading::from(&ProcessEnvironment), arguments).await,
         Command::Schema => print(&schema::run()),
         Command::ErrorCodes => print(&triggers::error_codes_page()),
         Command::SettingsPage => print(&settings_page::run()),

@@ -30,6 +30,7 @@ mod near_names;
 mod outputs;
 mod outputs_wire;
 mod pause;
+mod personal_tokens;
 mod refusal;
 mod results;
 mod small_read;
@@ -68,6 +69,7 @@ pub use legacy_parameters::LegacyParameters;
 pub use lexer::Unreadable;
 pub use listed::Listed;
 pub use outputs::TaskOutput;
+pub use personal_tokens::{NewToken, TokenInfo};
 pub use small_read::is_surely_small_read;
 pub use statement::{
     ChunkInfo, ColumnInfo, Disposition, Parameter, ResultChunk, ResultFormat, Row, Statement, StatementFailure,

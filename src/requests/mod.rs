@@ -156,6 +156,9 @@ fn is_transient(failure: &Failure) -> bool {
             | Code::UpstreamReplyInvalid
             | Code::IdentityUnavailable
             | Code::SecretUnavailable
+            | Code::SecretNotValid
+            | Code::KeyVaultUnavailable
+            | Code::EntraScopeInvalid
             | Code::LedgerUnavailable
             | Code::DeadlineExceeded
     )

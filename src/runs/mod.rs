@@ -415,5 +415,8 @@ fn is_outage(failure: &Failure) -> bool {
             | Code::UpstreamTimeout
             | Code::IdentityUnavailable
             | Code::SecretUnavailable
+            | Code::SecretNotValid
+            | Code::KeyVaultUnavailable
+            | Code::EntraScopeInvalid
     )
 }

@@ -15,8 +15,8 @@ mod tests;
 mod variables;
 
 pub use concerns::{
-    Databricks, DatabricksAuthentication, Entra, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PowerBi,
-    Requests, ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
+    Databricks, DatabricksAuthentication, Entra, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PatRotation,
+    PowerBi, Requests, ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
 };
 pub use host_json::host_json_warnings;
 pub use host_pattern::HostPattern;

@@ -10,11 +10,11 @@ use std::time::Duration;
 use url::Url;
 
 use self::azure::{entra, service_bus};
-use self::databricks::{databricks, sql};
+use self::databricks::{databricks, pat_rotation, sql};
 use super::clouds::{self, cloud};
 use super::concerns::{
-    Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, Outside, PowerBi, Requests, Runs,
-    ServiceBus, Sql, Telemetry,
+    Databricks, DatabricksAuthentication, Entra, KeyVault, Ledger, Operations, Outside, PatRotation, PowerBi, Requests,
+    Runs, ServiceBus, Sql, Telemetry,
 };
 use super::known::{VARIABLE_PREFIX, unknown};
 use super::ledger_place::ledger_place;
@@ -29,6 +29,7 @@ pub struct Settings {
     pub sql: Sql,
     pub power_bi: PowerBi,
     pub key_vault: KeyVault,
+    pub pat_rotation: PatRotation,
     pub entra: Entra,
     pub service_bus: ServiceBus,
     pub ledger: Ledger,
@@ -70,11 +71,14 @@ impl Reading {
         let power_bi_client_secret =
             reader.one_of("CAUSEWAY_POWER_BI_AUTH", &["managed-identity", "client-secret"]) == "client-secret";
         let databricks = databricks(&mut reader);
-        let uses_client_secret =
-            power_bi_client_secret || databricks.authentication == DatabricksAuthentication::ClientSecret;
+        let pat_rotation = pat_rotation(&mut reader);
+        let uses_client_secret = power_bi_client_secret
+            || databricks.authentication == DatabricksAuthentication::ClientSecret
+            || pat_rotation.identity == Some(DatabricksAuthentication::ClientSecret);
         let claim_life = Duration::from_secs(3600 * reader.whole("CAUSEWAY_CLAIM_HOURS", 1..=720, "hours"));
         let settings = Settings {
             databricks,
+            pat_rotation,
             sql: sql(&mut reader),
             power_bi: PowerBi {
                 url: reader.origin("CAUSEWAY_POWER_BI_URL").unwrap_or_else(|| preset(cloud.power_bi_url)),
@@ -90,6 +94,7 @@ impl Reading {
                 verify_challenge: reader.flag("CAUSEWAY_KEY_VAULT_VERIFY_CHALLENGE"),
                 cache: reader.seconds("CAUSEWAY_SECRET_CACHE_SECONDS", 1..=86_400),
                 marker: reader.seconds("CAUSEWAY_SECRET_MARKER_SECONDS", 1..=30),
+                grace: reader.seconds("CAUSEWAY_SECRET_GRACE_SECONDS", 0..=604_800),
             },
             entra: entra(&mut reader, cloud, uses_client_secret),
             service_bus: service_bus(&mut reader),

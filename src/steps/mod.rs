@@ -290,6 +290,9 @@ pub fn is_end_of_work(failure: &Failure) -> bool {
             | Code::LedgerUnavailable
             | Code::IdentityUnavailable
             | Code::SecretUnavailable
+            | Code::SecretNotValid
+            | Code::KeyVaultUnavailable
+            | Code::EntraScopeInvalid
             | Code::SecretNotFound
             | Code::DatabricksAccessDenied
             | Code::PowerBiAccessDenied

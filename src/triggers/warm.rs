@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::requests::Requests;
+use crate::rotation::Rotation;
 use crate::runs::Runs;
 
 /// The rooms below, as handlers see them.
@@ -15,6 +16,7 @@ use crate::runs::Runs;
 pub struct Work {
     pub requests: Requests,
     pub runs: Runs,
+    pub rotation: Rotation,
 }
 
 /// How warm-up ended. `Err` is for good: a setting is wrong, and every answer names it.

@@ -25,23 +25,10 @@ const LIFE: Duration = Duration::from_hours(1);
 /// Tokens that are good now.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    personal: Mutex<Vec<String>>,
     issued: Mutex<HashMap<String, Timestamp>>,
 }
 
 impl Tokens {
-    pub(super) fn new(personal: Vec<String>) -> Self {
-        Self { personal: Mutex::new(personal), issued: Mutex::default() }
-    }
-
-    pub(super) fn add(&self, token: String) {
-        lock(&self.personal).push(token);
-    }
-
-    pub(super) fn remove(&self, token: &str) {
-        lock(&self.personal).retain(|known| known != token);
-    }
-
     /// Makes every token of OAuth M2M bad at once, as a restart of the real service's keys would.
     pub(super) fn forget_issued(&self) {
         lock(&self.issued).clear();
@@ -56,9 +43,7 @@ impl Tokens {
 
     fn good(&self, token: &str) -> bool {
         let limit = Timestamp::now() + TOO_OLD;
-        lock(&self.personal).iter().any(|known| known == token)
-            || lock(&self.issued).get(token).is_some_and(|until| *until > limit)
-            || entra(token, limit)
+        lock(&self.issued).get(token).is_some_and(|until| *until > limit) || entra(token, limit)
     }
 }
 
@@ -91,7 +76,7 @@ pub(super) async fn check(State(workspace): State<Shared>, request: Request, nex
         None => {
             refused(StatusCode::UNAUTHORIZED, "Credential was not sent or was of an unsupported type for this API.")
         }
-        Some(token) if workspace.tokens.good(token) => next.run(request).await,
+        Some(token) if workspace.personal.good(token) || workspace.tokens.good(token) => next.run(request).await,
         Some(_) => refused(StatusCode::FORBIDDEN, "Invalid access token."),
     }
 }

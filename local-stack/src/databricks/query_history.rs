@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::reply::{Reply, invalid, ok};
 use super::statement::{Phase, Statement};
-use super::workspace::{Shared, lock};
+use super::workspace::{Shared, Workspace, lock};
 
 /// The numeric id of the one principal that calls this stand-in.
 const USER_ID: u64 = 7_340_881_216_550_943;
@@ -28,7 +28,7 @@ pub(super) async fn me(State(workspace): State<Shared>) -> Response<Body> {
     }))
 }
 
-fn user_name(workspace: &Shared) -> String {
+pub(super) fn user_name(workspace: &Workspace) -> String {
     workspace.options.clients.first().map_or_else(|| "maker@example.com".into(), |(id, _)| id.clone())
 }
 

@@ -208,6 +208,7 @@ impl Stack {
         let function_keys = keys.functions.into_values().flat_map(BTreeMap::into_values);
         let mut secrets = self.key_vault.every_value();
         secrets.extend(self.entra.tokens.every_token());
+        secrets.extend(self.databricks.every_token());
         secrets.extend([keys.master, self.entra.identity_header.clone(), self.entra_client_secret.clone()]);
         secrets.extend(self.webhooks.every_signature());
         secrets.extend(function_keys.chain(keys.host.into_values()).chain(keys.system.into_values()));
