@@ -63,13 +63,12 @@ impl Databricks {
         let wish = body(&json!({"comment": comment, "lifetime_seconds": life.as_secs()}))?;
         let request = Outbound::post(url).json(wish);
         let made: Created = self.ask(RequestKind::TokenCreate, request, &Subject::Tokens, deadline).await?;
-        match (made.token_value.filter(|value| !value.is_empty()), made.token_info) {
-            (Some(value), Some(info)) => Ok(NewToken { value: value.into(), info }),
-            _ => {
-                let detail = "Databricks answered a request for a token without one.";
-                Err(Failure::new(Code::UpstreamReplyInvalid, detail).effect_possible().into())
-            }
-        }
+        let value = made.token_value.filter(|value| !value.is_empty());
+        let (Some(value), Some(info)) = (value, made.token_info) else {
+            let detail = "Databricks answered a request for a token without one.";
+            return Err(Failure::new(Code::UpstreamReplyInvalid, detail).effect_possible().into());
+        };
+        Ok(NewToken { value: value.into(), info })
     }
 
     /// The tokens of whoever we are.

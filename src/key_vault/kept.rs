@@ -98,9 +98,8 @@ impl Entry {
             // A refused value is no use: the vault is asked again as soon as may be.
             (Some(kept), Some(trouble)) if kept.doubted.is_some() && now >= trouble.stands_until() => Look::Due,
             (Some(kept), Some(trouble)) if now < trouble.next => Look::Fresh(kept.secret.clone()),
-            (Some(kept), Some(_)) => Look::Serving(kept.secret.clone()),
             (Some(kept), None) if kept.must_be_read() || (now >= kept.due && !beside) => Look::Due,
-            (Some(kept), None) => Look::Serving(kept.secret.clone()),
+            (Some(kept), _) => Look::Serving(kept.secret.clone()),
             (None, Some(trouble)) if now < trouble.stands_until() => Look::Failed(Box::new(trouble.failure.clone())),
             (None, _) => Look::Nothing,
         }

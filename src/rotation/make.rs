@@ -53,7 +53,7 @@ impl Turn<'_> {
         };
         let token = Token {
             rotation: record.rotation.clone(),
-            token_id: made.info.id.clone(),
+            id: made.info.id.clone(),
             version,
             expires: expires.unwrap_or_else(|| self.now()),
         };

@@ -30,7 +30,8 @@ pub(super) enum State {
 pub(super) struct Token {
     /// The rotation that made it, which its comment names.
     pub rotation: String,
-    pub token_id: String,
+    /// In Databricks.
+    pub id: String,
     /// Of the secret.
     pub version: String,
     pub expires: Timestamp,
@@ -113,7 +114,7 @@ mod tests {
     fn token(rotation: &str, expires: i64) -> Token {
         Token {
             rotation: rotation.into(),
-            token_id: "t".into(),
+            id: "t".into(),
             version: "v".into(),
             expires: Timestamp::from_second(expires).unwrap(),
         }

@@ -286,7 +286,7 @@ pub(super) async fn newest(parts: &Parts, deadline: Deadline) -> Result<Option<(
 pub(super) fn stored(rotation: &str, found: &Stored) -> Option<super::record::Token> {
     (found.tags.get(ROTATION_TAG).map(String::as_str) == Some(rotation)).then(|| super::record::Token {
         rotation: rotation.to_owned(),
-        token_id: found.tags.get(TOKEN_TAG).cloned().unwrap_or_default(),
+        id: found.tags.get(TOKEN_TAG).cloned().unwrap_or_default(),
         version: found.secret.version.clone(),
         expires: found.expires.unwrap_or(Timestamp::UNIX_EPOCH),
     })

@@ -102,7 +102,9 @@ impl Kind for HttpCall {
             return judged(&inputs, &reply, &scrub);
         }
         // Perhaps a secret was rotated while we believed the old one: whoever tries again has the new one.
-        used.iter().for_each(|(name, value)| to.secrets.forget(name, value));
+        for (name, value) in &used {
+            to.secrets.forget(name, value);
+        }
         if kind == RequestKind::HttpStepWrite {
             return judged(&inputs, &reply, &scrub);
         }
