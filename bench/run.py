@@ -15,7 +15,7 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 DATA = ROOT / ".causeway-local" / "bench"
-SCENARIOS = ("small", "big", "memory", "retries", "conversion", "push", "waits", "drain")
+SCENARIOS = ("small", "big", "memory", "retries", "conversion", "push", "waits", "drain", "rotation")
 
 
 def arguments():

@@ -6,6 +6,7 @@
 //! - [`triggers`] is the only room that knows actix-web and the Functions envelope.
 //! - [`requests`] does the direct work of one HTTP call: claim, send, wait, hand over.
 //! - [`runs`] is the durable engine: records, advancing, waking, ticking.
+//! - [`rotation`] renews the personal access token in Key Vault.
 //! - [`steps`] holds one file for each kind of step and its recovery.
 //! - [`operations`] is what makers declare; [`rows`] turns results into what callers read. Both are pure.
 //! - [`databricks`], [`power_bi`], [`key_vault`] and [`service_bus`] speak to the neighbours.
@@ -25,6 +26,7 @@ pub mod ledger;
 pub mod operations;
 pub mod power_bi;
 pub mod requests;
+pub mod rotation;
 pub mod rows;
 pub mod runs;
 pub mod sealing;

@@ -10,6 +10,7 @@ use crate::http::Http;
 use crate::key_vault::{self, KeptRefreshToken, KeyVault, SecretStore, Secrets, Watched};
 use crate::ledger::Ledger;
 use crate::power_bi::PowerBi;
+use crate::rotation::{self, Rotation};
 use crate::service_bus::ServiceBus;
 use crate::settings::{DatabricksAuthentication, PowerBiAuthentication, RefreshToken, RefreshTokenProof, Settings};
 
@@ -73,6 +74,24 @@ impl<'a> Identities<'a> {
                 Arc::new(PersonalAccessToken::new(self.secrets(), secret_name))
             }
         }
+    }
+
+    /// The renewal of the personal access token, by whoever makes it.
+    pub fn rotation(&self) -> Rotation {
+        let settings = self.settings;
+        let Some(maker) = &settings.pat_rotation.identity else { return Rotation::off() };
+        let host = settings.databricks.host.clone();
+        Rotation::new(rotation::Parts {
+            settings: settings.pat_rotation.clone(),
+            ledger: self.ledger.clone(),
+            vault: self.vault.clone(),
+            maker: Databricks::new(self.http.clone(), host.clone(), self.databricks_tokens(maker)),
+            http: self.http.clone(),
+            host,
+            clock: self.clock.clone(),
+            window: settings.runs.send_window,
+            margin: settings.runs.send_margin,
+        })
     }
 
     /// Databricks, called with `tokens`, those of the settings.

@@ -22,6 +22,7 @@ pub(super) fn wire(settings: &Settings) -> Result<Work, Failure> {
     let identities = Identities::new(settings)?;
     let (clock, ledger, secrets) = (identities.clock.clone(), identities.ledger.clone(), identities.secrets());
     let callers = Callers::new(&settings.callers, &identities.http, clock.clone());
+    let rotation = identities.rotation();
     let databricks_tokens = identities.databricks_tokens(&settings.databricks.authentication);
     let service_bus = identities.service_bus(identities.own(&settings.audiences.service_bus));
     let messages: Arc<dyn Messages> = Arc::new(service_bus);
@@ -66,7 +67,7 @@ pub(super) fn wire(settings: &Settings) -> Result<Work, Failure> {
     );
     let secret = key_vault::named(exchange_secrets, &settings.entra.client_secret_name);
     let requests = requests.exchanging(exchanges(settings, secret, &identities.http)?);
-    Ok(Work { requests, runs, callers })
+    Ok(Work { requests, runs, callers, rotation })
 }
 
 /// How callers' tokens are exchanged; `None` without an application that could.

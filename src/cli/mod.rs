@@ -1,4 +1,4 @@
-//! The commands around the server: serve, check, parked, and those that print a generated page. No rule of the product lives
+//! The commands around the server: serve, check, run, parked, rotate-pat, and those that print a generated page. No rule of the product lives
 //! here.
 
 pub mod check;
@@ -7,6 +7,7 @@ pub mod explain;
 mod live;
 pub mod openapi;
 mod parked;
+mod rotate_pat;
 pub mod run;
 pub mod schema;
 mod serve;
@@ -61,6 +62,8 @@ enum Command {
         #[command(subcommand)]
         command: parked::Parked,
     },
+    /// Renew the personal access token in Key Vault, or go on with renewing it.
+    RotatePat(rotate_pat::Arguments),
     /// Print the JSON Schema of operation files, for completion in an editor.
     Schema,
     /// Print the OpenAPI document of the routes and of the configured operations.
@@ -117,6 +120,7 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 
                 FAILED
             }
         },
+        Command::RotatePat(arguments) => rotate_pat::run(Reading::from(&ProcessEnvironment), arguments).await,
         Command::Schema => print(&schema::run()),
         Command::Openapi => openapi_of_the_folder(),
         Command::ErrorCodes => print(&triggers::error_codes_page()),

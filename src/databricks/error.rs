@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::personal_tokens;
 use super::subject::Subject;
 use super::wire::{error_class_in, sql_state_in};
 use crate::entra::CallError;
@@ -200,8 +201,11 @@ impl From<DatabricksError> for Failure {
         let mut failure = match &error {
             DatabricksError::Failure(failure) => return failure.clone(),
             DatabricksError::Refused(refused) => {
-                let code = refused.code();
-                let mut failure = Self::new(code, refused.detail(code)).from_upstream(upstream(
+                let (code, detail) = personal_tokens::explained(refused).unwrap_or_else(|| {
+                    let code = refused.code();
+                    (code, refused.detail(code))
+                });
+                let mut failure = Self::new(code, detail).from_upstream(upstream(
                     Some(refused.status),
                     refused.error_code.clone(),
                     refused.request_id.clone(),

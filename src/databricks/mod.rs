@@ -30,6 +30,7 @@ mod near_names;
 mod outputs;
 mod outputs_wire;
 mod pause;
+mod personal_tokens;
 mod principal;
 mod refusal;
 mod results;
@@ -69,6 +70,7 @@ pub use legacy_parameters::LegacyParameters;
 pub use lexer::Unreadable;
 pub use listed::Listed;
 pub use outputs::TaskOutput;
+pub use personal_tokens::{NewToken, TokenInfo};
 pub use principal::Me;
 pub use small_read::is_surely_small_read;
 pub use statement::{

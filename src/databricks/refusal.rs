@@ -70,7 +70,9 @@ pub(super) fn token_was_refused(reply: &Reply) -> bool {
         401 => true,
         403 => {
             let (code, message) = code_and_message(reply);
-            code.is_none_or(|code| code != "PERMISSION_DENIED") || message.to_ascii_lowercase().contains("token")
+            let message = message.to_ascii_lowercase();
+            let of_tokens = message.contains("permission to use tokens") || message.contains("disabled");
+            code.is_none_or(|code| code != "PERMISSION_DENIED") || (message.contains("token") && !of_tokens)
         }
         _ => false,
     }

@@ -23,13 +23,15 @@ pub enum Subject {
     Table(String),
     Job(String),
     JobRun(String),
+    /// Personal access tokens of our own.
+    Tokens,
 }
 
 impl Subject {
     /// The code for a subject that is not there.
     pub(super) fn missing(&self) -> Code {
         match self {
-            Self::Workspace => Code::DatabricksRefused,
+            Self::Workspace | Self::Tokens => Code::DatabricksRefused,
             Self::Submission { .. } | Self::Warehouse(_) => Code::WarehouseNotFound,
             Self::Statement(_) => Code::StatementNotFound,
             Self::Rows(_) => Code::ResultExpired,
@@ -79,6 +81,7 @@ impl fmt::Display for Subject {
             Self::Table(name) => write!(f, "table {name}"),
             Self::Job(id) => write!(f, "job {id}"),
             Self::JobRun(id) => write!(f, "job run {id}"),
+            Self::Tokens => f.write_str("our personal access tokens"),
         }
     }
 }

@@ -9,7 +9,7 @@ use azure_core::http::ClientOptions;
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::credentials::{get, options, scope};
+use super::credentials::{get, options, scope, scope_invalid};
 use super::refusal::{advice, refused};
 use super::sdk::SdkFailure;
 use super::{FetchToken, FetchedToken, SecretValue, TokenCache, TokenSource};
@@ -76,6 +76,9 @@ impl Application {
     }
 
     fn failure(&self, error: SdkFailure) -> Failure {
+        if let Some(failure) = scope_invalid(&self.scope, &error) {
+            return failure.caused_by(error);
+        }
         let status = error.status();
         let detail = match status {
             Some(400..=403) => format!(

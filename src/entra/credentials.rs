@@ -158,7 +158,29 @@ pub(super) async fn get(
     })
 }
 
+/// Entra does not know the resource, or the scope is not written as it wants: 70011, 1002012 and `invalid_scope`; 500011
+/// and `invalid_resource`, also when a managed identity asks (Entra's "Authentication and authorization error codes").
+pub(super) fn scope_invalid(scope: &str, error: &SdkFailure) -> Option<Failure> {
+    let words = ["AADSTS70011", "AADSTS1002012", "AADSTS500011", "invalid_scope", "invalid_resource"];
+    words.iter().any(|word| error.says(word)).then(|| {
+        let detail = format!(
+            "Entra does not know what a token for {scope} is for. Check the audience: CAUSEWAY_DATABRICKS_AUDIENCE \
+             (2ff814a6-3304-4ab8-85cb-cd0e6f879c1d in every cloud) or CAUSEWAY_POWER_BI_AUDIENCE, and CAUSEWAY_CLOUD."
+        );
+        let upstream = Upstream {
+            service: "entra".to_owned(),
+            status: error.status(),
+            code: error.code(),
+            request_id: error.header("x-ms-request-id"),
+        };
+        Failure::new(Code::EntraScopeInvalid, detail).from_upstream(upstream).retry_after(Duration::from_mins(1))
+    })
+}
+
 fn failure(managed: bool, wanted: &str, error: SdkFailure) -> Failure {
+    if let Some(failure) = scope_invalid(wanted, &error) {
+        return failure.caused_by(error);
+    }
     let advice = if managed {
         "Check that the function app has a managed identity, and that CAUSEWAY_MANAGED_IDENTITY_CLIENT_ID, when set, is \
          one of its identities."

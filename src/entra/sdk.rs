@@ -42,6 +42,27 @@ impl SdkFailure {
         self.find(|error| error.http_status().map(u16::from))
     }
 
+    /// Status of the answer of the service that was called, as opposed to one that its credential asked.
+    pub(crate) fn answered(&self) -> Option<u16> {
+        match self {
+            Self::Sdk(error) if matches!(error.kind(), ErrorKind::HttpResponse { .. }) => {
+                error.http_status().map(u16::from)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the neighbour's answer, or what the SDK makes of it, has these words in it.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        let in_body = self.find(|error| match error.kind() {
+            ErrorKind::HttpResponse { raw_response: Some(response), .. } => {
+                String::from_utf8_lossy(response.body()).contains(words).then_some(())
+            }
+            _ => None,
+        });
+        in_body.is_some() || self.find(|error| error.to_string().contains(words).then_some(())).is_some()
+    }
+
     /// The neighbour's own code, such as `SecretNotFound` or `7000215`.
     pub(crate) fn code(&self) -> Option<String> {
         self.find(|error| match error.kind() {

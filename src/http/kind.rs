@@ -86,6 +86,13 @@ pub enum RequestKind {
     TokenRequest,
     /// Entra's OpenID configuration, and the keys that it signs with.
     SigningKeysGet,
+    /// `token/create`: sent again it would make another token.
+    TokenCreate,
+    TokenList,
+    /// Deleting what is gone is told, and is success.
+    TokenDelete,
+    /// The right to use tokens: the same however often it is given.
+    TokenPermission,
     /// The end of work, told where its caller asked; told again by the run, which keeps the pauses.
     CallbackSend,
     /// What a maker declares as `http`: asks, may be sent twice, or may not.
@@ -151,6 +158,9 @@ impl RequestKind {
             Self::MessageSettle => row(Repeatable, 4, 15, 60),
             Self::TokenRequest => row(Read, 4, 10, 30),
             Self::SigningKeysGet => Allowance { reply_bytes: MAX_KEYS_BYTES, ..row(Read, 3, 5, 15) },
+            Self::TokenCreate => row(Execute, 3, 15, 30),
+            Self::TokenList => row(Read, 4, 15, 30),
+            Self::TokenDelete | Self::TokenPermission => row(Repeatable, 4, 15, 30),
             Self::CallbackSend => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Repeatable, 1, 20, 20) },
             Self::HttpStepRead => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Read, 3, 60, 90) },
             Self::HttpStepRepeatable => Allowance { reply_bytes: MAX_STRANGER_BYTES, ..row(Repeatable, 3, 60, 90) },

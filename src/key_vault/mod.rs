@@ -1,9 +1,13 @@
 //! Secrets by name, read with the Azure SDK behind our own timeout, cached, dropped when refused; and written, as new
 //! versions.
 
+mod kept;
 mod markers;
 mod names;
+mod quiet;
 mod refresh_tokens;
+mod refused;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -34,16 +38,16 @@ pub struct Secret {
 /// Where secrets are read. A trait, so that rooms above can be tested without a vault.
 #[async_trait]
 pub trait Secrets: Send + Sync + std::fmt::Debug {
-    /// The current version, from the cache when it is fresh.
+    /// The current version, from the cache when it is fresh, or when the vault does not answer and the grace has not passed.
     async fn current(&self, name: &str, deadline: Deadline) -> Result<Secret, Failure>;
 
     /// One version, cached without limit of time: a version never changes.
     async fn version(&self, name: &str, version: &str, deadline: Deadline) -> Result<Secret, Failure>;
 
-    /// Drops the current version from the cache, if it still is `value`.
+    /// `value` was refused: if it still is the one that is kept, it is read again before its next use.
     fn forget(&self, name: &str, value: &SecretString);
 
-    /// Drops the current version from the cache, whatever it is.
+    /// There is a newer version: it is read before the next use.
     fn drop_current(&self, _name: &str) {}
 }
 

@@ -14,7 +14,7 @@ use azure_core::time::OffsetDateTime;
 use secrecy::ExposeSecret;
 
 use super::{KeyVault, NewVersion, SecretStore, Secrets};
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
 use crate::settings;
 
@@ -58,7 +58,7 @@ impl HttpClient for Vault {
             }
             _ => format!("value-{read}"),
         };
-        let attributes = serde_json::json!({ "enabled": true, "created": 1_700_000_000, "exp": 1_800_000_000 });
+        let attributes = serde_json::json!({ "enabled": true, "created": 1_700_000_000, "exp": 4_102_444_800_i64 });
         let body = serde_json::json!({ "value": value, "id": id, "attributes": attributes }).to_string();
         Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, headers, body))
     }
@@ -90,6 +90,7 @@ fn vault(script: &[(u16, Option<&'static str>)]) -> (KeyVault, Arc<Vault>) {
         verify_challenge: true,
         cache: Duration::from_mins(10),
         marker: Duration::from_secs(30),
+        grace: Duration::from_hours(1),
     };
     (KeyVault::over(&settings, Arc::new(Identity), options).unwrap(), transport)
 }
@@ -165,7 +166,7 @@ async fn a_throttled_vault_is_asked_again_when_it_says_so_and_a_failure_is_not_k
 #[tokio::test(start_paused = true)]
 async fn a_pause_beyond_the_deadline_is_handed_to_the_caller() {
     let failure = refused(&[(429, Some("600"))]).await;
-    assert_eq!((failure.code, failure.retry_after_seconds), (Code::SecretUnavailable, Some(600)));
+    assert_eq!((failure.code, failure.retry_after_seconds), (Code::KeyVaultUnavailable, Some(600)));
 }
 
 #[tokio::test]
@@ -194,11 +195,17 @@ async fn the_newest_is_asked_for_however_fresh_the_cache_is_and_refreshes_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_writing_names_the_role_and_leaves_what_was_there() {
-    for (status, word) in [(403, "Key Vault Secrets Officer"), (409, "deleted"), (503, "Try again")] {
+    let unavailable = Code::KeyVaultUnavailable;
+    for (status, word, code) in [
+        (403, "Key Vault Secrets Officer", Code::SecretUnavailable),
+        (409, "deleted", Code::SecretUnavailable),
+        (503, "Try again", unavailable),
+    ] {
         let script = [(status, None); 3];
         let (secrets, _) = vault(&script);
         let failure = secrets.write("my-secret", NewVersion::of("new".into()), soon()).await.unwrap_err();
-        assert_eq!(failure.code, Code::SecretUnavailable);
+        assert_eq!(failure.code, code);
+        assert_eq!(failure.effect == Effect::None, code != unavailable, "it may stand there");
         assert!(failure.detail.contains(word) && failure.detail.contains("my-secret"), "{failure}");
         assert!(!failure.chain().contains("new\""), "{}", failure.chain());
         assert_ne!(
@@ -214,4 +221,33 @@ async fn a_name_that_reaches_elsewhere_is_never_written() {
     let failure = secrets.write("../keys/evil", NewVersion::of("new".into()), soon()).await.unwrap_err();
     assert_eq!(failure.code, Code::SecretNotFound);
     assert!(transport.paths.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_vault_fails_what_was_read_serves_and_the_vault_is_not_asked_by_every_use() {
+    let script = [(503, None); 200];
+    let (secrets, transport) = vault(&[]);
+    secrets.current("my-secret", soon()).await.unwrap();
+    transport.script.lock().unwrap().extend(script);
+    tokio::time::advance(Duration::from_mins(10)).await;
+    for _ in 0..1_000 {
+        assert_eq!(secrets.current("my-secret", soon()).await.unwrap().value.expose_secret(), "value-1");
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    let asked = transport.paths.lock().unwrap().len();
+    assert!(asked < 20, "{asked} readings in 10 s");
+    tokio::time::advance(Duration::from_hours(1)).await;
+    let failure = secrets.current("my-secret", soon()).await.unwrap_err();
+    assert_eq!(failure.code, Code::KeyVaultUnavailable);
+}
+
+#[tokio::test]
+async fn a_secret_that_was_refused_is_kept_no_longer_and_a_version_opens_without_the_vault() {
+    let (secrets, transport) = vault(&[]);
+    let read = secrets.current("my-secret", soon()).await.unwrap();
+    transport.script.lock().unwrap().extend([(403, None), (403, None)]);
+    secrets.drop_current("my-secret");
+    assert_eq!(secrets.current("my-secret", soon()).await.unwrap_err().code, Code::SecretUnavailable);
+    // What the current one has signed is still opened.
+    secrets.version("my-secret", &read.version, soon()).await.unwrap();
 }

@@ -8,12 +8,14 @@ use azure_core::time::OffsetDateTime;
 use azure_security_keyvault_secrets::models::{SecretAttributes, SetSecretParameters};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 
 use super::names::check_name;
-use super::vault::{IN_ALL, PER_TRY, refused, secret_in, told};
+use super::refused::{Doing, refused};
+use super::vault::{IN_ALL, PER_TRY, found_in};
 use super::{KeyVault, Secret, Secrets, Watched};
-use crate::entra::{SdkFailure, patiently};
-use crate::failure::{Code, Failure};
+use crate::entra::patiently;
+use crate::failure::Failure;
 use crate::http::Deadline;
 
 /// A version that is to be written.
@@ -49,7 +51,8 @@ pub struct Stored {
 pub trait SecretStore: Secrets {
     /// The current version as the vault has it at this moment, never from the cache; the cache has it afterwards.
     ///
-    /// `secret-not-found` when there is none, `secret-unavailable` when it cannot be read.
+    /// `secret-not-found` when there is none, `secret-unavailable` when we may not read it, `key-vault-unavailable` when
+    /// the vault does not answer.
     async fn newest(&self, name: &str, deadline: Deadline) -> Result<Stored, Failure>;
 
     /// Writes a new version, which is the current one from then on, here at once and in other instances when their
@@ -57,28 +60,21 @@ pub trait SecretStore: Secrets {
     ///
     /// A lost answer is asked for again, so that one value may stand in two versions. Key Vault knows no condition: who
     /// must not overwrite another's newer version holds a slot of the ledger and looks at [`SecretStore::newest`] first.
-    /// `secret-unavailable` when it is refused or the vault cannot be reached.
+    /// `secret-unavailable` when it is refused, `key-vault-unavailable` when the vault cannot be reached: with
+    /// [`Effect::Possible`](crate::failure::Effect::Possible) the version may stand there, or come to.
     async fn write(&self, name: &str, new: NewVersion, deadline: Deadline) -> Result<String, Failure>;
 }
 
 #[async_trait]
 impl SecretStore for KeyVault {
     async fn newest(&self, name: &str, deadline: Deadline) -> Result<Stored, Failure> {
-        check_name(name)?;
-        let got = patiently(deadline.within(IN_ALL), PER_TRY, || async {
-            self.client.get_secret(name, None).await?.into_model()
-        })
-        .await
-        .map_err(|error| refused(name, error))?;
-        let attributes = got.attributes.clone().unwrap_or_default();
-        let tags = got.tags.clone().unwrap_or_default().into_iter().collect();
-        let secret = secret_in(name, got)?;
-        self.current.insert(name.to_owned(), secret.clone()).await;
-        Ok(Stored { secret, created: moment(attributes.created), expires: moment(attributes.expires), tags })
+        self.look_up(name, deadline).await
     }
 
     async fn write(&self, name: &str, new: NewVersion, deadline: Deadline) -> Result<String, Failure> {
         check_name(name)?;
+        let deadline = deadline.within(IN_ALL);
+        self.quiet.wait(name, deadline).await?;
         let tags: HashMap<String, String> = new.tags.into_iter().collect();
         let body = SetSecretParameters {
             value: Some(new.value.expose_secret().to_owned()),
@@ -89,16 +85,20 @@ impl SecretStore for KeyVault {
                 .map(|expires| SecretAttributes { expires: Some(expires), ..SecretAttributes::default() }),
             tags: Some(tags).filter(|tags| !tags.is_empty()),
         };
-        let set = patiently(deadline.within(IN_ALL), PER_TRY, || async {
+        let set = patiently(deadline, PER_TRY, || async {
             self.client.set_secret(name, body.clone().try_into()?, None).await?.into_model()
         })
         .await
-        .map_err(|error| unwritten(name, error))?;
-        let secret = secret_in(name, set)?;
-        let version = secret.version.clone();
-        self.current.insert(name.to_owned(), secret).await;
-        tracing::info!(secret = name, version, "a new version of a secret was written");
-        Ok(version)
+        .map_err(|error| {
+            self.quiet.heard(&error);
+            let certain = matches!(error.answered(), Some(400..=499));
+            let failure = refused(name, Doing::Writing, error);
+            if certain { failure } else { failure.effect_possible() }
+        })?;
+        let stored = found_in(name, set).map_err(Failure::effect_possible)?.stored;
+        self.keep(name, &stored, Timestamp::now(), Instant::now()).await;
+        tracing::info!(secret = name, version = stored.secret.version, "a new version of a secret was written");
+        Ok(stored.secret.version)
     }
 }
 
@@ -111,30 +111,4 @@ impl<S: SecretStore> SecretStore for Watched<S> {
     async fn write(&self, name: &str, new: NewVersion, deadline: Deadline) -> Result<String, Failure> {
         self.secrets.write(name, new, deadline).await
     }
-}
-
-fn moment(at: Option<OffsetDateTime>) -> Option<Timestamp> {
-    Timestamp::from_second(at?.unix_timestamp()).ok()
-}
-
-/// As `refused`, of a writing.
-fn unwritten(name: &str, error: SdkFailure) -> Failure {
-    let detail = match error.status() {
-        Some(401 | 403) => format!(
-            "Key Vault does not let Causeway write the secret {name}. Give Causeway's identity the role Key Vault Secrets \
-             Officer on this secret or on the vault, and check that the vault's firewall lets the app in."
-        ),
-        Some(409) => format!(
-            "Key Vault does not take a new version of the secret {name}: it was deleted and can still be recovered. \
-             Recover it, or purge it."
-        ),
-        Some(429) => {
-            format!("Key Vault is limiting how often it is asked, so the secret {name} was not written. Try again.")
-        }
-        Some(status @ 400..=499) => format!("Key Vault refused a new version of the secret {name} ({status})."),
-        _ => format!(
-            "Key Vault could not be reached to write the secret {name}, or Causeway could not sign in to it. Try again."
-        ),
-    };
-    told(Code::SecretUnavailable, detail, error)
 }

@@ -167,6 +167,9 @@ fn is_transient(failure: &Failure) -> bool {
             | Code::IdentityUnavailable
             | Code::SignInNeeded
             | Code::SecretUnavailable
+            | Code::SecretNotValid
+            | Code::KeyVaultUnavailable
+            | Code::EntraScopeInvalid
             | Code::LedgerUnavailable
             | Code::DeadlineExceeded
     )

@@ -419,5 +419,8 @@ fn is_outage(failure: &Failure) -> bool {
             | Code::IdentityUnavailable
             | Code::SignInNeeded
             | Code::SecretUnavailable
+            | Code::SecretNotValid
+            | Code::KeyVaultUnavailable
+            | Code::EntraScopeInvalid
     )
 }

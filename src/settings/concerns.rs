@@ -108,6 +108,23 @@ pub struct KeyVault {
     pub cache: Duration,
     /// `CAUSEWAY_SECRET_MARKER_SECONDS`: how often, at most, an instance looks for a new version's marker; default 30.
     pub marker: Duration,
+    /// `CAUSEWAY_SECRET_GRACE_SECONDS`: how much longer a value serves while the vault does not answer; default 14400.
+    pub grace: Duration,
+}
+
+/// Renewing the personal access token.
+#[derive(Clone, Debug)]
+pub struct PatRotation {
+    /// `CAUSEWAY_PAT_ROTATION`: who makes the tokens, or `None` when it is off, the default.
+    pub identity: Option<DatabricksAuthentication>,
+    /// `CAUSEWAY_DATABRICKS_TOKEN_SECRET_NAME`: where the token is kept; default `databricks-token`.
+    pub secret_name: String,
+    /// `CAUSEWAY_PAT_LIFETIME_DAYS`: how long a new token is good; default 90.
+    pub lifetime: Duration,
+    /// `CAUSEWAY_PAT_ROTATE_BEFORE_DAYS`: how long before its end a token is renewed; default 30.
+    pub before: Duration,
+    /// `CAUSEWAY_PAT_GRACE_SECONDS`: how long the old token stays good; default 86400.
+    pub grace: Duration,
 }
 
 /// Service Bus.

@@ -14,13 +14,13 @@ use url::Url;
 
 use self::azure::{audiences, entra, federation, on_behalf_of, service_bus};
 use self::callers::callers;
-use self::databricks::{databricks, sql};
+use self::databricks::{databricks, pat_rotation, sql};
 use self::places::Service;
 use self::power_bi::power_bi;
 use super::callers::Callers;
 use super::clouds::{self, Cloud, cloud};
 use super::concerns::{
-    Databricks, KeyVault, Ledger, Operations, Outside, PowerBi, Requests, Runs, ServiceBus, Sql, Telemetry,
+    Databricks, KeyVault, Ledger, Operations, Outside, PatRotation, PowerBi, Requests, Runs, ServiceBus, Sql, Telemetry,
 };
 use super::identity::{Audiences, DatabricksAuthentication, Entra, Federation, PowerBiAuthentication};
 use super::known::{VARIABLE_PREFIX, unknown};
@@ -37,6 +37,7 @@ pub struct Settings {
     pub sql: Sql,
     pub power_bi: PowerBi,
     pub key_vault: KeyVault,
+    pub pat_rotation: PatRotation,
     pub entra: Entra,
     pub federation: Federation,
     pub audiences: Audiences,
@@ -80,13 +81,15 @@ impl Reading {
         let cloud = cloud(reader.one_of("CAUSEWAY_CLOUD", clouds::NAMES));
 
         let databricks = databricks(&mut reader, cloud);
+        let pat_rotation = pat_rotation(&mut reader);
         let power_bi = power_bi(&mut reader, cloud);
-        let needs_application = needs_application(&databricks, &power_bi);
+        let needs_application = needs_application(&databricks, &power_bi, &pat_rotation);
         let federation = federation(&mut reader, cloud, needs_application);
         let claim_life = Duration::from_secs(3600 * reader.whole("CAUSEWAY_CLAIM_HOURS", 1..=720, "hours"));
         let entra = entra(&mut reader, cloud, &federation.assertion, needs_application);
         let settings = Settings {
             databricks,
+            pat_rotation,
             sql: sql(&mut reader),
             power_bi,
             key_vault: KeyVault {
@@ -100,6 +103,7 @@ impl Reading {
                 verify_challenge: reader.flag("CAUSEWAY_KEY_VAULT_VERIFY_CHALLENGE"),
                 cache: reader.seconds("CAUSEWAY_SECRET_CACHE_SECONDS", 1..=86_400),
                 marker: reader.seconds("CAUSEWAY_SECRET_MARKER_SECONDS", 1..=30),
+                grace: reader.seconds("CAUSEWAY_SECRET_GRACE_SECONDS", 0..=604_800),
             },
             callers: callers(&mut reader, &entra),
             entra,
@@ -136,7 +140,10 @@ impl Reading {
 }
 
 /// The first value of a setting that wants an application of Entra.
-fn needs_application(databricks: &Databricks, power_bi: &PowerBi) -> Option<&'static str> {
+fn needs_application(databricks: &Databricks, power_bi: &PowerBi, rotation: &PatRotation) -> Option<&'static str> {
+    if rotation.identity == Some(DatabricksAuthentication::ClientSecret) {
+        return Some("client-secret");
+    }
     match (&databricks.authentication, &power_bi.authentication) {
         (DatabricksAuthentication::ClientSecret, _) | (_, PowerBiAuthentication::ClientSecret) => Some("client-secret"),
         (DatabricksAuthentication::Federated, _) | (_, PowerBiAuthentication::Federated) => Some("federated"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -88,7 +88,7 @@ impl Kind for HttpCall {
 
     async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
         let inputs: Inputs = from_inputs(inputs)?;
-        let (request, scrub) = request(to, &inputs, key, deadline).await?;
+        let Made { request, scrub, used } = request(to, &inputs, key, deadline).await?;
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let kind = match inputs.method.as_str() {
             method if is_read(method) => RequestKind::HttpStepRead,
@@ -98,7 +98,23 @@ impl Kind for HttpCall {
         let sent = to.outside.send(kind, request, "The address that was called", deadline).await;
         let reply = sent.map_err(|failure| scrub.failure(failure))?;
         tracing::info!(host, method = inputs.method, status = reply.status, "an address outside answered");
-        judged(&inputs, &reply, &scrub)
+        if reply.status != 401 || used.is_empty() || inputs.expect.contains(&401) {
+            return judged(&inputs, &reply, &scrub);
+        }
+        // Perhaps a secret was rotated while we believed the old one: whoever tries again has the new one.
+        for (name, value) in &used {
+            to.secrets.forget(name, value);
+        }
+        if kind == RequestKind::HttpStepWrite {
+            return judged(&inputs, &reply, &scrub);
+        }
+        let made = self::request(to, &inputs, key, deadline).await?;
+        let same = made.used.iter().zip(&used).all(|((_, new), (_, old))| new.expose_secret() == old.expose_secret());
+        if same {
+            return judged(&inputs, &reply, &scrub);
+        }
+        let sent = to.outside.send(kind, made.request, "The address that was called", deadline).await;
+        judged(&inputs, &sent.map_err(|failure| made.scrub.failure(failure))?, &made.scrub)
     }
 
     fn recovery(&self, inputs: &Value) -> Recovery {
@@ -120,21 +136,24 @@ fn is_read(method: &str) -> bool {
 }
 
 /// What is sent, with the secrets in it, and what must not be told of them.
-async fn request(
-    to: &Neighbours,
-    inputs: &Inputs,
-    key: &str,
-    deadline: Deadline,
-) -> Result<(Outbound, Scrub), Failure> {
+struct Made {
+    request: Outbound,
+    scrub: Scrub,
+    /// The secrets, by name.
+    used: Vec<(String, SecretString)>,
+}
+
+async fn request(to: &Neighbours, inputs: &Inputs, key: &str, deadline: Deadline) -> Result<Made, Failure> {
+    let mut used = Vec::new();
     let mut secrets = Vec::new();
-    let url = text(to, &inputs.url, &mut secrets, deadline).await?;
+    let url = text(to, &inputs.url, &mut used, deadline).await?;
     // The signature in an address is a secret by itself, whoever wrote it.
     secrets.extend(url.split(['?', '&', '=']).skip(1).filter(|part| part.len() >= 20).map(str::to_owned));
     let read = to.outside.read(&url).map_err(|why| not_allowed(&why))?;
     let method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|known| *known == inputs.method);
     let mut request = Outbound { method: method.ok_or_else(mismatched)?, sensitive: true, ..Outbound::get(read) };
     for (name, given) in &inputs.headers {
-        let value = text(to, given, &mut secrets, deadline).await?;
+        let value = text(to, given, &mut used, deadline).await?;
         request = request.header(name, value);
     }
     if !is_read(&inputs.method) {
@@ -143,13 +162,14 @@ async fn request(
     if let Some(body) = &inputs.body {
         request = request.json(body.to_string());
     }
-    Ok((request, Scrub::texts(secrets)))
+    secrets.extend(used.iter().map(|(_, value)| value.expose_secret().trim().to_owned()));
+    Ok(Made { request, scrub: Scrub::texts(secrets), used })
 }
 
 async fn text(
     to: &Neighbours,
     given: &Given,
-    secrets: &mut Vec<String>,
+    used: &mut Vec<(String, SecretString)>,
     deadline: Deadline,
 ) -> Result<String, Failure> {
     match given {
@@ -157,7 +177,7 @@ async fn text(
         Given::Secret(name) => {
             let secret = to.secrets.current(name, deadline).await?;
             let text = secret.value.expose_secret().trim().to_owned();
-            secrets.push(text.clone());
+            used.push((name.clone(), secret.value));
             Ok(text)
         }
     }

@@ -319,6 +319,9 @@ pub fn is_end_of_work(failure: &Failure) -> bool {
             | Code::IdentityUnavailable
             | Code::SignInNeeded
             | Code::SecretUnavailable
+            | Code::SecretNotValid
+            | Code::KeyVaultUnavailable
+            | Code::EntraScopeInvalid
             | Code::SecretNotFound
             | Code::DatabricksAccessDenied
             | Code::PowerBiAccessDenied

@@ -176,4 +176,6 @@ pub static FUNCTIONS: &[Function<Work>] = &[
     ),
     event("event-grid", event_grid::event),
     timer("tick", "0 * * * * *", timer::tick),
+    // At once nothing, unless CAUSEWAY_PAT_ROTATION says otherwise.
+    timer("rotate-pat", "0 13 * * * *", timer::rotate_pat),
 ];

@@ -9,6 +9,7 @@ use crate::entra::Callers;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::requests::Requests;
+use crate::rotation::Rotation;
 use crate::runs::Runs;
 
 /// The rooms below, as handlers see them.
@@ -17,6 +18,7 @@ pub struct Work {
     pub requests: Requests,
     pub runs: Runs,
     pub callers: Callers,
+    pub rotation: Rotation,
 }
 
 /// What stands behind the door, and who is let in.

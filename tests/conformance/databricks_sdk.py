@@ -331,6 +331,24 @@ def a_run_that_may_not_begin_is_queued_or_skipped():
     M2M.jobs.cancel_run(queued).result(timeout=timedelta(seconds=60))
 
 
+@check
+def a_token_is_made_listed_and_deleted():
+    made = M2M.tokens.create(comment="conformance", lifetime_seconds=3600)
+    found = [info for info in M2M.tokens.list() if info.token_id == made.token_info.token_id]
+    assert [info.comment for info in found] == ["conformance"], found
+    assert found[0].expiry_time - found[0].creation_time == 3_600_000, found
+    M2M.tokens.delete(made.token_info.token_id)
+    try:
+        M2M.tokens.delete(made.token_info.token_id)
+    except NotFound as error:
+        assert "does not exist" in str(error), error
+    else:
+        raise AssertionError("a token was deleted twice")
+    levels = {entry.group_name: entry.all_permissions for entry in
+              M2M.permissions.get("authorization", "tokens").access_control_list}
+    assert levels["admins"][0].permission_level.value == "CAN_MANAGE", levels
+
+
 def main():
     failed = 0
     for function in CHECKS:

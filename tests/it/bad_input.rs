@@ -72,7 +72,7 @@ async fn an_unreachable_key_vault_stops_what_needs_it_before_any_effect() {
     let road = Road::start().await;
     let cut = Fault::once("GET", "/secrets/", Action::CutBeforeCommit).times(1_000);
     road.stack.key_vault.served.faults.add(cut);
-    let reply = road.post("/api/jobs/slow/runs", &json!({})).await.problem(503, "secret-unavailable");
+    let reply = road.post("/api/jobs/slow/runs", &json!({})).await.problem(503, "key-vault-unavailable");
     assert_eq!(logged(&road, &reply).await["level"], "ERROR");
     assert!(road.effects("databricks", "jobRun").is_empty());
     // A read that fits its wait needs no secret here.

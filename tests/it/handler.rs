@@ -79,7 +79,7 @@ async fn the_host_is_answered_while_a_neighbour_hangs() {
         road.stack.key_vault.served.faults.clear();
     };
     let (reply, ()) = tokio::join!(waiting, answered);
-    assert!(reply.status == 201 || reply.code() == "secret-unavailable", "{}", reply.body);
+    assert!(reply.status == 201 || reply.code() == "key-vault-unavailable", "{}", reply.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,6 +75,18 @@ fn nothing_is_written_down(road: &Road) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_was_rotated_is_read_again_when_the_old_one_is_refused() {
+    let (road, _folder) = calling(|_| {}).await;
+    road.post("/api/operations/again", &json!({})).await.expect(200);
+    road.stack.key_vault.set_secret("hook", &road.stack.webhooks.hook_url("moved"));
+    let refused = Action::Status { status: 401, headers: Vec::new(), body: String::new() };
+    road.stack.webhooks.served.faults.add(Fault::once("PUT", "/hooks/tell", refused));
+    let reply = road.post("/api/operations/again", &json!({})).await.expect(200);
+    assert_eq!(reply.at("/status"), 200);
+    assert_eq!((road.stack.webhooks.hooked("tell").len(), road.stack.webhooks.hooked("moved").len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_goes_out_with_its_secrets_and_what_comes_back_is_kept_without_them() {
     let (road, _folder) = calling(|_| {}).await;
     let reply = road.post("/api/operations/hook?waitSeconds=60", &json!({"day": "2026-10-31"})).await.expect(200);

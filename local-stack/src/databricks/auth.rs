@@ -27,26 +27,12 @@ const LIFE: Duration = Duration::from_hours(1);
 /// Tokens that are good now.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    personal: Mutex<Vec<String>>,
     issued: Mutex<HashMap<String, Timestamp>>,
     /// Every token that was ever good: what a log must never contain.
     known: Mutex<Vec<String>>,
 }
 
 impl Tokens {
-    pub(super) fn new(personal: Vec<String>) -> Self {
-        Self { known: Mutex::new(personal.clone()), personal: Mutex::new(personal), issued: Mutex::default() }
-    }
-
-    pub(super) fn add(&self, token: String) {
-        lock(&self.known).push(token.clone());
-        lock(&self.personal).push(token);
-    }
-
-    pub(super) fn remove(&self, token: &str) {
-        lock(&self.personal).retain(|known| known != token);
-    }
-
     /// Makes every token of OAuth M2M bad at once, as a restart of the real service's keys would.
     pub(super) fn forget_issued(&self) {
         lock(&self.issued).clear();
@@ -66,15 +52,14 @@ impl Tokens {
 
     fn good(&self, token: &str) -> bool {
         let limit = Timestamp::now() + TOO_OLD;
-        lock(&self.personal).iter().any(|known| known == token)
-            || lock(&self.issued).get(token).is_some_and(|until| *until > limit)
+        lock(&self.issued).get(token).is_some_and(|until| *until > limit)
     }
 }
 
 /// Whose token it is.
 fn owner(workspace: &Workspace, token: &str) -> Option<Principal> {
     let options = &workspace.options;
-    if workspace.tokens.good(token) {
+    if workspace.personal.good(token) || workspace.tokens.good(token) {
         return Some(Principal::service(options));
     }
     let claims = entra(token, Timestamp::now() + TOO_OLD)?;

@@ -35,6 +35,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/__stand-in/warehouses/{id}", post(warehouse))
         .route("/__stand-in/statements/{id}/{what}", post(statement))
         .route("/__stand-in/tokens/revoke", post(revoke))
+        .route("/__stand-in/tokens/add", post(add_token))
+        .route("/__stand-in/tokens/rules", post(token_rules))
         .route("/__stand-in/rights/{what}", post(rights))
 }
 
@@ -214,9 +216,21 @@ async fn statement(State(workspace): State<Shared>, Path((id, what)): Path<(Stri
 
 async fn revoke(State(workspace): State<Shared>, body: Option<Json<Vec<String>>>) -> Reply {
     match body {
-        Some(Json(tokens)) => tokens.iter().for_each(|token| workspace.tokens.remove(token)),
+        Some(Json(tokens)) => tokens.iter().for_each(|token| workspace.personal.remove(token)),
         None => workspace.tokens.forget_issued(),
     }
+    Ok(ok(&json!({})))
+}
+
+/// A personal access token that is good from now on, as if made by hand.
+async fn add_token(State(workspace): State<Shared>, Json(token): Json<String>) -> Reply {
+    workspace.personal.add(token, "by hand", 86_400);
+    Ok(ok(&json!({})))
+}
+
+/// All rules of tokens; the defaults of those that are left out.
+async fn token_rules(State(workspace): State<Shared>, body: Bytes) -> Reply {
+    workspace.personal.set_rules(parsed(&body)?);
     Ok(ok(&json!({})))
 }
 

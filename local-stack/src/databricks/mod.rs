@@ -49,6 +49,7 @@ pub use membership::RESOURCE_ID;
 pub use options::{
     Binary, CLIENT_ID, CLIENT_SECRET, Clock, DatabricksOptions, STOPPED_WAREHOUSE, TOKEN, WAREHOUSE, WarehouseOptions,
 };
+pub use tokens::TokenRules;
 use workspace::{Shared, Statements, Workspace, lock};
 
 /// A workspace that is being served; it stops when this is dropped.
@@ -79,8 +80,8 @@ impl Databricks {
             }
         }
         let workspace = Arc::new(Workspace {
-            tokens: auth::Tokens::new(options.tokens.clone()),
-            made: tokens::Made::default(),
+            tokens: auth::Tokens::default(),
+            personal: tokens::Personal::new(&options.tokens),
             warehouses: warehouses::Warehouses::new(&options.warehouses),
             history_lag: Mutex::new(options.history_lag),
             jobs: jobs::Jobs::new(options.clock)?,
@@ -222,20 +223,35 @@ impl Databricks {
 
     /// A personal access token that is good from now on.
     pub fn add_token(&self, token: &str) {
-        self.workspace.tokens.add(token.into());
+        self.workspace.personal.add(token.into(), "by hand", 86_400);
     }
 
     /// A personal access token that is good no longer.
     pub fn remove_token(&self, token: &str) {
-        self.workspace.tokens.remove(token);
+        self.workspace.personal.remove(token);
+    }
+
+    /// How the workspace deals with personal access tokens from now on.
+    pub fn set_token_rules(&self, rules: TokenRules) {
+        self.workspace.personal.set_rules(rules);
+    }
+
+    /// Whether a personal access token is good now.
+    pub fn token_is_good(&self, token: &str) -> bool {
+        self.workspace.personal.good(token)
+    }
+
+    /// Comments of the personal access tokens that are good.
+    pub fn token_comments(&self) -> Vec<String> {
+        self.workspace.personal.comments()
+    }
+
+    /// Every token that was ever good: what a log must never contain.
+    pub fn every_token(&self) -> Vec<String> {
+        [self.workspace.personal.every_value(), self.workspace.tokens.every_one()].concat()
     }
 
     /// Makes every token that OAuth M2M gave bad.
-    /// Every token that was ever good.
-    pub fn every_token(&self) -> Vec<String> {
-        self.workspace.tokens.every_one()
-    }
-
     pub fn forget_issued_tokens(&self) {
         self.workspace.tokens.forget_issued();
     }
@@ -273,6 +289,7 @@ fn router(workspace: Shared) -> Router {
         .route("/api/2.0/token/create", post(tokens::create))
         .route("/api/2.0/token/list", get(tokens::list))
         .route("/api/2.0/token/delete", post(tokens::delete))
+        .route("/api/2.0/permissions/authorization/tokens", get(tokens::permissions).patch(tokens::add_permission))
         .route("/api/2.1/unity-catalog/catalogs", get(catalog::catalogs))
         .route("/api/2.1/unity-catalog/schemas", get(catalog::schemas))
         .route("/api/2.1/unity-catalog/tables", get(catalog::tables))

@@ -15,7 +15,7 @@ use super::options::{Binary, DatabricksOptions};
 use super::rights::Rights;
 use super::sessions::Sessions;
 use super::statement::Statement;
-use super::tokens::Made;
+use super::tokens::Personal;
 use super::warehouses::Warehouses;
 use crate::core::History;
 
@@ -26,7 +26,7 @@ pub(super) struct Workspace {
     pub(super) options: DatabricksOptions,
     pub(super) history: History,
     pub(super) tokens: Tokens,
-    pub(super) made: Made,
+    pub(super) personal: Personal,
     pub(super) engine: Option<Arc<Engine>>,
     /// The name of this stand-in's own lakehouse in the engine.
     pub(super) lakehouse: String,

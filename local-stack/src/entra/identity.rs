@@ -2,6 +2,7 @@
 //! endpoint reference): `expires_on` is a string of epoch seconds, and the header proves that the caller is inside.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -65,6 +66,17 @@ pub(super) async fn token(
         "client_id": identity.client_id,
     }))
     .into_response()
+}
+
+#[derive(Deserialize)]
+pub(super) struct Life {
+    seconds: u64,
+}
+
+/// How long tokens live that are issued from now on, here and by the authority.
+pub(super) async fn token_life(State(identities): State<Arc<Identities>>, Json(life): Json<Life>) -> Response {
+    identities.tokens.set_life(Duration::from_secs(life.seconds));
+    Json(json!({})).into_response()
 }
 
 fn refused(status: StatusCode, message: &str) -> Response {

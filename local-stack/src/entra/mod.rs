@@ -141,7 +141,10 @@ impl Entra {
             user_assigned: options.user_assigned,
             tokens: options.tokens.clone(),
         });
-        let router = Router::new().route("/msi/token", get(identity::token)).with_state(identities);
+        let router = Router::new()
+            .route("/msi/token", get(identity::token))
+            .route("/__stand-in/token-life", post(identity::token_life))
+            .with_state(identities);
         let identity = Served::start("entra", options.identity_port, None, router, history).await?;
         Ok(Self { authority, identity, identity_header, tokens: options.tokens, policies, federation, refresh_tokens })
     }

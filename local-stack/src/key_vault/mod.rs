@@ -97,6 +97,14 @@ impl KeyVault {
         self.store.update(name, None, |secret| secret.enabled = enabled);
     }
 
+    /// When the current version begins and ends to be valid, in epoch seconds.
+    pub fn set_times(&self, name: &str, not_before: Option<i64>, expires: Option<i64>) {
+        let current = self.store.get(name, None).map(|secret| secret.version);
+        self.store.update(name, current.as_deref(), |secret| {
+            (secret.not_before, secret.expires) = (not_before, expires);
+        });
+    }
+
     /// Removes a secret and all its versions.
     pub fn remove_secret(&self, name: &str) {
         self.store.remove(name);

@@ -19,6 +19,9 @@ pub struct Secret {
     pub content_type: Option<String>,
     pub tags: BTreeMap<String, String>,
     pub enabled: bool,
+    /// Epoch seconds, as they were given.
+    pub not_before: Option<i64>,
+    pub expires: Option<i64>,
     pub created: Timestamp,
     pub updated: Timestamp,
 }
@@ -46,6 +49,8 @@ impl SecretStore {
             content_type,
             tags,
             enabled: true,
+            not_before: None,
+            expires: None,
             created: now,
             updated: now,
         };

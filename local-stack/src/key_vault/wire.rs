@@ -47,6 +47,17 @@ fn read(vault: &Vault, name: &str, version: Option<&str>, headers: &HeaderMap) -
 #[serde(rename_all = "camelCase")]
 struct Attributes {
     enabled: Option<bool>,
+    /// Epoch seconds. A secret outside its times is given all the same ("About Azure Key Vault secrets").
+    nbf: Option<i64>,
+    exp: Option<i64>,
+}
+
+impl Attributes {
+    fn put_on(&self, secret: &mut Secret) {
+        secret.enabled = self.enabled.unwrap_or(secret.enabled);
+        secret.not_before = self.nbf.or(secret.not_before);
+        secret.expires = self.exp.or(secret.expires);
+    }
 }
 
 #[derive(Deserialize)]
@@ -73,9 +84,10 @@ pub(super) async fn set(
         return Err(error(StatusCode::BAD_REQUEST, "BadParameter", "Property value is required"));
     };
     let mut secret = vault.store.set(&name, &value, request.content_type, request.tags.unwrap_or_default());
-    if request.attributes.and_then(|attributes| attributes.enabled) == Some(false) {
-        secret =
-            vault.store.update(&name, Some(&secret.version.clone()), |secret| secret.enabled = false).unwrap_or(secret);
+    if let Some(attributes) = request.attributes {
+        let version = secret.version.clone();
+        let changed = vault.store.update(&name, Some(&version), |secret| attributes.put_on(secret));
+        secret = changed.unwrap_or(secret);
     }
     vault.history.record("keyVault", "secretSet", json!({"name": secret.name, "version": secret.version}));
     Ok(Json(bundle(&secret, &headers, true)).into_response())
@@ -90,8 +102,8 @@ pub(super) async fn update(
     vault.admit(&headers, "set")?;
     let request = parsed(&body)?;
     let updated = vault.store.update(&name, Some(&version), |secret| {
-        if let Some(enabled) = request.attributes.as_ref().and_then(|attributes| attributes.enabled) {
-            secret.enabled = enabled;
+        if let Some(attributes) = &request.attributes {
+            attributes.put_on(secret);
         }
         if let Some(kind) = &request.content_type {
             secret.content_type = Some(kind.clone());
@@ -223,6 +235,12 @@ fn bundle(secret: &Secret, headers: &HeaderMap, with_value: bool) -> Value {
             "recoverableDays": 90,
         },
     });
+    if let Some(at) = secret.not_before {
+        body["attributes"]["nbf"] = json!(at);
+    }
+    if let Some(at) = secret.expires {
+        body["attributes"]["exp"] = json!(at);
+    }
     if with_value {
         body["value"] = json!(secret.value);
     }

@@ -17,6 +17,7 @@ mod jobs_output;
 mod jobs_repair;
 mod jobs_start;
 mod links;
+mod personal_tokens;
 mod policies;
 mod sdk;
 mod sessions;

@@ -1,7 +1,9 @@
 //! Where Databricks is, how we sign in there, and what callers may ask of it.
 
+use std::time::Duration;
+
 use super::super::clouds::Cloud;
-use super::super::concerns::{AzureResource, Databricks, ResultDisposition, Sql, SqlMode};
+use super::super::concerns::{AzureResource, Databricks, PatRotation, ResultDisposition, Sql, SqlMode};
 use super::super::identity::DatabricksAuthentication;
 use super::super::reader::Reader;
 use super::{is_id, or_preset, places, required_origin};
@@ -94,6 +96,43 @@ fn is_workspace(text: &str) -> bool {
 /// It travels in a header.
 fn is_header_safe(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Who makes the tokens, and when.
+pub(super) fn pat_rotation(reader: &mut Reader<'_>) -> PatRotation {
+    let secret_name = reader.text("CAUSEWAY_DATABRICKS_TOKEN_SECRET_NAME").unwrap_or_default();
+    let choices = ["off", "managed-identity", "client-secret", "oauth-m2m"];
+    let identity = match reader.one_of("CAUSEWAY_PAT_ROTATION", &choices) {
+        "managed-identity" => Some(DatabricksAuthentication::ManagedIdentity),
+        "client-secret" => Some(DatabricksAuthentication::ClientSecret),
+        "oauth-m2m" => {
+            let client_id = reader.text("CAUSEWAY_DATABRICKS_CLIENT_ID").unwrap_or_default();
+            if client_id.is_empty() {
+                reader.problem(
+                    "CAUSEWAY_DATABRICKS_CLIENT_ID",
+                    "is missing: CAUSEWAY_PAT_ROTATION is oauth-m2m, which needs the service principal's client id",
+                );
+            }
+            let secret_name = reader.text("CAUSEWAY_DATABRICKS_CLIENT_SECRET_NAME").unwrap_or_default();
+            Some(DatabricksAuthentication::OAuthM2m { client_id, secret_name })
+        }
+        _ => None,
+    };
+    // Two years is what Databricks gives at most.
+    let day = 86_400;
+    let lifetime = reader.whole("CAUSEWAY_PAT_LIFETIME_DAYS", 1..=730, "days");
+    let before = reader.whole("CAUSEWAY_PAT_ROTATE_BEFORE_DAYS", 0..=729, "days");
+    if before >= lifetime {
+        let problem = "must be fewer days than CAUSEWAY_PAT_LIFETIME_DAYS: each token would be renewed at once";
+        reader.problem("CAUSEWAY_PAT_ROTATE_BEFORE_DAYS", problem);
+    }
+    PatRotation {
+        identity,
+        secret_name,
+        lifetime: Duration::from_secs(lifetime * day),
+        before: Duration::from_secs(before * day),
+        grace: reader.seconds("CAUSEWAY_PAT_GRACE_SECONDS", 0..=2_592_000),
+    }
 }
 
 pub(super) fn sql(reader: &mut Reader<'_>) -> Sql {

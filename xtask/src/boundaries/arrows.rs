@@ -10,7 +10,7 @@ const ROWS: [&[&str]; 8] = [
     &["app"],
     &["triggers"],
     &["requests"],
-    &["runs"],
+    &["runs", "rotation"],
     &["steps"],
     &["operations", "rows", "databricks", "power_bi", "key_vault", "sealing", "service_bus"],
     &["ledger", "entra"],
