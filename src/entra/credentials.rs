@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use super::refusal::refused;
 use super::sdk::{SdkFailure, client_options, patiently};
 use super::{FetchToken, FetchedToken, TokenCache, TokenSource};
-use crate::failure::Failure;
+use crate::failure::{Code, Failure, Upstream};
 use crate::http::{Deadline, Http};
 use crate::settings;
 

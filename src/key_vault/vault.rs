@@ -106,6 +106,11 @@ impl KeyVault {
         Ok(found.stored)
     }
 
+    /// Whether the vault answers and lets us read `name`, whatever is kept.
+    pub async fn probe(&self, name: &str, deadline: Deadline) -> Result<(), Failure> {
+        self.look_up(name, deadline).await.map(drop)
+    }
+
     /// Keeps what the vault has as its newest.
     pub(super) async fn keep(&self, name: &str, stored: &Stored, now: Timestamp, asked: Instant) {
         let life = stored.expires.map(|end| Duration::try_from(end.duration_since(now)).unwrap_or_default());

@@ -361,7 +361,6 @@ pub(crate) const fn row(code: Code) -> Row {
         Code::SigningKeysUnavailable => says(503, "Callers' tokens cannot be checked",
             "Try again after `retryAfterSeconds`.",
             "See whether the app reaches the Entra authority; its keys have not been read since it started."),
-            "Check the managed identity, or the client secret and its end date."),
         Code::EntraScopeInvalid => says(503, "Entra does not know what a token is wanted for",
             "Ask the operator.",
             "Correct the audience that `detail` names; of Databricks it is 2ff814a6-3304-4ab8-85cb-cd0e6f879c1d, in every \
