@@ -79,7 +79,9 @@ impl Row {
             Answer::Yes(_) => String::new(),
             Answer::Open(_, hint) => hint.clone(),
             Answer::No(failure) => {
-                let id = self.object_id.as_ref().filter(|_| failure.upstream.is_some());
+                // A right is missing: it is given to this id.
+                let denied = matches!(failure.upstream.as_ref().and_then(|upstream| upstream.status), Some(401 | 403));
+                let id = self.object_id.as_ref().filter(|_| denied);
                 let id = id.map(|id| format!(" The identity's object id is {id}.")).unwrap_or_default();
                 format!("{}{id}", failure.detail)
             }
