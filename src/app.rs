@@ -17,9 +17,8 @@ use tokio::runtime::Handle;
 
 use crate::failure::{Code, Failure};
 use crate::settings::{self, Reading, SettingProblem};
-pub use identities::Identities;
-
 use crate::triggers::{Function, Limits, Shell, Warm, WarmUp, Work, enter, only_gzip};
+pub use identities::Identities;
 
 /// Connections that may wait to be accepted. The host opens one for each invocation in flight.
 const BACKLOG: i32 = 1024;

@@ -38,7 +38,7 @@ pub(super) enum Answer {
 /// Asks everybody at once; the exit code is 1 when anything was refused or not answered.
 pub(super) async fn run(settings: &Settings) -> Report {
     match Identities::new(settings) {
-        Ok(identities) => report(&probes::all(settings, &identities).await),
+        Ok(identities) => report(&Box::pin(probes::all(settings, &identities)).await),
         Err(failure) => Report { text: format!("{}: {}\n", failure.code, failure.detail), exit_code: 1 },
     }
 }
