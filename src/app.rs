@@ -18,7 +18,6 @@ use tokio::runtime::Handle;
 use crate::failure::{Code, Failure};
 use crate::settings::{self, Reading, SettingProblem};
 use crate::triggers::{Function, Guarded, Limits, Shell, Warm, WarmUp, Work, enter, only_gzip};
-
 pub use identities::Identities;
 
 /// Connections that may wait to be accepted. The host opens one for each invocation in flight.

@@ -161,8 +161,7 @@ async fn an_application_is_proved_by_the_managed_identity_or_by_a_file() {
     ];
     let sign_in = ["Databricks", "application (federated)", "sign in"];
     let refused = |answer: &'static str| [sign_in[0], sign_in[1], sign_in[2], answer];
-    let no = |code: &str, advice: &str, subject: &str, audience: &str| {
-        let _ = code;
+    let no = |advice: &str, subject: &str, audience: &str| {
         format!(
             "Entra refused the application {ENTRA_CLIENT_ID} for {DATABRICKS_SCOPE}. {advice} Presented were issuer \
              {PLATFORM}, subject {subject}, audience {audience}."
@@ -178,7 +177,7 @@ async fn an_application_is_proved_by_the_managed_identity_or_by_a_file() {
 
     std::fs::write(&file, entra.federation.platform_token(SUBJECT, EXCHANGE, hour)).unwrap();
     let issuer = "The application has no federated credential with this issuer: add one.";
-    check(&road, &by_file).await.refused(refused(status), &no("700211", issuer, SUBJECT, EXCHANGE));
+    check(&road, &by_file).await.refused(refused(status), &no(issuer, SUBJECT, EXCHANGE));
 
     let trust = |subject: &str, audience: &str| FederatedCredential {
         client_id: ENTRA_CLIENT_ID.into(),
@@ -188,18 +187,18 @@ async fn an_application_is_proved_by_the_managed_identity_or_by_a_file() {
     };
     entra.federation.add(trust(SUBJECT, "api://another"));
     let audience = "The application's federated credential has another audience: correct it.";
-    check(&road, &by_file).await.refused(refused(status), &no("700212", audience, SUBJECT, EXCHANGE));
+    check(&road, &by_file).await.refused(refused(status), &no(audience, SUBJECT, EXCHANGE));
 
     std::fs::write(&file, entra.federation.platform_token("system:serviceaccount:x:y", EXCHANGE, hour)).unwrap();
     let subject =
         "The application has no federated credential with this subject (capitals count): add one, or correct it.";
-    let presented = no("700213", subject, "system:serviceaccount:x:y", EXCHANGE);
+    let presented = no(subject, "system:serviceaccount:x:y", EXCHANGE);
     check(&road, &by_file).await.refused(refused(status), &presented);
 
     entra.federation.add(trust(SUBJECT, EXCHANGE));
     std::fs::write(&file, entra.federation.platform_token(SUBJECT, EXCHANGE, -hour)).unwrap();
     let time = "The assertion is over, or not yet good: check that the platform renews it, and the clock.";
-    check(&road, &by_file).await.refused(refused(status), &no("700024", time, SUBJECT, EXCHANGE));
+    check(&road, &by_file).await.refused(refused(status), &no(time, SUBJECT, EXCHANGE));
 
     std::fs::write(&file, entra.federation.platform_token(SUBJECT, EXCHANGE, hour)).unwrap();
     check(&road, &by_file).await.whole().granted([
@@ -287,16 +286,15 @@ async fn each_refusal_by_a_neighbour_says_what_to_do() {
     stack.key_vault.served.faults.add(Fault::once("GET", "/secrets/causeway-sealing-key", denied).times(1_000));
     let checked = check(&road, &[]).await;
     let id = format!(" The identity's object id is {}.", SYSTEM.1);
-    let gone = format!(
-        "The secret causeway-status-key is not in Key Vault. Create it there, or correct the setting that names it.{id}"
-    );
+    let gone =
+        "The secret causeway-status-key is not in Key Vault. Create it there, or correct the setting that names it.";
     let closed = format!(
         "Key Vault does not let Causeway read the secret causeway-sealing-key. Give Causeway's identity the role Key Vault \
          Secrets User on the vault, and check that the secret is enabled, not expired, and that the vault's firewall lets \
          the app in.{id}"
     );
     checked
-        .refused(["Key Vault", &own, "read the secret causeway-status-key", "no, secret-not-found (404)"], &gone)
+        .refused(["Key Vault", &own, "read the secret causeway-status-key", "no, secret-not-found (404)"], gone)
         .refused(["Key Vault", &own, "read the secret causeway-sealing-key", "no, secret-unavailable (403)"], &closed);
 
     let elsewhere = format!("{}/nothing", stack.endpoints().blob);

@@ -38,7 +38,7 @@ pub(super) enum Answer {
 /// Asks everybody at once; the exit code is 1 when anything was refused or not answered.
 pub(super) async fn run(settings: &Settings) -> Report {
     match Identities::new(settings) {
-        Ok(identities) => report(&probes::all(settings, &identities).await),
+        Ok(identities) => report(&Box::pin(probes::all(settings, &identities)).await),
         Err(failure) => Report { text: format!("{}: {}\n", failure.code, failure.detail), exit_code: 1 },
     }
 }
@@ -79,7 +79,9 @@ impl Row {
             Answer::Yes(_) => String::new(),
             Answer::Open(_, hint) => hint.clone(),
             Answer::No(failure) => {
-                let id = self.object_id.as_ref().filter(|_| failure.upstream.is_some());
+                // A right is missing: it is given to this id.
+                let denied = matches!(failure.upstream.as_ref().and_then(|upstream| upstream.status), Some(401 | 403));
+                let id = self.object_id.as_ref().filter(|_| denied);
                 let id = id.map(|id| format!(" The identity's object id is {id}.")).unwrap_or_default();
                 format!("{}{id}", failure.detail)
             }
