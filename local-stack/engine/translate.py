@@ -4,6 +4,10 @@ import re
 
 import duckdb
 import sqlglot
+# Whole, before there are threads: sqlglot lists a dialect before it has its generator, and of two first statements at once
+# one would be written by half of it (`:name` left as it was).
+import sqlglot.dialects.databricks
+import sqlglot.dialects.duckdb
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
