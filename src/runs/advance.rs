@@ -45,6 +45,8 @@ pub(super) struct Worker<'a> {
     pub(super) outputs: Outputs,
     /// What must not be told of the run's parameters.
     pub(super) scrub: Scrub,
+    /// It is the caller's own lease, whose call nobody delivers again.
+    held: bool,
     /// Until then a step is waited for in this invocation.
     pub(super) patience: Deadline,
     /// Until then parts of a step are sent one after the other; what is left is another invocation's.
@@ -108,8 +110,9 @@ impl Engine {
         let scrub = self.open_parameters(&record.run, &mut pinned, deadline).await?;
         record.sealing = !pinned.sensitive.is_empty();
         self.open_inputs(&mut record, deadline).await?;
-        // A part that is begun has its whole window.
-        let stint = deadline.less(self.settings.send_window);
+        // A part that is begun has its whole window. Where invocations are not much longer than that, it has half of one:
+        // else none would ever begin, and the run would only wake itself again.
+        let stint = deadline.less(self.settings.send_window.min(deadline.remaining() / 2));
         let worker = Worker {
             engine: self,
             record: record.on_the_log(),
@@ -117,6 +120,7 @@ impl Engine {
             operation,
             outputs: Outputs::new(),
             scrub,
+            held,
             patience,
             stint: if held { stint.min(patience) } else { stint },
             look_again,
@@ -133,7 +137,7 @@ impl Engine {
     }
 
     /// Until when the run must be left alone: a lease is alive, or an effect may still be on its way.
-    fn busy_until(&self, newest: &Record) -> Option<Timestamp> {
+    pub(super) fn busy_until(&self, newest: &Record) -> Option<Timestamp> {
         let now = self.clock.now();
         let sent = newest.unsettled().and(newest.send_before).map(|before| before + self.settings.send_margin);
         newest.lease_until.into_iter().chain(sent).filter(|until| *until > now).max()
@@ -246,7 +250,7 @@ impl Worker<'_> {
         if !self.commit(record).await? {
             return Ok(Advance::Overtaken);
         }
-        let Self { record, pinned, engine, deadline, .. } = self;
+        let Self { record, held, engine, deadline, .. } = self;
         tracing::info!(
             run = record.run,
             operation = record.operation,
@@ -256,8 +260,8 @@ impl Worker<'_> {
             "run ended"
         );
         match engine.closed(record.clone(), deadline).await {
-            // Nobody delivers an HTTP call again: its run is closed by the tick.
-            Err(failure) if matches!(pinned.trigger, Trigger::Http | Trigger::Webhook(_)) => {
+            // Nobody delivers an HTTP call again: its run is closed by the tick. A message is.
+            Err(failure) if held => {
                 tracing::warn!(run = record.run, error = failure.chain(), "the run is not closed yet");
             }
             other => other?,

@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const EARLY: Duration = Duration::from_secs(5);
 /// How often it has.
 const LOOKED: &str = "causeway-looked";
+/// Of a copy for the end of a lease, in case that its worker dies: the worker's own message may be another's by now.
+const FOR_THE_DEAD: &str = "causeway-for-the-dead";
 
 /// `{run, after}`: advance the run, unless it has moved past `after`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,15 +42,15 @@ impl Engine {
         when: Option<Timestamp>,
         deadline: Deadline,
     ) -> Result<(), Failure> {
-        self.wake_after_looks(run, after, when, 0, deadline).await
+        self.send_work(run, after, when, (LOOKED, 0), deadline).await
     }
 
-    async fn wake_after_looks(
+    async fn send_work(
         &self,
         run: &str,
         after: u64,
         when: Option<Timestamp>,
-        looks: u32,
+        (property, value): (&str, u32),
         deadline: Deadline,
     ) -> Result<(), Failure> {
         let body = serde_json::to_vec(&WorkMessage { run: run.to_owned(), after })
@@ -57,7 +59,7 @@ impl Engine {
             body: Bytes::from(body),
             subject: Some("advance".into()),
             scheduled: when,
-            properties: vec![("causeway-key".into(), format!("{run}-{after}")), (LOOKED.into(), looks.to_string())],
+            properties: vec![("causeway-key".into(), format!("{run}-{after}")), (property.into(), value.to_string())],
             ..Message::default()
         };
         self.messages.send(&self.queues.work_queue, message, deadline).await
@@ -97,17 +99,29 @@ impl Engine {
             tracing::warn!(run = work.run, "a work message for a run that does not exist is dropped");
             return Ok(());
         };
+        let again = again || message.properties.contains_key(FOR_THE_DEAD);
         if newest.state.at_rest() {
-            // The end may not have been told: telling it again does no harm, but a spare message is no reason to.
+            // The end may not have been told: telling it again does no harm, but a spare message is no reason to. And who told
+            // it may have died before the run was closed.
             let spare = newest.transition == Transition::Untold && newest.seq > work.after;
-            return if newest.is_told() || spare { Ok(()) } else { self.closed(newest, deadline).await };
+            return if spare || (newest.is_told() && !again) { Ok(()) } else { self.closed(newest, deadline).await };
         }
         if newest.seq > work.after {
-            if again && newest.state == RunState::Running {
-                return self.wake(&work.run, newest.seq, newest.lease_until, deadline).await;
+            match self.busy_until(&newest).filter(|_| newest.state == RunState::Running) {
+                // Its worker may have lost its own message to us.
+                Some(until) if again => return self.watch_over(&work.run, newest.seq, until, message, deadline).await,
+                // Nobody has it: whoever had died, and so, perhaps, has its message.
+                None if newest.state == RunState::Running => {}
+                _ => {
+                    tracing::debug!(
+                        run = work.run,
+                        after = work.after,
+                        newest = newest.seq,
+                        "an overtaken work message"
+                    );
+                    return Ok(());
+                }
             }
-            tracing::debug!(run = work.run, after = work.after, newest = newest.seq, "an overtaken work message");
-            return Ok(());
         }
         // A wake-up goes out before its record: this one has come first, and the record is being written.
         let early = newest.seq < work.after;
@@ -117,10 +131,32 @@ impl Engine {
                 let soon = self.clock.now() + EARLY.saturating_mul(1 << looks.min(10));
                 let until = if early { until.min(soon) } else { until };
                 let when = until + self.behind_the_queue(message);
-                self.wake_after_looks(&work.run, work.after, Some(when), looks + u32::from(early), deadline).await
+                let looks = (LOOKED, looks + u32::from(early));
+                self.send_work(&work.run, work.after, Some(when), looks, deadline).await
             }
-            Advance::AtRest(_) | Advance::Waiting | Advance::Overtaken => Ok(()),
+            // By whoever has the same message: one of us loses its lock, and completes it in vain.
+            Advance::Overtaken => match self.newest(&work.run, deadline).await? {
+                Some(newest) if newest.state == RunState::Running => match self.busy_until(&newest) {
+                    Some(until) => self.watch_over(&work.run, newest.seq, until, message, deadline).await,
+                    None => self.wake(&work.run, newest.seq, None, deadline).await,
+                },
+                _ => Ok(()),
+            },
+            Advance::AtRest(_) | Advance::Waiting => Ok(()),
         }
+    }
+
+    /// Sends a message for the moment when the run's worker has let go of it, or is dead.
+    async fn watch_over(
+        &self,
+        run: &str,
+        after: u64,
+        until: Timestamp,
+        message: &Received,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        let when = until + self.behind_the_queue(message);
+        self.send_work(run, after, Some(when), (FOR_THE_DEAD, 1), deadline).await
     }
 }
 

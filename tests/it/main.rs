@@ -5,6 +5,7 @@
 mod bad_input;
 mod bulk;
 mod callbacks;
+mod chaos;
 mod children;
 mod commands;
 mod company;

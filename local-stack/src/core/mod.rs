@@ -4,9 +4,12 @@
 pub mod crash;
 pub mod faults;
 pub mod history;
+pub mod plan;
 pub mod serve;
+mod shape;
 
 pub use crash::{Crash, Moment};
 pub use faults::{Action, Fault, Faults};
 pub use history::{Entry, History};
+pub use plan::{Again, Odds, Plan, WantedKill};
 pub use serve::{Served, Tls};

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use super::plan::{Drawn, Slot};
 use super::{Action, Faults, History, Moment};
 
 /// A certificate for loopback, in PEM.
@@ -36,6 +37,8 @@ pub struct Tls {
 pub struct Served {
     pub address: SocketAddr,
     pub faults: Faults,
+    /// What goes wrong by chance.
+    pub chance: Slot,
     pub history: History,
     task: JoinHandle<()>,
 }
@@ -59,9 +62,11 @@ impl Served {
         let address = listener.local_addr()?;
         let faults = Faults::default();
         let acceptor = tls.map(acceptor).transpose()?;
-        let context = Arc::new(Context { service, router, faults: faults.clone(), history: history.clone() });
-        let task = tokio::spawn(accept(listener, acceptor, context));
-        Ok(Self { address, faults, history, task })
+        let chance = Slot::default();
+        let (shared, recorded) = (chance.clone(), history.clone());
+        let context = Context { service, router, faults: faults.clone(), chance: shared, history: recorded };
+        let task = tokio::spawn(accept(listener, acceptor, Arc::new(context)));
+        Ok(Self { address, faults, chance, history, task })
     }
 
     /// `http://127.0.0.1:port`, without a trailing slash.
@@ -78,6 +83,7 @@ struct Context {
     service: &'static str,
     router: Router,
     faults: Faults,
+    chance: Slot,
     history: History,
 }
 
@@ -143,9 +149,14 @@ async fn answer(request: Request<Incoming>, context: Arc<Context>) -> io::Result
         crash.kill().await;
         return Err(cut());
     }
-    let action = context.faults.take(parts.method.as_str(), &target, &body);
+    let mut action = context.faults.take(parts.method.as_str(), &target, &body);
+    let mut drawn = None;
+    if let (None, Some(plan)) = (&action, context.chance.plan()) {
+        drawn = plan.draw(context.service, parts.method.as_str(), &target, &body);
+        action = drawn.as_ref().map(|drawn| drawn.action.clone());
+    }
     match &action {
-        Some(Action::CutBeforeCommit) => return Err(cut()),
+        Some(Action::CutBeforeCommit) => return Err(cut_by(drawn).await),
         Some(Action::Hang) => std::future::pending().await,
         Some(Action::Status { status, headers, body }) => return Ok(instead(*status, headers, body)),
         Some(delay @ Action::Delay { .. }) => tokio::time::sleep(delay.delay().unwrap_or_default()).await,
@@ -160,7 +171,7 @@ async fn answer(request: Request<Incoming>, context: Arc<Context>) -> io::Result
         return Err(cut());
     }
     match action {
-        Some(Action::CutAfterCommit) => Err(cut()),
+        Some(Action::CutAfterCommit) => Err(cut_by(drawn).await),
         Some(Action::StatusAfterCommit { status, headers, body }) => Ok(instead(status, &headers, &body)),
         Some(Action::EmptyBody) => {
             let (mut parts, _) = response.into_parts();
@@ -190,6 +201,14 @@ pub struct CutConnection;
 
 fn cut() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault")
+}
+
+/// A cut that was drawn may be a handler's end.
+async fn cut_by(drawn: Option<Drawn>) -> io::Error {
+    if let Some(drawn) = drawn {
+        drawn.kill().await;
+    }
+    cut()
 }
 
 fn instead(status: u16, headers: &[(String, String)], body: &str) -> Response<Body> {

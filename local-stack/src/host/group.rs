@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -216,6 +217,8 @@ async fn run_processes(
                 log(format!("{reason}; error {} of {ERRORS_UNTIL_STOP}", errors.len()));
                 if errors.len() >= ERRORS_UNTIL_STOP {
                     log("Exceeded http worker restart retry count. Shutting down Functions Host".into());
+                    let detail = json!({"host": context.address.to_string(), "group": group.name});
+                    context.history.record("host", "stopped", detail);
                     return end;
                 }
             }
@@ -257,7 +260,13 @@ async fn watch_process(
             }
             command = commands.recv() => match command {
                 Some(Command::Kill(done)) => {
+                    let about = |pid| json!({"host": context.address.to_string(), "group": group.name, "pid": pid});
+                    let pid = child.as_ref().and_then(Child::id);
+                    if pid.is_some() {
+                        context.history.record("host", "killing", about(pid));
+                    }
                     let Some(status) = kill(&mut child).await else { continue };
+                    context.history.record("host", "killed", about(pid));
                     // Before the reply: who waits for it must not find the old state.
                     group.set(|status| (status.state, status.pid) = (State::Starting, None));
                     let _ = done.send(());

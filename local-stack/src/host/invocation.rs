@@ -22,6 +22,11 @@ pub(super) async fn run(
     mut detail: Value,
 ) -> Outcome {
     let id = Uuid::new_v4();
+    detail["function"] = function.name.as_str().into();
+    detail["invocationId"] = id.to_string().into();
+    detail["host"] = context.address.to_string().into();
+    // As the host logs it ("Executing 'Functions.x'"). What is in flight when the host stops itself has no end.
+    context.history.record("host", "executing", detail.clone());
     let attempt = attempt(context, group, function, id, envelope);
     let outcome = if let Ok(outcome) = tokio::time::timeout(context.function_timeout(), attempt).await {
         outcome
@@ -38,8 +43,6 @@ pub(super) async fn run(
         );
         detail["reason"] = reason.as_str().into();
     }
-    detail["function"] = function.name.as_str().into();
-    detail["invocationId"] = id.to_string().into();
     detail["outcome"] = if outcome == Outcome::Succeeded { "succeeded" } else { "failed" }.into();
     context.history.record("host", "invocation", detail);
     outcome

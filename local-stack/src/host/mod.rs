@@ -51,6 +51,8 @@ const HOST_VERSION: &str = "4.1041.200.0";
 #[derive(Debug)]
 struct Context {
     options: HostOptions,
+    /// Of the front; in the history it says which host it was.
+    address: SocketAddr,
     host_json: HostJson,
     keys: Keys,
     logs: Logs,
@@ -137,6 +139,7 @@ impl Host {
         connector.set_nodelay(true);
         let is_timer = |function: &&Function| matches!(function.trigger, Trigger::Timer { .. });
         let context = Arc::new(Context {
+            address,
             host_json,
             keys: complete(options.keys.clone(), &functions),
             logs,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::{History, Served};
+use crate::core::{History, Plan, Served};
 
 pub use message::{BrokerProperties, Delivery, Message, NewMessage};
 pub use queue::{LockLost, Queue};
@@ -139,6 +139,11 @@ impl Broker {
         }
         (self.queues, self.topics) = (Arc::new(queues), Arc::new(all));
         self
+    }
+
+    /// From now on all queues repeat deliveries as `plan` has it.
+    pub fn draw_from(&self, plan: &Plan) {
+        self.queues.values().for_each(|queue| queue.draw_from(plan));
     }
 
     /// The subscriptions of a topic.

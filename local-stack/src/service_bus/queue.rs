@@ -1,5 +1,6 @@
 //! One queue with peek-lock semantics, and waiting for it. No protocol here.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use uuid::Uuid;
 
 use super::stored::{Event, Shelf, Store, after};
 use super::{Delivery, Message, NewMessage, QueueOptions};
-use crate::core::History;
+use crate::core::plan::Slot;
+use crate::core::{Again, History, Plan};
 
 /// The lock has expired, or the message is settled already (`MessageLockLost` in the client libraries).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +37,10 @@ struct Shared {
     changed: Notify,
     history: History,
     clock: Clock,
+    /// What goes wrong by chance.
+    chance: Slot,
+    /// Locks whose message is completed in vain.
+    in_vain: Mutex<HashSet<Uuid>>,
 }
 
 /// Wall time that moves with tokio's clock, so that tests can step it.
@@ -66,6 +72,8 @@ impl Queue {
             changed: Notify::new(),
             history,
             clock: Clock { base: Timestamp::now(), start: Instant::now() },
+            chance: Slot::default(),
+            in_vain: Mutex::default(),
         };
         Self { shared: Arc::new(shared), dead: false }
     }
@@ -120,7 +128,34 @@ impl Queue {
     pub fn try_receive(&self) -> Option<Delivery> {
         let duration = self.shared.options.lock_duration;
         let now = self.shared.clock.now();
-        self.on_shelf(|shelf| shelf.lock_next(now, duration))
+        let delivery = self.on_shelf(|shelf| shelf.lock_next(now, duration))?;
+        self.by_chance(&delivery, now);
+        Some(delivery)
+    }
+
+    /// From now on deliveries are repeated as `plan` has it; those of the dead-letter queue are not.
+    pub fn draw_from(&self, plan: &Plan) {
+        self.shared.chance.draw_from(plan);
+    }
+
+    /// What a broker does now and then: "the lock might be lost" before its time, and a settlement may not arrive, which
+    /// its receiver is told as a lost lock (learn.microsoft.com/azure/service-bus-messaging, Message transfers, locks, and
+    /// settlement).
+    fn by_chance(&self, delivery: &Delivery, now: Timestamp) {
+        let Some(plan) = self.shared.chance.plan().filter(|_| !self.dead) else { return };
+        let message = &delivery.message;
+        match plan.deliver(self.name(), message.properties.message_id.as_deref(), &message.body) {
+            Some(Again::LockLost) => {
+                self.on_shelf(|shelf| shelf.renew(delivery.lock_token, now));
+                self.shared.changed.notify_waiters();
+            }
+            Some(Again::CompletionLost) => _ = self.in_vain().insert(delivery.lock_token),
+            None => {}
+        }
+    }
+
+    fn in_vain(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.shared.in_vain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Extends the lock by the queue's lock duration; until when it holds now.
@@ -131,6 +166,9 @@ impl Queue {
 
     /// Takes the message off the queue.
     pub fn complete(&self, lock_token: Uuid) -> Result<(), LockLost> {
+        if self.in_vain().remove(&lock_token) {
+            return Err(LockLost);
+        }
         let message = self.on_shelf(|shelf| shelf.take(lock_token)).ok_or(LockLost)?;
         self.shared.history.record("serviceBus", "completed", self.about(&message));
         self.shared.changed.notify_waiters();

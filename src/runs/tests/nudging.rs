@@ -94,3 +94,11 @@ async fn an_end_that_was_not_told_is_told_and_given_up_after_a_day() {
     let ended_at = bench.newest("a").await.ended_at.unwrap();
     assert!(history[0].path.contains(&ended_at.strftime("%Y%m%dT%H%M%SZ").to_string()));
 }
+
+#[tokio::test]
+async fn a_run_is_woken_also_in_an_invocation_that_is_shorter_than_the_reserve() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    let created = bench.create("quick", "a").await;
+    let short = crate::http::Deadline::after(std::time::Duration::from_secs(10));
+    assert_eq!(bench.engine.nudge(created.at + minutes(4), short).await.unwrap(), 1);
+}

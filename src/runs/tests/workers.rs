@@ -11,9 +11,12 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 use super::{Bench, QUICK, soon, work};
 use crate::http::Deadline;
 use crate::ledger::Ledger;
+use crate::runs::Received;
 use crate::runs::advance::Advance;
 use crate::runs::record::{Record, RunState, StepState, Transition};
 
+/// In one part, whose turn has come.
+const PAUSE: &str = "summary: s\nsteps: [{id: pause, wait_for: {time: '2020-01-01T00:00:00Z'}}]\n";
 const JOB: &str = "summary: s\nsteps: [{id: go, job: {job: 7}}]\n";
 
 #[tokio::test]
@@ -70,6 +73,89 @@ async fn a_message_that_comes_before_its_record_looks_again_soon_and_not_when_th
     assert_eq!(bench.outbox.work().last(), Some(&(1, leased.lease_until)), "this one's record stands");
 }
 
+/// The last message that was sent, as the queue delivers it.
+fn delivered(bench: &Bench) -> Received {
+    let (_, last) = bench.outbox.sent.lock().unwrap().last().cloned().unwrap();
+    let properties = last.properties.into_iter().map(|(name, value)| (name, value.into())).collect();
+    Received { body: last.body, properties, ..Received::default() }
+}
+
+/// `running`, under a lease that ends so many seconds from now.
+fn leased(before: &Record, seconds: i64) -> Record {
+    let mut leased = before.next(Transition::Leased, Timestamp::now());
+    leased.lease_until = Some(Timestamp::now() + SignedDuration::from_secs(seconds));
+    leased
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_message_to_another_and_died_later_is_followed_at_its_leases_end() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    let created = bench.create("quick", "a").await;
+    let held = bench.append(leased(&created, 240)).await;
+    // Its message comes to us too, and is completed by us.
+    bench.work("a", 0, true).await;
+    let copy = delivered(&bench);
+    // It goes on, and dies; by our clock its lease has not ended yet when the copy comes, and the next time it has.
+    let on = bench.append(leased(&held, 1)).await;
+    bench.engine.work(&copy, false, soon()).await.unwrap();
+    assert_eq!(bench.outbox.work().last(), Some(&(on.seq, on.lease_until)), "it is still watched over");
+    let copy = delivered(&bench);
+    bench.append(leased(&on, -1)).await;
+    bench.engine.work(&copy, false, soon()).await.unwrap();
+    assert_eq!(bench.newest("a").await.state, RunState::Succeeded, "{:?}", bench.transitions("a").await);
+}
+
+#[tokio::test]
+async fn a_message_takes_a_run_that_nobody_has_however_far_it_has_come() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    let created = bench.create("quick", "a").await;
+    bench.append(leased(&created, -1)).await;
+    bench.work("a", 0, false).await;
+    assert_eq!(bench.newest("a").await.state, RunState::Succeeded, "{:?}", bench.transitions("a").await);
+}
+
+#[tokio::test]
+async fn a_run_whose_worker_died_between_its_answer_and_its_closing_is_closed_by_the_redelivery() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    bench.create("quick", "a").await;
+    bench.work("a", 0, false).await;
+    let ended = bench.newest("a").await;
+    assert!(ended.is_told());
+    // As it was before the last two calls of the worker.
+    let ledger = &bench.engine.ledger;
+    for listed in ledger.list("history", soon()).await.unwrap() {
+        ledger.delete(&listed.path, soon()).await.unwrap();
+    }
+    ledger.put("open/a/0", json!({"writer": "w"}).to_string().into(), soon()).await.unwrap();
+    bench.work("a", 0, false).await;
+    assert_eq!(ledger.list("open", soon()).await.unwrap().len(), 1, "a spare message is no reason to look");
+    bench.work("a", 0, true).await;
+    assert!(ledger.list("open", soon()).await.unwrap().is_empty());
+    assert_eq!(ledger.list("history", soon()).await.unwrap().len(), 1);
+    assert_eq!(bench.outbox.count("replies"), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_after_its_run_was_closed_leaves_no_mark() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    bench.create("quick", "a").await;
+    bench.work("a", 0, false).await;
+    let messages = bench.outbox.work().len();
+    let standing = bench.create("quick", "a").await;
+    assert_eq!(standing.state, RunState::Succeeded);
+    assert!(bench.engine.ledger.list("open", soon()).await.unwrap().is_empty());
+    assert_eq!((bench.outbox.work().len(), bench.outbox.count("replies")), (messages, 1));
+}
+
+#[tokio::test]
+async fn a_part_is_begun_also_in_an_invocation_that_is_shorter_than_the_window_to_send() {
+    let bench = Bench::new(&[("pause", PAUSE)]);
+    bench.create("pause", "a").await;
+    let short = Deadline::after(bench.engine.settings.send_window / 2);
+    bench.engine.work(&work("a", 0), false, short).await.unwrap();
+    assert_eq!(bench.newest("a").await.state, RunState::Succeeded, "{:?}", bench.transitions("a").await);
+}
+
 /// Another worker writes while this one is waiting for its answer.
 struct Meddling {
     ledger: Ledger,
@@ -102,9 +188,11 @@ async fn who_loses_the_record_after_its_effect_stops() {
         .expect(1)
         .mount(&server)
         .await;
-    let flow = bench.engine.advance(created, false, soon(), soon()).await.unwrap();
-    assert!(matches!(flow, Advance::Overtaken));
+    bench.engine.work(&work("a", created.seq), false, soon()).await.unwrap();
     assert_eq!(bench.newest("a").await.seq, 3);
+    // Who has overtaken us may have lost its message to us.
+    let lease = bench.newest("a").await.lease_until;
+    assert_eq!(bench.outbox.work().last().map(|(after, when)| (*after, when.is_some())), Some((3, lease.is_some())));
 }
 
 fn token(request: &Request) -> String {
