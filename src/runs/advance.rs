@@ -45,6 +45,8 @@ pub(super) struct Worker<'a> {
     pub(super) outputs: Outputs,
     /// What must not be told of the run's parameters.
     pub(super) scrub: Scrub,
+    /// It is the caller's own lease, whose call nobody delivers again.
+    held: bool,
     /// Until then a step is waited for in this invocation.
     pub(super) patience: Deadline,
     /// Until then parts of a step are sent one after the other; what is left is another invocation's.
@@ -119,6 +121,7 @@ impl Engine {
             operation,
             outputs: Outputs::new(),
             scrub,
+            held,
             patience,
             stint: if held { stint.min(patience) } else { stint },
             look_again,
@@ -258,7 +261,7 @@ impl Worker<'_> {
         if !self.commit(record).await? {
             return Ok(Advance::Overtaken);
         }
-        let Self { record, pinned, engine, deadline, .. } = self;
+        let Self { record, held, engine, deadline, .. } = self;
         tracing::info!(
             run = record.run,
             operation = record.operation,
@@ -268,8 +271,8 @@ impl Worker<'_> {
             "run ended"
         );
         match engine.closed(record.clone(), deadline).await {
-            // Nobody delivers an HTTP call again: its run is closed by the tick.
-            Err(failure) if matches!(pinned.trigger, Trigger::Http | Trigger::Webhook(_)) => {
+            // Nobody delivers an HTTP call again: its run is closed by the tick. A message is.
+            Err(failure) if held => {
                 tracing::warn!(run = record.run, error = failure.chain(), "the run is not closed yet");
             }
             other => other?,

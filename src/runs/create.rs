@@ -71,15 +71,30 @@ impl Engine {
             Code::LedgerUnavailable => failure.effect_possible(),
             _ => failure,
         })?;
-        if !hold || !ours {
+        if !ours {
+            let standing = self.newest(&new.run, deadline).await?;
+            let standing = standing.ok_or_else(|| Failure::new(Code::RunNotFound, "The run is gone."))?;
+            if standing.is_told() {
+                self.unmark(&standing, deadline).await;
+            } else {
+                self.wake(&new.run, 0, None, deadline).await.map_err(Failure::effect_possible)?;
+            }
+            return Ok((standing, false));
+        }
+        if !hold {
             self.wake(&new.run, 0, None, deadline).await.map_err(Failure::effect_possible)?;
         }
-        if ours {
-            tracing::info!(run = new.run, operation = operation.name, caller = new.caller, "run created");
-            return Ok((record, true));
+        tracing::info!(run = new.run, operation = operation.name, caller = new.caller, "run created");
+        Ok((record, true))
+    }
+
+    /// The run had been closed when its request came again, and we have marked it as open; else the tick sees to it.
+    async fn unmark(&self, standing: &Record, deadline: Deadline) {
+        if let Err(failure) = self.closed(standing.clone(), deadline).await {
+            tracing::warn!(run = standing.run, error = failure.chain(), "a run that has ended is still marked as open");
+        } else if let Err(error) = self.ledger.delete(&open_path(&standing.run, 0), deadline).await {
+            tracing::warn!(run = standing.run, %error, "a marker stays behind");
         }
-        let standing = self.newest(&new.run, deadline).await?;
-        standing.map(|record| (record, false)).ok_or_else(|| Failure::new(Code::RunNotFound, "The run is gone."))
     }
 }
 

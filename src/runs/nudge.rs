@@ -17,6 +17,8 @@ const ALLOWANCE: Duration = Duration::from_mins(3);
 const LONGEST_ALLOWANCE: Duration = Duration::from_hours(1);
 /// At most this many in one tick, oldest first.
 const AT_ONCE: usize = 500;
+/// With less time than this no other is begun.
+const RESERVE: Duration = Duration::from_secs(20);
 /// Nudges without progress after which a run is stalled.
 pub(super) const STALLED: u32 = 10;
 
@@ -26,8 +28,10 @@ impl Engine {
         let mut open = self.ledger.list("open", deadline).await?;
         open.sort_by_key(|listed| listed.last_modified);
         let mut woken = 0;
+        // Of a short invocation half: else none would ever be woken.
+        let reserve = RESERVE.min(deadline.remaining() / 2);
         for listed in open {
-            if woken == AT_ONCE || deadline.remaining() < Duration::from_secs(20) {
+            if woken == AT_ONCE || deadline.remaining() < reserve {
                 break;
             }
             // One run that cannot be read or told must not keep the others asleep.

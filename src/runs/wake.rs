@@ -113,7 +113,12 @@ impl Engine {
                 // Nobody has it: whoever had died, and so, perhaps, has its message.
                 None if newest.state == RunState::Running => {}
                 _ => {
-                    tracing::debug!(run = work.run, after = work.after, newest = newest.seq, "an overtaken work message");
+                    tracing::debug!(
+                        run = work.run,
+                        after = work.after,
+                        newest = newest.seq,
+                        "an overtaken work message"
+                    );
                     return Ok(());
                 }
             }

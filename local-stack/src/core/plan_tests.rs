@@ -15,7 +15,8 @@ const ODDS: Odds = Odds {
 
 fn call(plan: &Plan, number: usize) -> Option<String> {
     let body = format!("{{\"note\":\"mark-{number}\"}}");
-    plan.draw("databricks", "POST", "/api/2.0/sql/statements", body.as_bytes()).map(|drawn| format!("{:?}", drawn.action))
+    plan.draw("databricks", "POST", "/api/2.0/sql/statements", body.as_bytes())
+        .map(|drawn| format!("{:?}", drawn.action))
 }
 
 #[test]

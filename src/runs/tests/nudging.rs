@@ -134,3 +134,11 @@ async fn an_end_whose_worker_died_is_told_when_its_message_comes_again_or_by_the
         assert_eq!(bench.newest("a").await.transition, Transition::Answered);
     }
 }
+
+#[tokio::test]
+async fn a_run_is_woken_also_in_an_invocation_that_is_shorter_than_the_reserve() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    let created = bench.create("quick", "a").await;
+    let short = crate::http::Deadline::after(std::time::Duration::from_secs(10));
+    assert_eq!(bench.engine.nudge(created.at + minutes(4), short).await.unwrap(), 1);
+}

@@ -136,6 +136,18 @@ async fn a_run_whose_worker_died_between_its_answer_and_its_closing_is_closed_by
 }
 
 #[tokio::test]
+async fn a_request_that_comes_again_after_its_run_was_closed_leaves_no_mark() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    bench.create("quick", "a").await;
+    bench.work("a", 0, false).await;
+    let messages = bench.outbox.work().len();
+    let standing = bench.create("quick", "a").await;
+    assert_eq!(standing.state, RunState::Succeeded);
+    assert!(bench.engine.ledger.list("open", soon()).await.unwrap().is_empty());
+    assert_eq!((bench.outbox.work().len(), bench.outbox.count("replies")), (messages, 1));
+}
+
+#[tokio::test]
 async fn a_part_is_begun_also_in_an_invocation_that_is_shorter_than_the_window_to_send() {
     let bench = Bench::new(&[("pause", PAUSE)]);
     bench.create("pause", "a").await;

@@ -63,13 +63,7 @@ fn at_rest(record: &Value) -> bool {
     matches!(text(&record["state"]), "succeeded" | "failed" | "cancelled")
 }
 
-fn of_run(
-    of: &Histories,
-    runs: &BTreeMap<&str, Vec<&Value>>,
-    run: &str,
-    records: &[&Value],
-    broken: &mut Vec<Broken>,
-) {
+fn of_run(of: &Histories, runs: &BTreeMap<&str, Vec<&Value>>, run: &str, records: &[&Value], broken: &mut Vec<Broken>) {
     let Some(end) = records.last() else { return };
     let told = end["transition"] == "answered" || end["told"] == true;
     if !at_rest(end) || !told {

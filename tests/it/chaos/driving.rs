@@ -19,11 +19,8 @@ use crate::declared::Declared;
 const AT_ONCE: usize = 24;
 /// A dead worker's lease ends half a minute after the deadline of its own, which is five seconds before this one. It is long
 /// enough for a loaded machine.
-const SETTINGS: [(&str, &str); 3] = [
-    ("CAUSEWAY_MESSAGE_SECONDS", "15"),
-    ("CAUSEWAY_SEND_WINDOW_SECONDS", "6"),
-    ("CAUSEWAY_SEND_MARGIN_SECONDS", "2"),
-];
+const SETTINGS: [(&str, &str); 3] =
+    [("CAUSEWAY_MESSAGE_SECONDS", "15"), ("CAUSEWAY_SEND_WINDOW_SECONDS", "6"), ("CAUSEWAY_SEND_MARGIN_SECONDS", "2")];
 /// What a host that stopped itself held comes again when this has ended.
 const LOCK: Duration = Duration::from_secs(15);
 /// How often a run that goes on says how far it is.
@@ -55,9 +52,10 @@ impl Chaos {
         tokio::time::timeout(crate::road::PATIENCE, second.ready()).await.expect("in time").expect("ready");
         let plan = Plan::new(&wanted.seed, wanted.odds(), road.stack.history.clone());
         let stack = &road.stack;
-        let served =
-            [&stack.blob.served, &stack.service_bus.served, &stack.databricks.served, &stack.power_bi.served];
-        served.iter().for_each(|served| served.chance.draw_from(&plan));
+        let served = [&stack.blob.served, &stack.service_bus.served, &stack.databricks.served, &stack.power_bi.served];
+        for served in served {
+            served.chance.draw_from(&plan);
+        }
         stack.service_bus.broker().draw_from(&plan);
         Self { road, second, plan, asked: wanted.asked() }
     }
@@ -138,7 +136,7 @@ impl Chaos {
             self.holder(&wanted).kill_handler(None).await;
             wanted.done();
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn holder(&self, wanted: &WantedKill) -> &Host {
@@ -166,8 +164,7 @@ pub(super) fn summary(of: &Histories, took: Duration) -> String {
     let again = of.of_kind("serviceBus", "deliveredAgain").count();
     let twice = of.asked.iter().filter(|asked| asked.twice).count();
     let runs = of.runs();
-    let ends: Vec<&Value> =
-        of.asked.iter().filter_map(|asked| runs.get(asked.run.as_str())?.last().copied()).collect();
+    let ends: Vec<&Value> = of.asked.iter().filter_map(|asked| runs.get(asked.run.as_str())?.last().copied()).collect();
     let ended = |holds: &dyn Fn(&&&Value) -> bool| ends.iter().filter(|end| holds(end)).count();
     let unknown = |end: &&&Value| {
         let error = end["error"].to_string();

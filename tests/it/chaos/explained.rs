@@ -13,7 +13,28 @@ use super::operations::marks_in;
 pub(super) fn explained(of: &Histories, run: &str, records: &[&Value], step: &Value) -> bool {
     let inputs = step["renderedInputs"].to_string();
     let marks: Vec<&str> = marks_in(&inputs).collect();
-    of.entries.iter().any(|entry| is_cut_of(entry, &marks, step)) || killed_in(of, run, records, text(&step["id"]))
+    let id = text(&step["id"]);
+    of.entries.iter().any(|entry| is_cut_of(entry, &marks, step))
+        || killed_in(of, run, records, id)
+        || never_sent(of, run, records, id)
+}
+
+/// Its worker's time ran out over the record that it was about to be sent: that was refused or cut more than once, and
+/// stands. Nobody else can know that nothing was sent.
+fn never_sent(of: &Histories, run: &str, records: &[&Value], step: &str) -> bool {
+    started(records, step).any(|seq| {
+        let name = format!("runs/{run}/{seq:08}");
+        let puts = of.of_kind("blob", "fault").filter(|entry| entry.detail["method"] == "PUT");
+        puts.filter(|entry| text(&entry.detail["target"]).ends_with(&name)).count() > 1
+    })
+}
+
+/// Numbers of the records that the step is about to be sent.
+fn started<'a>(records: &'a [&Value], step: &'a str) -> impl Iterator<Item = u64> + 'a {
+    let is_it = move |one: &Value| one["id"] == step && one["state"] == "started";
+    let steps = move |record: &Value| record["steps"].as_array().is_some_and(|steps| steps.iter().any(is_it));
+    let about = records.iter().filter(move |record| record["transition"] == "started" && steps(record));
+    about.filter_map(|record| record["seq"].as_u64())
 }
 
 fn is_cut_of(entry: &Entry, marks: &[&str], step: &Value) -> bool {
@@ -39,18 +60,11 @@ fn killed_in(of: &Histories, run: &str, records: &[&Value], step: &str) -> bool 
         }
     }
     let at = |seq: u64| written.get(format!("runs/{run}/{seq:08}").as_str()).copied();
-    let started = records.iter().filter(|record| {
-        let state = |one: &Value| one["id"] == step && one["state"] == "started";
-        record["transition"] == "started" && record["steps"].as_array().is_some_and(|steps| steps.iter().any(state))
-    });
-    let doubtful: Vec<(usize, usize)> = started
-        .filter_map(|record| {
-            let seq = record["seq"].as_u64()?;
-            Some((at(seq)?, at(seq + 1).unwrap_or(of.entries.len())))
-        })
-        .collect();
+    let doubtful: Vec<(usize, usize)> =
+        started(records, step).filter_map(|seq| Some((at(seq)?, at(seq + 1).unwrap_or(of.entries.len())))).collect();
     deaths(&of.entries).into_iter().any(|(host, from, to)| {
-        doubtful.iter().any(|(sent, told)| *sent < to && from < *told) && in_hand(&of.entries, host, from).contains(&run)
+        doubtful.iter().any(|(sent, told)| *sent < to && from < *told)
+            && in_hand(&of.entries, host, from).contains(&run)
     })
 }
 

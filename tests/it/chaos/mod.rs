@@ -29,6 +29,11 @@ async fn whatever_goes_wrong_nothing_is_lost_stuck_or_done_twice() {
             let entries = histories.entries.iter().map(|entry| serde_json::to_string(entry).expect("JSON"));
             std::fs::write(path, entries.collect::<Vec<_>>().join("\n")).expect("the history is written");
         }
-        panic!("{} do not hold: {broken:#?}\nseed {}: {summary}\nagain: {}", broken.len(), wanted.seed, wanted.command());
+        panic!(
+            "{} do not hold: {broken:#?}\nseed {}: {summary}\nagain: {}",
+            broken.len(),
+            wanted.seed,
+            wanted.command()
+        );
     }
 }
