@@ -30,8 +30,8 @@ impl Checker<'_> {
 
     /// From the look that sees that it is to end, nothing more of a run is begun.
     pub(super) fn cancelled(&mut self, run: &str, records: &[Value]) {
-        for record in records.windows(2).filter(|pair| pair[1]["transition"] == "started").map(|pair| pair) {
-            let (before, started) = (&record[0], &record[1]);
+        for pair in records.windows(2).filter(|pair| pair[1]["transition"] == "started") {
+            let (before, started) = (&pair[0], &pair[1]);
             let noted = self.world.stood(&format!("notes/{run}/cancel-{}", opened(started)));
             let Some(noted) = noted else { continue };
             // What was perhaps sent may be sent again, since that is how it is found.

@@ -95,7 +95,10 @@ impl Checker<'_> {
                 "statement-failed" => {
                     planned && (parts.is_empty() || may_repeat || most > 1 || step["renderedInputs"]["parts"] != 1)
                 }
-                "statement-canceled" => effects.is_empty() && end["state"] == "cancelled",
+                // A run that had failed already stays that, and its `on_failure` is stopped.
+                "statement-canceled" => {
+                    (effects.is_empty() || most > 1) && (end["state"] == "cancelled" || of_failure(step))
+                }
                 "step-timeout" => hurried,
                 "assertion-failed" => id == "c",
                 _ => false,
