@@ -180,7 +180,7 @@ async fn an_answer_is_measured_unpacked(#[case] kind: RequestKind, #[case] mebib
 #[tokio::test]
 async fn silence_ends_with_the_deadline() {
     let (url, serving) = neighbour(&[Act::Silence]).await;
-    let deadline = Deadline::after(Duration::from_millis(300));
+    let deadline = Deadline::after(Duration::from_secs(3));
     let error = Http::new().unwrap().send(EXECUTE, Outbound::get(url), deadline).await.unwrap_err();
     assert!(error.timed_out && deadline.has_passed());
     assert_eq!((error.tries, error.effect), (1, Effect::Possible));

@@ -5,7 +5,7 @@ Installs Schemathesis into target/schemathesis, starts the stack without touchin
 with a 5xx, with a status or a media type that the document does not have, or with a body of another shape. Not in CI: it
 takes minutes.
 
-    python3 tests/conformance/schemathesis.py [--examples 30] [--seed 1] [arguments for `st run`]
+    python3 tests/conformance/schemathesis.py [--examples 30] [--seed 1] [--known] [arguments for `st run`]
 
 Exit 0: nothing was found.
 """
@@ -40,6 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--examples", default="30")
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--known", action="store_true", help="names in paths that are there, instead of made-up ones")
     options, arguments = parser.parse_known_args()
     st = program()
     handler = os.environ.get("CAUSEWAY_HANDLER")
@@ -56,12 +57,23 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         schema = folder / "openapi.json"
         schema.write_text(json.dumps(document, indent=2))
+        # What is there, where a name is needed: made-up ones would all be 404.
+        known = facts["credentials"]
+        there = {
+            "w": known["workspaceId"], "d": known["pushDatasetId"], "t": "DailySales", "c": "main", "s": "sales",
+            "job": "rebuild-daily-sales", "name": "refresh-sales",
+        }
+        lines = [f'"path.{name}" = {json.dumps(value)}' for name, value in there.items()]
+        if options.known:
+            (folder / "schemathesis.toml").write_text("\n".join(["[parameters]", *lines, ""]))
+        else:
+            (folder / "schemathesis.toml").unlink(missing_ok=True)
         operations = sum(len(item) for item in document["paths"].values())
         print(f"{operations} operations at {base}", flush=True)
         run = [
             str(st), "run", str(schema), "--url", base, "--checks", CHECKS, "--header", f"x-functions-key:{key}",
             "--max-examples", options.examples, "--seed", options.seed, "--continue-on-failure", "--no-shrink",
-            "--phases", "coverage,fuzzing", "--request-timeout", "130", "--workers", "2", "--suppress-health-check", "all",
+            "--phases", "coverage,fuzzing", "--request-timeout", "130", "--workers", "1", "--suppress-health-check", "all",
             "--report", "ndjson", "--report-ndjson-path", str(folder / "events.ndjson"), *arguments,
         ]
         return subprocess.run(run, cwd=folder).returncode

@@ -120,9 +120,8 @@ pub(crate) fn operation(data: &[u8]) {
 /// One CEL expression, alone and within text.
 pub(crate) fn expression(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    for value in [format!("{{{{ {text} }}}}"), format!("so {{{{ {text} }}}} and on")] {
-        let _ = run(&format!("{}output: {{ value: {} }}\n", HEAD, Value::from(value)));
-    }
+    let (alone, within) = (format!("{{{{ {text} }}}}"), format!("so {{{{ {text} }}}} and on"));
+    let _ = run(&format!("{HEAD}output: {{ alone: {}, within: {} }}\n", Value::from(alone), Value::from(within)));
 }
 
 const HEAD: &str = "summary: fuzzed

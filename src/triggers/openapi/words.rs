@@ -13,19 +13,19 @@ pub(super) struct Words {
     pub(super) answer: &'static str,
 }
 
-const fn says(id: &'static str, summary: &'static str, answer: &'static str) -> Option<Words> {
-    Some(Words { id, summary, body: None, answer })
+const fn says(id: &'static str, summary: &'static str, answer: &'static str) -> Words {
+    Words { id, summary, body: None, answer }
 }
 
-const fn takes(id: &'static str, summary: &'static str, body: &'static str, answer: &'static str) -> Option<Words> {
-    Some(Words { id, summary, body: Some(body), answer })
+const fn takes(id: &'static str, summary: &'static str, body: &'static str, answer: &'static str) -> Words {
+    Words { id, summary, body: Some(body), answer }
 }
 
 /// `None` for a route that is not described, which a test excludes.
 #[rustfmt::skip]
 pub(super) fn of(verb: Verb, route: &str) -> Option<Words> {
     let below = route.strip_prefix("/api/power-bi/workspaces").unwrap_or(route);
-    match (verb.method(), below) {
+    let words = match (verb.method(), below) {
         ("POST", "/api/sql/statements") => takes("RunStatement", "Run SQL", "StatementBody", "Object"),
         ("GET", "/api/sql/statements/{id}") => says("GetStatement", "State and first rows of a statement", "Object"),
         ("GET", "/api/sql/statements/{id}/rows") => says("GetRows", "All rows of a statement", "Anything"),
@@ -84,8 +84,9 @@ pub(super) fn of(verb: Verb, route: &str) -> Option<Words> {
         ("GET", "/api/health") => says("GetHealth", "Whether the process is alive", "Object"),
         ("GET", "/api/health/ready") => says("GetReady", "Whether the neighbours can be reached", "Object"),
         ("GET", "/api/connector/openapi.json") => says("GetOpenApi", "This document", "Object"),
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(words)
 }
 
 /// The schema of a parameter in the query, and what it says.

@@ -47,7 +47,9 @@ fn drive(name: &str, target: fn(&[u8])) {
         slowest = slowest.max(started.elapsed());
         runs += 1;
     };
-    corpus.iter().for_each(|input| attempt(input));
+    for input in &corpus {
+        attempt(input);
+    }
     while begun.elapsed() < time {
         attempt(&mutated(&corpus, &mut dice));
     }
