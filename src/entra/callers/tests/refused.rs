@@ -120,7 +120,7 @@ async fn no_bit_of_a_token_can_be_changed() {
         let mut changed = bytes.to_vec();
         changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
         let failure = door.admit(&String::from_utf8(changed).unwrap()).await.expect_err("it was taken");
-        assert!(crate::triggers::problem_body(&failure, "r").windows(12).any(|part| part == b"\"status\":401"), "{at}");
+        assert!(failure.code.as_str().starts_with("token-"), "{at}: {failure}");
     }
 }
 
