@@ -188,7 +188,7 @@ fn table_info(catalog: &str, schema: &str, table: &Value) -> Value {
     if kind != "VIEW" {
         shown["data_source_format"] = "DELTA".into();
     }
-    for member in ["columns", "comment", "table_constraints"] {
+    for member in ["columns", "comment", "table_constraints", "row_filter"] {
         if let Some(value) = table.get(member) {
             shown[member] = value.clone();
         }
