@@ -15,7 +15,7 @@ use crate::http::Deadline;
 use crate::ledger::{Ledger, Slot, draw_writer};
 
 /// How long the writing may take.
-const HOLD: Duration = Duration::from_secs(60);
+const HOLD: Duration = Duration::from_mins(1);
 
 /// One refresh token, by its name in Key Vault.
 pub struct KeptRefreshToken {
