@@ -19,7 +19,7 @@ use local_stack::core::Moment;
 use serde_json::Value;
 
 use cases::{CASES, Case};
-use road::{Death, Doomed};
+use road::{Death, Doomed, wants_to_tell};
 
 /// A dead worker's lease ends after half a minute. Handlers of other runs die meanwhile, so that all wait together; before
 /// its end they stop, so that nobody else's calls are counted.
@@ -99,7 +99,7 @@ fn judge(road: &Doomed, note: &str, ended: &Value, tally: &mut Tally) -> Option<
     let done = (case.done)(road, note);
     let (state, step) = (ended["state"].as_str(), &ended["steps"][0]["state"]);
     let told = format!("{note}: {step}, done {done} times, in doubt {doubts} times, died at {calls:?}");
-    if road.wants_to_tell() {
+    if wants_to_tell() {
         println!("{told}");
     }
     // Again only what a dead handler may have done already.

@@ -51,6 +51,11 @@ fn run_of(note: &str) -> String {
     run_id(&["queue", "causeway-requests", note])
 }
 
+/// Whether each run is printed with the call that its handler died in.
+pub(super) fn wants_to_tell() -> bool {
+    std::env::var_os("CAUSEWAY_CRASH_TOLD").is_some()
+}
+
 impl Doomed {
     pub(super) async fn start(case: &'static Case) -> Self {
         // A dead worker's lease ends with its deadline, five seconds before this, and half a minute. Shorter, a busy machine
@@ -95,7 +100,7 @@ impl Doomed {
         assert_eq!((self.case.done)(self, "whole"), self.case.times);
         let calls = self.crash.calls();
         assert!(calls.len() >= 10, "{}: {calls:#?}", self.case.name);
-        if self.wants_to_tell() {
+        if wants_to_tell() {
             println!("{}: {calls:#?}", self.case.name);
         }
         calls
@@ -149,10 +154,6 @@ impl Doomed {
             assert!(self.queue(queue).dead_letters().peek().is_empty(), "dead letters of {queue}");
         }
         assert!(self.queue("causeway-parking").peek().is_empty(), "parked");
-    }
-
-    pub(super) fn wants_to_tell(&self) -> bool {
-        std::env::var_os("CAUSEWAY_CRASH_TOLD").is_some()
     }
 
     fn host(&self) -> &local_stack::host::Host {
