@@ -202,7 +202,7 @@ mod tests {
             let mut changed = token.clone().into_bytes();
             changed[at] ^= 1 << bit;
             let changed = String::from_utf8(changed).unwrap();
-            let failure = read(&changed, &"k".to_owned().into(), Timestamp::now()).unwrap_err();
+            let failure = StatusToken::read(&changed, &"k".to_owned().into(), Timestamp::now()).unwrap_err();
             assert_eq!(failure.code, Code::StatusTokenInvalid, "{changed}");
         }
     }

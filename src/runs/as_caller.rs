@@ -96,14 +96,13 @@ impl Worker<'_> {
         while !until.has_passed() {
             match kind.poll(at, &inputs, &id, until).await {
                 Ok(Polled::Done { output }) => return self.done(index, step, output).await,
-                Ok(Polled::Running) => {}
                 Err(failure) if failure.code == Code::StatementCanceled => {
                     return self.ended_badly(index, StepState::Failed, took_too_long(step)).await;
                 }
                 Err(failure) if is_end_of_work(&failure) => {
                     return self.ended_badly(index, StepState::Failed, failure).await;
                 }
-                Err(_) => {}
+                Ok(Polled::Running) | Err(_) => {}
             }
             tokio::time::sleep(LOOK.min(until.remaining())).await;
         }

@@ -21,8 +21,8 @@ mod variables;
 pub use callers::{AREAS, Callers, EntraCallers, FOR_ANYBODY, Rights, Roles};
 pub use clouds::{CLOUDS, Cloud};
 pub use concerns::{
-    AzureResource, Databricks, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PatRotation, PowerBi, Requests,
-    ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
+    AzureResource, Databricks, Host, KeyVault, Ledger, LedgerPlace, Operations, Outside, PatRotation, PowerBi,
+    Requests, ResultDisposition, Runs, ServiceBus, Sql, SqlMode, Telemetry,
 };
 pub use function_json::{keys_beside_tokens, open_functions};
 pub use host_json::host_json_warnings;

@@ -52,7 +52,7 @@ impl Door {
         let declared = declare(operations.path(), &[("tell.yaml", TELL), ("other.yaml", TELL)]);
         let road = Road::with(|options| {
             declared(options);
-            options.app_root = app.path().to_owned();
+            app.path().clone_into(&mut options.app_root);
             let own = [
                 ("CAUSEWAY_AUTH", "entra"),
                 ("CAUSEWAY_CALLER_AUDIENCES", &*format!("{API},{API_ID}")),

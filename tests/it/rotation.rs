@@ -224,9 +224,7 @@ fn chosen(calls: usize) -> Vec<(usize, Moment)> {
 async fn crash_road() -> (Road, Crash) {
     let road = road(false, &[]).await;
     let crash = Crash::default();
-    for served in [&road.stack.blob.served, &road.stack.key_vault.served, &road.stack.databricks.served] {
-        served.faults.count_in(&crash);
-    }
+    road.stack.history.count_in(&crash);
     // From here on there is a token of our own to revoke.
     rotate(&road, &crash).await;
     (road, crash)

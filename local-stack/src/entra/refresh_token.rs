@@ -77,7 +77,7 @@ impl RefreshTokens {
 }
 
 pub(super) struct Refresh<'a> {
-    pub(super) refresh_tokens: &'a RefreshTokens,
+    pub(super) known: &'a RefreshTokens,
     pub(super) tokens: &'a Tokens,
     pub(super) users: &'a [User],
     pub(super) history: &'a History,
@@ -112,7 +112,7 @@ impl Refresh<'_> {
         let (given, user) = self.of(token)?;
         let client = &self.application.client_id;
         let access = self.tokens.sign(&self.tokens.delegated_claims(user, resource, client, &[]));
-        let new = self.refresh_tokens.give(&given.user, client, Timestamp::now());
+        let new = self.known.give(&given.user, client, Timestamp::now());
         self.history.record(
             "entra",
             "refresh",
@@ -134,7 +134,7 @@ impl Refresh<'_> {
         let refuse = |code: u32, description: &str| {
             refused(StatusCode::BAD_REQUEST, "invalid_grant", code, description).with("suberror", json!("bad_token"))
         };
-        let Some(given) = self.refresh_tokens.lock().get(token).cloned() else {
+        let Some(given) = self.known.lock().get(token).cloned() else {
             return Err(refuse(9_002_313, "Invalid request. Request is malformed or invalid."));
         };
         if given.client_id != self.application.client_id {

@@ -66,7 +66,7 @@ pub(super) async fn token(
     }
     if field("grant_type") == refresh_token::GRANT {
         let Authority { refresh_tokens, tokens, users, history, .. } = &*authority;
-        return Refresh { refresh_tokens, tokens, users, history, application }.reply(&form);
+        return Refresh { known: refresh_tokens, tokens, users, history, application }.reply(&form);
     }
     if application.client_secret.is_empty() {
         let description = "The client application must not be public to use client credentials.";

@@ -8,7 +8,10 @@ use super::super::{CLOUDS, Cloud};
 use super::{blob, problems, with, within};
 
 /// The rows of docs/clouds.md.
-fn rows() -> Vec<(&'static str, fn(&Cloud) -> &'static str)> {
+/// A row of the page, and where the code has it.
+type Row = (&'static str, fn(&Cloud) -> &'static str);
+
+fn rows() -> Vec<Row> {
     vec![
         ("`CAUSEWAY_CLOUD`", |cloud| cloud.name),
         ("Entra", |cloud| cloud.authority),

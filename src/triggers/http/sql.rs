@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::requests::{Answer, BodyStream};
 
 pub(crate) async fn submit_statement(hit: Hit<Work>) -> Result<Answer, Failure> {
-    hit.work.requests.submit_statement(&hit.call, hit.body.clone()).await
+    Box::pin(hit.work.requests.submit_statement(&hit.call, hit.body.clone())).await
 }
 
 pub(crate) async fn get_statement(hit: Hit<Work>) -> Result<Answer, Failure> {
