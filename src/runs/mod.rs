@@ -18,6 +18,7 @@ mod events;
 mod fate;
 mod follow;
 pub mod identity;
+mod insist;
 mod line;
 mod lists;
 mod log;
@@ -65,6 +66,7 @@ use crate::steps::{InQueue, Kinds, Neighbours, WantedRefresh};
 
 use advance::Advance;
 use create::NewRun;
+use insist::{LAST_WORDS, insist, is_outage};
 use record::{Callback, Record, RunState, Transition, Trigger};
 use watch::Watched;
 
@@ -163,8 +165,6 @@ pub enum RunEnd {
 
 /// Event Grid waits 30 s for an answer (learn.microsoft.com/azure/event-grid/delivery-and-retry), then delivers again.
 const EVENT_GRIDS_PATIENCE: Duration = Duration::from_secs(25);
-/// Kept back from an invocation's deadline, to tell the host that it failed.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 impl Runs {
     pub fn new(engine: Engine) -> Self {
@@ -375,52 +375,10 @@ pub fn parameters_invalid(problems: &[FieldProblem], within: &str) -> Failure {
     }
 }
 
-/// Tries again until near the deadline while the ledger or the queue is away: to abandon has no delay, and ten
-/// deliveries would burn in a second.
-async fn insist<T, F>(deadline: Deadline, attempt: impl Fn() -> F) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, Failure>>,
-{
-    let mut pause = Duration::from_secs(1);
-    loop {
-        match attempt().await {
-            Err(failure) if may_pass(&failure) && deadline.remaining() > pause + LAST_WORDS => {
-                tracing::warn!(error = failure.chain(), pause_ms = pause.as_millis(), "waiting for a neighbour");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(15));
-            }
-            other => return other,
-        }
-    }
-}
-
 /// In the trace that the message brings, when it brings one: the host's own has perhaps begun with its delivery.
 async fn traced<T>(message: &Received, handled: impl Future<Output = T>) -> T {
     match message.trace() {
         Some(theirs) => theirs.child().within(None, handled).await,
         None => handled.await,
     }
-}
-
-/// An outage, or a setting that an operator will mend: messages wait through both.
-fn may_pass(failure: &Failure) -> bool {
-    is_outage(failure) || failure.code == Code::Misconfigured
-}
-
-/// A neighbour is away, as opposed to having refused.
-fn is_outage(failure: &Failure) -> bool {
-    matches!(
-        failure.code,
-        Code::LedgerUnavailable
-            | Code::UpstreamUnavailable
-            | Code::UpstreamThrottled
-            | Code::RefreshThrottled
-            | Code::UpstreamTimeout
-            | Code::IdentityUnavailable
-            | Code::SignInNeeded
-            | Code::SecretUnavailable
-            | Code::SecretNotValid
-            | Code::KeyVaultUnavailable
-            | Code::EntraScopeInvalid
-    )
 }

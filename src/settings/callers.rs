@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 /// The areas that rights are given for: every HTTP function but those that anybody may call.
-pub const AREAS: &[&str] = &["sql", "jobs", "power-bi", "power-bi-raw", "operations", "runs"];
+pub const AREAS: &[&str] = &["sql", "jobs", "power-bi", "power-bi-raw", "operations", "runs", "connector"];
 
 /// The HTTP functions that anybody may call: a signed address speaks for itself, and whether we are alive is no secret.
 pub const FOR_ANYBODY: &[&str] = &["status", "health"];

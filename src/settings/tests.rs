@@ -228,7 +228,7 @@ fn what_would_let_in_the_wrong_ones_is_named(#[case] pairs: &[(&str, &str)], #[c
 
 #[test]
 fn chinas_tokens_bear_other_names() {
-    let china = with(&[("CAUSEWAY_CLOUD", "china"), BY_TOKEN, TENANT, AUDIENCE]).settings.unwrap();
+    let china = within("china", &[BY_TOKEN, TENANT, AUDIENCE]);
     let Callers::Entra(entra) = china.callers else { panic!("keys") };
     assert!(entra.issuers[0].starts_with("https://sts.chinacloudapi.cn/72f0"));
     assert!(entra.issuers[1].starts_with("https://login.partner.microsoftonline.cn/72f0"));

@@ -1,5 +1,4 @@
-//! Addresses that lead inside, in every spelling: of callbacks, of `http` steps, of raw calls of Power BI. Even an operator
-//! who lists them by mistake does not open them.
+//! Addresses that lead inside, in every spelling, of callbacks, `http` steps and raw calls: no list opens them.
 
 use local_stack::core::{Action, Fault};
 use local_stack::power_bi::sample;
