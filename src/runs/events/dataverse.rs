@@ -22,8 +22,7 @@ pub(super) fn is_context(body: &Value) -> bool {
     body.get("MessageName").is_some() && body.get("PrimaryEntityName").is_some()
 }
 
-/// A context that is not in JSON, and what to do about it. .NET binary is what a service endpoint sends unless it is told
-/// otherwise.
+/// A context that is not in JSON, and what to do about it: a service endpoint sends .NET binary unless told otherwise.
 pub(super) fn in_another_form(message: &Received) -> Option<Failure> {
     let head = message.body.get(..256.min(message.body.len())).unwrap_or_default();
     let named = head.windows(22).any(|part| part == b"RemoteExecutionContext");
