@@ -12,7 +12,7 @@ pub(crate) async fn logged(road: &Road, reply: &Reply) -> Value {
     let (id, code) = (reply.at("/requestId").as_str().unwrap(), format!("\"code\":\"{}\"", reply.code()));
     let of_the_call = |line: &Value| {
         let text = line.to_string();
-        text.contains(id) && text.contains(&code)
+        text.contains(id) && text.contains(&code) && line["target"] != "causeway::audit"
     };
     road.logged(&format!("{code} for {id}"), of_the_call).await
 }

@@ -290,8 +290,7 @@ async fn each_refusal_by_a_neighbour_says_what_to_do() {
         "The secret causeway-status-key is not in Key Vault. Create it there, or correct the setting that names it.";
     let closed = format!(
         "Key Vault does not let Causeway read the secret causeway-sealing-key. Give Causeway's identity the role Key Vault \
-         Secrets User on the vault, and check that the secret is enabled, not expired, and that the vault's firewall lets \
-         the app in.{id}"
+         Secrets User on the vault, and check that the vault's firewall lets the app in.{id}"
     );
     checked
         .refused(["Key Vault", &own, "read the secret causeway-status-key", "no, secret-not-found (404)"], gone)
