@@ -9,12 +9,12 @@ use super::record::{StepRecord, StepState, Transition};
 use super::step::{FIRST_SLEEP, doubled};
 use crate::failure::{Code, Failure};
 use crate::operations::Step;
-use crate::steps::{Kind, Prepared, Recovery};
+use crate::steps::{Kind, Recovery};
 
 /// A history lags, so a miss proves nothing; after these looks, over some five minutes, only a human can tell.
 const MOST_LOOKS: u32 = 10;
 /// The same, some fifteen seconds, where sending again cannot double the effect.
-const LOOKS_BEFORE_SENDING: u32 = 4;
+pub(super) const LOOKS_BEFORE_SENDING: u32 = 4;
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 impl Worker<'_> {
@@ -55,8 +55,9 @@ impl Worker<'_> {
                 return self.unknown(index, why).await;
             }
             if *looks >= LOOKS_BEFORE_SENDING && kind.recovery(&inputs) == Recovery::LookUpFirst {
-                *looks = 0;
-                return Box::pin(self.send(index, step, kind, Prepared { inputs, effect: true }, true)).await;
+                // Not from here: a neighbour that loses one answer after the other would pile sending upon looking.
+                self.record.steps[index].state = StepState::Started;
+                return Ok(Flow::Next);
             }
             let pause = doubled(FIRST_SLEEP, *looks - 1, LONGEST_PAUSE);
             // Perhaps sent: whoever comes next looks too, and does not send.

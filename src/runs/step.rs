@@ -13,7 +13,7 @@ use super::identity::hash;
 use super::log::fits;
 use super::record::{Record, StepRecord, StepState, Transition};
 use super::scope::scope;
-use super::search::died;
+use super::search::{LOOKS_BEFORE_SENDING, died};
 use super::{Engine, insist, is_outage};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
@@ -90,6 +90,10 @@ impl Worker<'_> {
         let inputs = self.record.steps[index].rendered_inputs.clone().unwrap_or(Value::Null);
         match kind.recovery(&inputs) {
             Recovery::SendAgain => self.send(index, step, kind, Prepared { inputs, effect: true }, true).await,
+            Recovery::LookUpFirst if self.record.steps[index].looks >= LOOKS_BEFORE_SENDING => {
+                self.record.steps[index].looks = 0;
+                self.send(index, step, kind, Prepared { inputs, effect: true }, true).await
+            }
             Recovery::LookUp | Recovery::LookUpFirst => self.search(index, step, kind, died(step)).await,
             Recovery::Settle => self.settle(index, step, kind, None).await,
             Recovery::Unknown => self.unknown(index, died(step)).await,

@@ -91,7 +91,7 @@ async fn a_token_that_was_made_opens_the_door_until_it_is_deleted() {
     let bearer = format!("Bearer {}", made["token_value"].as_str().expect("a token"));
     assert_eq!(asked(&caller, Some(&bearer)).await.status, 200);
     let listed = caller.get("/api/2.0/token/list").await.body;
-    assert_eq!(listed["token_infos"][0], made["token_info"]);
+    assert!(listed["token_infos"].as_array().expect("a list").contains(&made["token_info"]), "{listed}");
     let id = json!({"token_id": made["token_info"]["token_id"]});
     assert_eq!(caller.post("/api/2.0/token/delete", &id).await.status, 200);
     assert_eq!(asked(&caller, Some(&bearer)).await.status, 403);

@@ -79,7 +79,7 @@ async fn judged(script: &'static str, checks: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_databricks_sdk_for_python_is_served() {
-    judged("databricks_sdk", 21).await;
+    judged("databricks_sdk", 22).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

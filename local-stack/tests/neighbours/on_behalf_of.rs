@@ -101,7 +101,7 @@ async fn what_is_no_assertion_for_this_application_is_refused_in_entras_words() 
     assert_eq!((wrong.status, wrong.json()["error_codes"][0].as_u64()), (401, Some(7_000_215)));
     let (foreign, _) = tokens.issue("api://AzureADTokenExchange", "identity", "somebody");
     let unknown = room.exchange(&good, &[("client_assertion", &foreign)]).await;
-    assert_eq!((unknown.status, unknown.json()["error_codes"][0].as_u64()), (401, Some(70_021)));
+    assert_eq!((unknown.status, unknown.json()["error_codes"][0].as_u64()), (401, Some(700_213)));
 }
 
 #[tokio::test]
