@@ -1,6 +1,7 @@
 //! Renewing the personal access token in Key Vault: made, proved, stored, proved again, and only then the old one revoked.
 //! Every step is written down before the next, so that whoever comes after a crash goes on. What a step does is `turn.rs`.
 
+mod audited;
 mod make;
 mod record;
 mod turn;

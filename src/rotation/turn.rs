@@ -5,6 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::audited::audit;
 use super::record::{Record, State};
 use super::{InHand, Parts, Seen, Standing, Tell, Wish};
 use crate::databricks::{Databricks, DatabricksError};
@@ -264,6 +265,7 @@ impl<'a> Turn<'a> {
             }
         }
         self.seq = Some(seq);
+        audit(&record, &self.parts.settings.secret_name);
         if let Some(old) = seq.checked_sub(KEPT)
             && let Err(error) = self.parts.ledger.delete(&entry_path(&self.log, old), self.deadline).await
         {

@@ -95,9 +95,11 @@ impl Checker<'_> {
                 "statement-failed" => {
                     planned && (parts.is_empty() || may_repeat || most > 1 || step["renderedInputs"]["parts"] != 1)
                 }
-                // A run that had failed already stays that, and its `on_failure` is stopped.
+                // A run that had failed already stays that, and its `on_failure` is stopped. Who stopped a step that took too
+                // long may have died before it said so: the next worker finds it stopped.
                 "statement-canceled" => {
-                    (effects.is_empty() || most > 1) && (end["state"] == "cancelled" || of_failure(step))
+                    let stopped = end["state"] == "cancelled" || of_failure(step) || hurried;
+                    (effects.is_empty() || most > 1) && stopped
                 }
                 "step-timeout" => hurried,
                 "assertion-failed" => id == "c",
