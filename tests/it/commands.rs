@@ -28,7 +28,7 @@ async fn road(files: &[(&str, &str)]) -> Declared {
 
 fn causeway(road: &Declared, arguments: &[&str]) -> Command {
     let mut command = Command::new(handler());
-    command.args(arguments).envs(road.stack.handler_environment()).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).env_clear().envs(road.stack.handler_environment()).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 

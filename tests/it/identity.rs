@@ -38,7 +38,12 @@ struct Checked {
 /// Runs the command with these settings on top of the stack's.
 async fn check(road: &Declared, settings: Settings<'_>) -> Checked {
     let mut command = Command::new(handler());
-    command.args(["check", "--live"]).envs(road.stack.handler_environment()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(["check", "--live"])
+        .env_clear()
+        .envs(road.stack.handler_environment())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     command.envs(settings.iter().copied());
     let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("in time").expect("it starts");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -40,7 +40,7 @@ async fn road(host: bool, settings: &[(&str, &str)]) -> Road {
 
 fn command(road: &Road, arguments: &[&str]) -> Child {
     let mut command = Command::new(handler());
-    command.arg("rotate-pat").args(arguments).envs(road.stack.handler_environment()).kill_on_drop(true);
+    command.arg("rotate-pat").args(arguments).env_clear().envs(road.stack.handler_environment()).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
 }
 
