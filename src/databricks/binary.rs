@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::{Databricks, Disposition, SubmitStatement};
+use super::{Databricks, SubmitStatement};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::rows::BinaryForm;
@@ -76,19 +76,7 @@ impl Databricks {
 
     /// What the warehouse answers; not through `chunks`, which would ask for the form.
     async fn probe_binary(&self, warehouse: &str, deadline: Deadline) -> Result<Option<String>, Failure> {
-        let submit = SubmitStatement {
-            statement: PROBE.to_owned(),
-            warehouse_id: warehouse.to_owned(),
-            catalog: None,
-            schema: None,
-            parameters: Vec::new(),
-            row_limit: None,
-            byte_limit: None,
-            disposition: Disposition::Inline,
-            wait: deadline.remaining().min(LONGEST_WAIT),
-            query_tags: Vec::new(),
-            read: true,
-        };
+        let submit = SubmitStatement::question(PROBE, warehouse, deadline.remaining().min(LONGEST_WAIT));
         let first = self.submit(&submit, deadline).await?;
         let statement = self.wait_for(first, deadline).await?;
         if statement.outcome()?.is_none() {

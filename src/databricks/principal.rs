@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::statement::{Disposition, SubmitStatement};
+use super::statement::SubmitStatement;
 use super::subject::Subject;
 use super::{Databricks, DatabricksError};
 use crate::http::{Deadline, Outbound, RequestKind};
@@ -25,19 +25,7 @@ impl Databricks {
 
     /// Runs `SELECT 1` on a warehouse, which starts one that is stopped: the only proof of CAN USE.
     pub async fn try_warehouse(&self, warehouse: &str, deadline: Deadline) -> Result<(), DatabricksError> {
-        let submit = SubmitStatement {
-            statement: "SELECT 1".to_owned(),
-            warehouse_id: warehouse.to_owned(),
-            catalog: None,
-            schema: None,
-            parameters: Vec::new(),
-            row_limit: None,
-            byte_limit: None,
-            disposition: Disposition::Inline,
-            wait: deadline.remaining(),
-            query_tags: Vec::new(),
-            read: true,
-        };
+        let submit = SubmitStatement::question("SELECT 1", warehouse, deadline.remaining());
         self.submit(&submit, deadline).await?;
         Ok(())
     }

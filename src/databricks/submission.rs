@@ -17,6 +17,23 @@ const LONGEST_STATEMENT: usize = 16 * 1024 * 1024;
 const MOST_TAGS: usize = 20;
 
 impl SubmitStatement {
+    /// A read of our own, whose one small row comes with the reply.
+    pub(super) fn question(statement: &str, warehouse: &str, wait: Duration) -> Self {
+        Self {
+            statement: statement.to_owned(),
+            warehouse_id: warehouse.to_owned(),
+            catalog: None,
+            schema: None,
+            parameters: Vec::new(),
+            row_limit: None,
+            byte_limit: None,
+            disposition: Disposition::Inline,
+            wait,
+            query_tags: Vec::new(),
+            read: true,
+        }
+    }
+
     /// What Databricks would refuse anyway is refused here, with the place.
     pub fn check(&self) -> Result<(), Failure> {
         let submit = self;

@@ -178,6 +178,23 @@ impl Failure {
         }
     }
 
+    /// A neighbour, or what lets us in there, is away for a while or waits for its operator: nothing was refused for good.
+    pub fn is_away(&self) -> bool {
+        matches!(
+            self.code,
+            Code::UpstreamThrottled
+                | Code::UpstreamUnavailable
+                | Code::UpstreamTimeout
+                | Code::IdentityUnavailable
+                | Code::SignInNeeded
+                | Code::SecretUnavailable
+                | Code::SecretNotValid
+                | Code::KeyVaultUnavailable
+                | Code::EntraScopeInvalid
+                | Code::LedgerUnavailable
+        )
+    }
+
     /// The same failure, as the end of work that is not to be sent again.
     #[must_use]
     pub fn settled(mut self) -> Self {

@@ -158,21 +158,7 @@ fn looking(wait: Deadline) -> Deadline {
 
 /// A neighbour that is away for a while: what it owns goes on, and can be looked at later.
 fn is_transient(failure: &Failure) -> bool {
-    matches!(
-        failure.code,
-        Code::UpstreamThrottled
-            | Code::UpstreamUnavailable
-            | Code::UpstreamTimeout
-            | Code::UpstreamReplyInvalid
-            | Code::IdentityUnavailable
-            | Code::SignInNeeded
-            | Code::SecretUnavailable
-            | Code::SecretNotValid
-            | Code::KeyVaultUnavailable
-            | Code::EntraScopeInvalid
-            | Code::LedgerUnavailable
-            | Code::DeadlineExceeded
-    )
+    failure.is_away() || matches!(failure.code, Code::UpstreamReplyInvalid | Code::DeadlineExceeded)
 }
 
 fn to_value<T: Serialize>(value: &T) -> Result<Value, Failure> {

@@ -34,18 +34,5 @@ fn may_pass(failure: &Failure) -> bool {
 
 /// A neighbour is away, as opposed to having refused.
 pub(super) fn is_outage(failure: &Failure) -> bool {
-    matches!(
-        failure.code,
-        Code::LedgerUnavailable
-            | Code::UpstreamUnavailable
-            | Code::UpstreamThrottled
-            | Code::RefreshThrottled
-            | Code::UpstreamTimeout
-            | Code::IdentityUnavailable
-            | Code::SignInNeeded
-            | Code::SecretUnavailable
-            | Code::SecretNotValid
-            | Code::KeyVaultUnavailable
-            | Code::EntraScopeInvalid
-    )
+    failure.is_away() || failure.code == Code::RefreshThrottled
 }

@@ -309,25 +309,16 @@ impl Kinds for EveryKind {
 
 /// Whether a failure while polling says that the work itself ended badly, rather than that we could not look.
 pub fn is_end_of_work(failure: &Failure) -> bool {
-    !matches!(
+    let not_seen = matches!(
         failure.code,
-        Code::UpstreamThrottled
-            | Code::UpstreamUnavailable
-            | Code::UpstreamTimeout
-            | Code::UpstreamReplyInvalid
-            | Code::LedgerUnavailable
-            | Code::IdentityUnavailable
-            | Code::SignInNeeded
-            | Code::SecretUnavailable
-            | Code::SecretNotValid
-            | Code::KeyVaultUnavailable
-            | Code::EntraScopeInvalid
+        Code::UpstreamReplyInvalid
             | Code::SecretNotFound
             | Code::DatabricksAccessDenied
             | Code::PowerBiAccessDenied
             | Code::DeadlineExceeded
             | Code::Misconfigured
-    )
+    );
+    !not_seen && !failure.is_away()
 }
 
 fn expression_failed(error: &ExpressionError) -> Failure {

@@ -8,8 +8,7 @@ use crate::triggers::problem::effective;
 
 /// Awaits the handler. An answer that is streamed is told of when its stream has ended.
 pub(super) async fn audited(
-    trail: Trail,
-    acts: bool,
+    (trail, acts): (Trail, bool),
     handler: impl Future<Output = Result<Answer, Failure>>,
 ) -> Result<Answer, Failure> {
     let mut told = Told { trail, acts, ended: false };
@@ -20,9 +19,6 @@ pub(super) async fn audited(
         Ok(answer) => {
             if let Some(run) = &answer.run_id {
                 told.trail.handed_to(run);
-            }
-            if answer.replayed {
-                told.trail.replayed();
             }
             let outcome = if answer.kind == AnswerKind::Done { Outcome::Done } else { Outcome::Accepted };
             told.tell(outcome, None);

@@ -144,18 +144,17 @@ async fn reply<W: Guarded>(
         let body = read_body(request, payload, shell.limits.http_body, &shell.limits, invocation.deadline).await?;
         // An empty body goes through: the proxy may send a call again without it, and only the claim knows what it was.
         let parts = found.parts;
-        let trail = told(invocation, &call, &parts);
-        let acts = found.route.verb != Verb::Get;
-        let handled = audited(trail, acts, handle(Hit { work, call, parts, body }));
+        let told = told(invocation, &call, &parts, verb);
+        let handled = audited(told, handle(Hit { work, call, parts, body }));
         invoke(invocation, &shell.limits, &shell.runtime, handled).await
     })
     .await
 }
 
-/// From here on the audit knows who calls what.
-fn told(invocation: &Invocation, call: &Call, parts: &[String]) -> Trail {
+/// From here on the audit knows who calls what, and whether that acts.
+fn told(invocation: &Invocation, call: &Call, parts: &[String], verb: Verb) -> (Trail, bool) {
     invocation.trail.begin(&call.caller, format!("{} {}", invocation.method, invocation.route), parts);
-    invocation.trail.clone()
+    (invocation.trail.clone(), verb != Verb::Get)
 }
 
 /// Hands over a body that is still on its way. It stays with its connection; the handler runs on the main runtime.
@@ -176,10 +175,9 @@ async fn stream<W: Guarded>(
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let (to, pieces) = mpsc::channel(PIECES_AHEAD);
         let body = BodyStream { content_type: content_type.map(str::to_owned), pieces };
-        let trail = told(invocation, &call, &found.parts);
-        let acts = found.route.verb != Verb::Get;
+        let told = told(invocation, &call, &found.parts, verb);
         let hit = Hit { work, call, parts: found.parts, body: Bytes::new() };
-        let handled = invoke(invocation, &shell.limits, &shell.runtime, audited(trail, acts, handle(hit, body)));
+        let handled = invoke(invocation, &shell.limits, &shell.runtime, audited(told, handle(hit, body)));
         let pumped = pump_body(request, payload, to, &shell.limits, invocation.deadline);
         join(handled, pumped).await.0
     })
