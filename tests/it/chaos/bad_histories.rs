@@ -189,6 +189,29 @@ fn an_outcome_is_unknown_only_when_its_own_handler_died_in_the_call() {
 }
 
 #[test]
+fn a_step_is_unknown_for_what_it_started_only_if_that_is() {
+    // A run of `each`, whose item's own write was under way when its handler died.
+    let below = |step: &str| {
+        let (mut of, item) = about_to_write();
+        kill(&mut of, HOST);
+        effect(&mut of, &item);
+        end(&mut of, &item, step);
+        let above = asked("each");
+        let trigger = json!({"kind": "parent", "run": above.run, "step": "put"});
+        of.ledger.get_mut(&format!("runs/{}/00000000", item.run)).expect("a record")["pinned"]["trigger"] = trigger;
+        for (transition, step) in [("created", "pending"), ("started", "started")] {
+            record(&mut of, &above, transition, "running", step);
+        }
+        end(&mut of, &above, "unknown");
+        of.asked.push(above);
+        broken(&of)
+    };
+    assert_eq!(below("unknown"), []);
+    let found = below("succeeded");
+    assert!(matches!(&found[..], [Broken::Unexplained(_)]), "{found:#?}");
+}
+
+#[test]
 fn a_run_that_failed_although_nothing_is_unknown_is_found() {
     let (mut of, asked) = about_to_write();
     end(&mut of, &asked, "failed");

@@ -90,7 +90,8 @@ fn of_run(of: &Histories, runs: &BTreeMap<&str, Vec<&Value>>, run: &str, records
         broken.push(Broken::Doubled(format!("{run} of {} was not asked for", end["operation"])));
     }
     for step in steps(end).filter(|step| step["state"] == "unknown") {
-        if !explained(of, run, records, step) {
+        let below = is_unknown_below(runs, run, text(&step["id"]));
+        if !below && !explained(of, run, records, step) {
             broken.push(Broken::Unexplained(format!("{run} of {}: {step}", end["operation"])));
         }
     }
@@ -120,6 +121,16 @@ pub(super) fn is_unknown<'a>(
     let below = runs.iter().filter(|(_, of)| of[0]["pinned"]["trigger"]["run"] == run).map(|(below, _)| *below);
     let next: Vec<&str> = followed.chain(below).collect();
     steps(end).any(|step| step["state"] == "unknown") || next.into_iter().any(|next| is_unknown(runs, next, seen))
+}
+
+/// Whether a run that the step started is: its own steps say why, each for itself.
+fn is_unknown_below(runs: &BTreeMap<&str, Vec<&Value>>, run: &str, step: &str) -> bool {
+    let of_step = |records: &&Vec<&Value>| {
+        let trigger = &records[0]["pinned"]["trigger"];
+        trigger["run"] == run && trigger["step"] == step
+    };
+    let ends = runs.values().filter(of_step).filter_map(|records| records.last());
+    ends.flat_map(|end| steps(end)).any(|step| step["state"] == "unknown")
 }
 
 pub(super) fn steps(record: &Value) -> impl Iterator<Item = &Value> {

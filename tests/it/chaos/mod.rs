@@ -18,22 +18,19 @@ use checker::broken;
 use driving::{Chaos, summary};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_goes_wrong_nothing_is_lost_stuck_or_done_twice() {
+async fn whatever_goes_wrong_nothing_is_lost_stuck_or_done_twice() -> Result<(), String> {
     let wanted = Wanted::from_environment();
     let (histories, took) = Chaos::start(&wanted).await.run().await;
     let summary = summary(&histories, took);
     println!("seed {}: {summary}", wanted.seed);
     let broken = broken(&histories);
-    if !broken.is_empty() {
-        if let Some(path) = std::env::var_os("CAUSEWAY_CHAOS_HISTORY") {
-            let entries = histories.entries.iter().map(|entry| serde_json::to_string(entry).expect("JSON"));
-            std::fs::write(path, entries.collect::<Vec<_>>().join("\n")).expect("the history is written");
-        }
-        panic!(
-            "{} do not hold: {broken:#?}\nseed {}: {summary}\nagain: {}",
-            broken.len(),
-            wanted.seed,
-            wanted.command()
-        );
+    if broken.is_empty() {
+        return Ok(());
     }
+    if let Some(path) = std::env::var_os("CAUSEWAY_CHAOS_HISTORY") {
+        let entries = histories.entries.iter().map(|entry| serde_json::to_string(entry).expect("JSON"));
+        std::fs::write(path, entries.collect::<Vec<_>>().join("\n")).expect("the history is written");
+    }
+    let again = wanted.command();
+    Err(format!("{} do not hold: {broken:#?}\nseed {}: {summary}\nagain: {again}", broken.len(), wanted.seed))
 }
