@@ -56,7 +56,8 @@ impl History {
 
     /// The entries of one service and kind.
     pub fn of(&self, service: &str, kind: &str) -> Vec<Entry> {
-        self.all().into_iter().filter(|entry| entry.service == service && entry.kind == kind).collect()
+        let entries = self.entries.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        entries.iter().filter(|entry| entry.service == service && entry.kind == kind).cloned().collect()
     }
 
     /// Changes whenever something is recorded: for waiting without sleeping.

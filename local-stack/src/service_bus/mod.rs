@@ -7,6 +7,7 @@ mod authorization;
 pub mod message;
 pub mod queue;
 mod rest;
+mod shelf;
 mod stored;
 
 use std::collections::BTreeMap;

@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::stored::{Event, Shelf, Store, after};
+use super::shelf::Shelf;
+use super::stored::{Event, Store, after};
 use super::{Delivery, Message, NewMessage, QueueOptions};
 use crate::core::plan::Slot;
 use crate::core::{Again, History, Plan};

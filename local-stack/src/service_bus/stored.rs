@@ -1,27 +1,13 @@
-//! What a queue and its dead-letter queue hold, and how time changes it. Locking and waiting are `queue`'s.
+//! A queue and its dead-letter queue, and how time changes them. Who holds what is `shelf`'s, waiting is `queue`'s.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use uuid::Uuid;
 
-use super::{Delivery, Message, NewMessage, QueueOptions};
-
-/// A message and who holds it.
-#[derive(Debug)]
-struct Stored {
-    message: Message,
-    lock: Option<(Uuid, Timestamp)>,
-}
-
-/// The active messages of a queue, or the dead ones.
-#[derive(Debug, Default)]
-pub(super) struct Shelf {
-    /// By sequence number, which is the order of delivery.
-    messages: BTreeMap<i64, Stored>,
-}
+use super::shelf::Shelf;
+use super::{Message, NewMessage, QueueOptions};
 
 /// Something worth recording.
 #[derive(Debug)]
@@ -36,65 +22,9 @@ pub(super) struct Store {
     pub(super) dead: Shelf,
     scheduled: BTreeMap<(Timestamp, i64), Message>,
     last_sequence_number: i64,
+    /// Ids of the last while, oldest first, where the queue looks for duplicates.
     seen: VecDeque<(Timestamp, String)>,
-}
-
-impl Shelf {
-    fn put(&mut self, message: Message) {
-        self.messages.insert(message.sequence_number, Stored { message, lock: None });
-    }
-
-    /// Locks the first message that nobody holds.
-    pub(super) fn lock_next(&mut self, now: Timestamp, duration: Duration) -> Option<Delivery> {
-        let stored = self.messages.values_mut().find(|stored| stored.lock.is_none())?;
-        let (lock_token, locked_until) = (Uuid::new_v4(), after(now, duration));
-        stored.lock = Some((lock_token, locked_until));
-        stored.message.delivery_count += 1;
-        Some(Delivery { message: stored.message.clone(), lock_token, locked_until })
-    }
-
-    pub(super) fn renew(&mut self, token: Uuid, until: Timestamp) -> Option<()> {
-        let stored = self.messages.get_mut(&self.locked(token)?)?;
-        stored.lock = Some((token, until));
-        Some(())
-    }
-
-    pub(super) fn take(&mut self, token: Uuid) -> Option<Message> {
-        let key = self.locked(token)?;
-        self.messages.remove(&key).map(|stored| stored.message)
-    }
-
-    pub(super) fn unlock(&mut self, token: Uuid) -> Option<()> {
-        let key = self.locked(token)?;
-        self.messages.get_mut(&key)?.lock = None;
-        Some(())
-    }
-
-    fn locked(&self, token: Uuid) -> Option<i64> {
-        self.messages.iter().find(|(_, stored)| stored.lock.is_some_and(|(held, _)| held == token)).map(|(key, _)| *key)
-    }
-
-    pub(super) fn all(&self) -> impl Iterator<Item = &Message> {
-        self.messages.values().map(|stored| &stored.message)
-    }
-
-    pub(super) fn drain(&mut self) -> Vec<Message> {
-        let free: Vec<i64> =
-            self.messages.iter().filter(|(_, stored)| stored.lock.is_none()).map(|(key, _)| *key).collect();
-        free.iter().filter_map(|key| self.messages.remove(key)).map(|stored| stored.message).collect()
-    }
-
-    fn expire_locks(&mut self, now: Timestamp) {
-        for stored in self.messages.values_mut() {
-            if stored.lock.is_some_and(|(_, until)| until <= now) {
-                stored.lock = None;
-            }
-        }
-    }
-
-    fn next_unlock(&self) -> Option<Timestamp> {
-        self.messages.values().filter_map(|stored| stored.lock.map(|(_, until)| until)).min()
-    }
+    seen_ids: HashSet<String>,
 }
 
 impl Store {
@@ -105,6 +35,7 @@ impl Store {
             scheduled: BTreeMap::new(),
             last_sequence_number: 0,
             seen: VecDeque::new(),
+            seen_ids: HashSet::new(),
         }
     }
 
@@ -112,9 +43,9 @@ impl Store {
     pub(super) fn accept(&mut self, new: NewMessage, options: &QueueOptions, now: Timestamp) -> Option<i64> {
         if let (Some(window), Some(id)) = (options.duplicate_detection, &new.properties.message_id) {
             while self.seen.front().is_some_and(|(at, _)| after(*at, window) <= now) {
-                self.seen.pop_front();
+                self.seen.pop_front().map(|(_, id)| self.seen_ids.remove(&id));
             }
-            if self.seen.iter().any(|(_, seen)| seen == id) {
+            if !self.seen_ids.insert(id.clone()) {
                 return None;
             }
             self.seen.push_back((now, id.clone()));
@@ -156,36 +87,29 @@ impl Store {
             message.sequence_number = self.next_sequence_number();
             self.active.put(message);
         }
-        self.active.expire_locks(now);
-        self.dead.expire_locks(now);
+        self.active.unlock_until(now);
+        self.dead.unlock_until(now);
+        // Neither time nor deliveries end one of these.
+        self.dead.returned();
 
         let mut events = Vec::new();
-        let free = self.active.messages.iter().filter(|(_, stored)| stored.lock.is_none());
-        let (worn, expired): (Vec<_>, Vec<_>) = free
-            .filter(|(_, stored)| {
-                stored.message.delivery_count >= options.max_delivery_count || stored.message.expires_at <= now
-            })
-            .map(|(key, stored)| (*key, stored.message.delivery_count >= options.max_delivery_count))
-            .partition(|(_, worn)| *worn);
-        for (key, _) in worn {
-            if let Some(stored) = self.active.messages.remove(&key) {
-                let description =
-                    format!("Message could not be consumed after {} delivery attempts.", options.max_delivery_count);
-                events.push(self.bury(stored.message, "MaxDeliveryCountExceeded", &description));
-            }
+        let returned = self.active.returned().into_iter();
+        let worn: Vec<i64> = returned
+            .filter(|message| message.delivery_count >= options.max_delivery_count)
+            .map(|message| message.sequence_number)
+            .collect();
+        for message in worn.into_iter().filter_map(|key| self.active.remove(key)).collect::<Vec<_>>() {
+            let deliveries = options.max_delivery_count;
+            let description = format!("Message could not be consumed after {deliveries} delivery attempts.");
+            events.push(self.bury(message, "MaxDeliveryCountExceeded", &description));
         }
-        for (key, _) in expired {
-            match self.active.messages.remove(&key) {
-                Some(stored) if options.dead_letter_on_expiration => {
-                    events.push(self.bury(
-                        stored.message,
-                        "TTLExpiredException",
-                        "The message expired and was dead lettered.",
-                    ));
-                }
-                Some(_) => events.push(Event::Expired { sequence_number: key }),
-                None => {}
-            }
+        for key in self.active.expired(now) {
+            let Some(message) = self.active.remove(key) else { continue };
+            events.push(if options.dead_letter_on_expiration {
+                self.bury(message, "TTLExpiredException", "The message expired and was dead lettered.")
+            } else {
+                Event::Expired { sequence_number: key }
+            });
         }
         events
     }
@@ -210,9 +134,8 @@ impl Store {
 
     /// When time alone will change something next.
     pub(super) fn next_change(&self) -> Option<Timestamp> {
-        let expiry = self.active.all().map(|message| message.expires_at).filter(|at| *at < Timestamp::MAX).min();
         let due = self.scheduled.keys().next().map(|(at, _)| *at);
-        [due, self.active.next_unlock(), self.dead.next_unlock(), expiry].into_iter().flatten().min()
+        [due, self.active.next_change(), self.dead.next_change()].into_iter().flatten().min()
     }
 
     fn next_sequence_number(&mut self) -> i64 {

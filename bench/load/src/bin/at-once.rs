@@ -20,25 +20,42 @@ fn main() -> Result<()> {
 fn serve(mut stream: TcpStream) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
-    let mut body = Vec::new();
+    let mut line = String::new();
     loop {
-        let mut length = 0;
-        let mut line = String::new();
+        let (mut length, mut chunked) = (0, false);
         loop {
-            line.clear();
-            if reader.read_line(&mut line)? == 0 {
+            if next(&mut reader, &mut line)? == 0 {
                 return Ok(());
             }
-            let (name, value) = line.split_once(':').unwrap_or((line.trim(), ""));
+            let (name, value) = line.split_once(':').unwrap_or((&line, ""));
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().unwrap_or(0);
             }
+            chunked |= name.eq_ignore_ascii_case("transfer-encoding");
             if name.is_empty() {
                 break;
             }
         }
-        body.resize(length, 0);
-        reader.read_exact(&mut body)?;
+        skip(&mut reader, length)?;
+        // As the host sends what triggers a function: its size, the chunk, an empty line; nothing is the last of them.
+        while chunked && next(&mut reader, &mut line)? > 0 {
+            let size = u64::from_str_radix(&line, 16).unwrap_or(0);
+            skip(&mut reader, size)?;
+            next(&mut reader, &mut line)?;
+            chunked = size > 0;
+        }
         stream.write_all(ANSWER)?;
     }
+}
+
+/// The next line, without its end; how long it was with it.
+fn next(reader: &mut BufReader<TcpStream>, line: &mut String) -> Result<usize> {
+    line.clear();
+    let read = reader.read_line(line)?;
+    line.truncate(line.trim_end().len());
+    Ok(read)
+}
+
+fn skip(reader: &mut BufReader<TcpStream>, length: u64) -> Result<u64> {
+    std::io::copy(&mut reader.take(length), &mut std::io::sink())
 }
