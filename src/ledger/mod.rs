@@ -31,7 +31,7 @@ pub use budget::{Budget, Decided};
 pub use error::LedgerError;
 pub use paths::{entry_path, segment};
 pub use put::{Put, draw_writer};
-pub use slots::{Held, LONGEST_HOLD, Slot};
+pub use slots::{Held, LONGEST_HOLD, Note, Slot};
 
 /// A name found by listing.
 #[derive(Clone, Debug, PartialEq, Eq)]

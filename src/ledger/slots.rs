@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Ledger, LedgerError, Put, draw_writer, entry_path, segment};
@@ -23,8 +24,24 @@ const KEPT: u64 = 64;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum Entry {
-    Held { writer: String, by: String, until: Timestamp },
-    Released { writer: String, by: String },
+    Held {
+        writer: String,
+        by: String,
+        until: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Value>,
+    },
+    Released {
+        writer: String,
+        by: String,
+    },
+}
+
+/// What a holder wrote down ([`Held::note`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub by: String,
+    pub text: Value,
 }
 
 /// The slots `slots/{name}/{seq}`.
@@ -56,6 +73,29 @@ impl Slot {
         Ok(())
     }
 
+    /// The notes of its holders, newest first, up to the first that is `enough`; and whether there were no older ones that
+    /// have been swept.
+    pub async fn notes(
+        ledger: &Ledger,
+        name: &str,
+        enough: impl Fn(&Note) -> bool + Send,
+        deadline: Deadline,
+    ) -> Result<(Vec<Note>, bool), LedgerError> {
+        let log = format!("slots/{}", segment(name));
+        let (mut notes, mut next) = (Vec::new(), ledger.newest_number(&log, deadline).await?);
+        while let Some(seq) = next {
+            let Some(bytes) = ledger.get(&entry_path(&log, seq), deadline).await? else { return Ok((notes, false)) };
+            if let Entry::Held { by, note: Some(text), .. } = read(&log, &bytes)? {
+                notes.push(Note { by, text });
+                if notes.last().is_some_and(&enough) {
+                    break;
+                }
+            }
+            next = seq.checked_sub(1);
+        }
+        Ok((notes, true))
+    }
+
     pub(super) async fn take_at(
         ledger: &Ledger,
         name: &str,
@@ -73,7 +113,7 @@ impl Slot {
             },
         };
         let held = Held { ledger: ledger.clone(), log, by: by.to_owned(), seq, until: now, ends: Instant::now() };
-        held.append(seq, hold, now, deadline).await
+        held.append(seq, hold, now, None, deadline).await
     }
 }
 
@@ -100,7 +140,16 @@ impl Held {
         if self.has_ended(self.ledger.clock.now()) {
             return Ok(None);
         }
-        self.append(self.seq + 1, hold, self.ledger.clock.now(), deadline).await
+        self.append(self.seq + 1, hold, self.ledger.clock.now(), None, deadline).await
+    }
+
+    /// Writes `note` into the slot and holds it for `hold` from now: both or, when it was lost meanwhile, neither (`None`).
+    /// So it stands as surely as [`still_held`](Self::still_held) would, and whoever comes later can read it.
+    pub async fn note(self, note: Value, hold: Duration, deadline: Deadline) -> Result<Option<Self>, LedgerError> {
+        if self.has_ended(self.ledger.clock.now()) {
+            return Ok(None);
+        }
+        self.append(self.seq + 1, hold, self.ledger.clock.now(), Some(note), deadline).await
     }
 
     /// Whether it is still ours: to be asked before each use.
@@ -129,13 +178,14 @@ impl Held {
         seq: u64,
         hold: Duration,
         now: Timestamp,
+        note: Option<Value>,
         deadline: Deadline,
     ) -> Result<Option<Self>, LedgerError> {
         let hold = hold.min(LONGEST_HOLD);
         // Before the put, so that its duration shortens our hold and never lengthens it.
         let ends = Instant::now() + hold;
         let until = now + hold;
-        let entry = Entry::Held { writer: draw_writer(), by: self.by.clone(), until };
+        let entry = Entry::Held { writer: draw_writer(), by: self.by.clone(), until, note };
         let written = append(&self.ledger, &self.log, seq, &entry, deadline).await?;
         Ok(written.then(|| Self {
             ledger: self.ledger.clone(),

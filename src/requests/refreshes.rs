@@ -100,7 +100,7 @@ impl Requests {
             Err(failure) if failure.effect == Effect::Possible => {
                 tracing::warn!(error = failure.chain(), "the answer to a refresh was lost; looking for it");
                 let until = search_until(call);
-                self.look_for_refresh(call, &ours.inputs, ours.started_at(), until).await?.ok_or(failure)
+                self.look_for_refresh(call, &ours.inputs, &ours.key, ours.started_at(), until).await?.ok_or(failure)
             }
             Err(failure) => Err(failure),
         }

@@ -73,11 +73,11 @@ impl Kind for Refresh {
         &self,
         at: &Neighbours,
         inputs: &Value,
-        _key: &str,
+        key: &str,
         since: Timestamp,
         deadline: Deadline,
     ) -> Result<Option<String>, Failure> {
-        look_up(at, &from_inputs(inputs)?, since, deadline).await
+        look_up(at, &from_inputs(inputs)?, key, since, deadline).await
     }
 
     fn may_run_again(&self, _inputs: &Value, failure: &Failure) -> bool {
@@ -100,10 +100,11 @@ fn queue_up(wanted: WantedRefresh, busy: Busy) -> Sent {
 async fn look_up(
     at: &Neighbours,
     wanted: &WantedRefresh,
+    key: &str,
     since: Timestamp,
     deadline: Deadline,
 ) -> Result<Option<String>, Failure> {
-    Ok(find_lost(&at.power_bi, wanted, since, deadline).await?.map(|id| id.to_text()))
+    Ok(find_lost(&at.ledger, &at.power_bi, wanted, key, since, deadline).await?.map(|id| id.to_text()))
 }
 
 /// Nothing was refreshed, and the same refresh may go through later.

@@ -64,8 +64,7 @@ impl Shelf {
 
     /// Takes the message that is held under `token` off.
     pub(super) fn take(&mut self, token: Uuid) -> Option<Message> {
-        let key = self.release(token)?;
-        self.remove(key)
+        self.release(token).and_then(|key| self.remove(key))
     }
 
     pub(super) fn unlock(&mut self, token: Uuid) -> Option<()> {
@@ -108,8 +107,7 @@ impl Shelf {
     }
 
     pub(super) fn drain(&mut self) -> Vec<Message> {
-        let free: Vec<i64> = self.free.iter().copied().collect();
-        free.into_iter().filter_map(|key| self.remove(key)).collect()
+        self.free.clone().into_iter().filter_map(|key| self.remove(key)).collect()
     }
 
     /// When time alone will change something next.

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::conformance::everywhere;
 use super::soon;
 use super::store::Faulty;
-use crate::ledger::{Held, LONGEST_HOLD, Ledger, Slot};
+use crate::ledger::{Held, LONGEST_HOLD, Ledger, Note, Slot};
 
+/// More than are kept.
+const LONGEST_LOG: usize = 70;
 const MINUTE: Duration = Duration::from_mins(1);
 
 async fn take(ledger: &Ledger, by: &str) -> Option<Held> {
@@ -81,6 +84,36 @@ async fn renewing_makes_a_hold_longer_and_keeps_others_out() {
         assert!(held.until() > before);
         assert!(take_later(&ledger, "b", 2 * MINUTE).await.is_none());
         assert!(held.still_held(soon()).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_holder_notes_is_read_by_who_comes_later() {
+    everywhere(async |ledger| {
+        let notes = async |enough: &str| {
+            let is_enough = |note: &Note| note.by == enough;
+            let (notes, whole) = Slot::notes(&ledger, "dataset/7", is_enough, soon()).await.unwrap();
+            (notes.into_iter().map(|note| (note.by, note.text)).collect::<Vec<_>>(), whole)
+        };
+        assert_eq!(notes("a").await, (Vec::new(), true));
+        for (by, text) in [("a", json!(1)), ("b", json!({"two": 2}))] {
+            let held = take(&ledger, by).await.expect("it is free");
+            held.note(text, MINUTE, soon()).await.unwrap().expect("it is held").release(soon()).await.unwrap();
+        }
+        let both = [("b".to_owned(), json!({"two": 2})), ("a".to_owned(), json!(1))];
+        assert_eq!(notes("nobody").await, (both.to_vec(), true));
+        assert_eq!(notes("b").await, (both[..1].to_vec(), true));
+        // Who lost the slot writes nothing.
+        let lapsed = take(&ledger, "c").await.expect("it is free");
+        take_later(&ledger, "d", MINUTE + Duration::from_secs(6)).await.expect("it lapsed");
+        assert!(lapsed.note(json!(3), MINUTE, soon()).await.unwrap().is_none());
+        assert_eq!(notes("c").await.0.len(), 2);
+        // Old entries are swept.
+        for _ in 0..LONGEST_LOG {
+            take_later(&ledger, "d", 2 * MINUTE).await.expect("it is ours");
+        }
+        assert_eq!(notes("a").await, (Vec::new(), false));
     })
     .await;
 }

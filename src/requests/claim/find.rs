@@ -140,7 +140,7 @@ impl Requests {
         let found = match claimant.route {
             job_repairs::ROUTE => self.look_for_repair(claimant.target, inputs, until).await,
             "datasets" => self.look_for_dataset(inputs, until).await,
-            refreshes::ROUTE => self.look_for_refresh(call, inputs, *started_at, until).await?,
+            refreshes::ROUTE => self.look_for_refresh(call, inputs, &entry.work.key(log), *started_at, until).await?,
             _ => {
                 let this = self.running_as(statements::run_as_of(inputs), call).await?;
                 this.look_for_statement(inputs, &entry.work.key(log), *started_at, until).await

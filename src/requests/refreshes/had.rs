@@ -44,13 +44,16 @@ impl Requests {
         &self,
         call: &Call,
         inputs: &Value,
+        key: &str,
         since: Timestamp,
         until: Deadline,
     ) -> Result<Option<Value>, Failure> {
         let wanted: WantedRefresh = from_value(&without_callback(inputs))?;
+        let neighbours = &self.0.neighbours;
         let (mut pause, mut seen) = (Duration::from_millis(500), false);
         for _ in 0..LOOKS {
-            match find_lost_refresh(&self.0.neighbours.power_bi, &wanted, since, looking(until)).await {
+            match find_lost_refresh(&neighbours.ledger, &neighbours.power_bi, &wanted, key, since, looking(until)).await
+            {
                 Ok(Some(id)) => return Ok(Some(Had::Started(id.to_text()).write())),
                 Ok(None) => seen = true,
                 Err(failure) if failure.code == Code::OutcomeUnknown => return Err(failure),

@@ -10,7 +10,7 @@ use crate::http::Deadline;
 use crate::power_bi::{PowerBi, Refresh, RefreshState};
 
 /// Our clock and the service's may differ by this much.
-const CLOCK_SKEW: Duration = Duration::from_secs(5);
+pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// Entries of the history to look through.
 pub(super) const HISTORY: u32 = 20;
 /// A refresh that was accepted and is not in the history by then was dropped ("Enhanced refresh with the Power BI REST

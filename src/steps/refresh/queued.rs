@@ -54,11 +54,11 @@ impl Kind for QueuedRefresh {
         &self,
         at: &Neighbours,
         inputs: &Value,
-        _key: &str,
+        key: &str,
         since: Timestamp,
         deadline: Deadline,
     ) -> Result<Option<String>, Failure> {
-        look_up(at, &from_inputs::<Inputs>(inputs)?.wanted, since, deadline).await
+        look_up(at, &from_inputs::<Inputs>(inputs)?.wanted, key, since, deadline).await
     }
 
     async fn give_way(&self, at: &Neighbours, inputs: &Value, deadline: Deadline) -> Result<(), Failure> {

@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::found::{HISTORY, RefreshId, running};
+use super::lost::Looked;
 use super::queue::RefreshQueue;
 use super::wanted::WantedRefresh;
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
-use crate::ledger::{Held, Slot, segment};
+use crate::ledger::{LedgerError, Slot, segment};
 use crate::steps::Neighbours;
 
 /// The slot outlasts the sending by this much, for a refresh to show in the history that could not be seen at once.
@@ -36,6 +38,12 @@ pub enum Turn {
 pub struct Busy {
     pub(super) after: Duration,
     pub(super) because: Box<Failure>,
+}
+
+/// What the history says of a dataset.
+enum Look {
+    Free(Looked),
+    Busy(Busy),
 }
 
 /// Starts a refresh unless one runs or waits. A refresh that began before has not seen the caller's data, so it is never
@@ -72,59 +80,79 @@ async fn take(
     run: Option<&str>,
     deadline: Deadline,
 ) -> Result<Turn, Failure> {
-    let name = format!("refresh-{}", segment(&wanted.dataset.to_ascii_lowercase()));
-    let hold = deadline.remaining() + UNTIL_SEEN;
+    let (name, hold) = (slot(wanted), deadline.remaining() + UNTIL_SEEN);
     let Some(held) = Slot::take(&to.ledger, &name, by, hold, deadline).await? else {
         return Ok(Turn::Busy(busy(None, to)));
     };
-    let turn = start(to, wanted, &held, run, deadline).await;
+    let looked = match look(to, wanted, run, deadline).await {
+        Ok(Look::Free(looked)) => looked,
+        Ok(Look::Busy(busy)) => {
+            free(&name, held.release(deadline).await);
+            return Ok(Turn::Busy(busy));
+        }
+        Err(failure) => {
+            free(&name, held.release(deadline).await);
+            return Err(failure);
+        }
+    };
+    let Some(held) = held.note(json!(looked), deadline.remaining() + UNTIL_SEEN, deadline).await? else {
+        return Ok(Turn::Busy(busy(None, to)));
+    };
+    let turn = start(to, wanted, looked, run, deadline).await;
     let seen = match &turn {
         Ok((_, seen)) => *seen,
         Err(failure) => failure.effect == Effect::None,
     };
     // What may have begun and cannot be seen yet keeps the dataset a little longer.
-    let freed = if seen { held.release(deadline).await } else { held.renew(UNTIL_SEEN, deadline).await.map(|_| ()) };
+    free(&name, if seen { held.release(deadline).await } else { held.renew(UNTIL_SEEN, deadline).await.map(|_| ()) });
+    turn.map(|(turn, _)| turn)
+}
+
+/// That none runs, and which was the last that did. Who waits has left the queue by then.
+async fn look(to: &Neighbours, wanted: &WantedRefresh, run: Option<&str>, deadline: Deadline) -> Result<Look, Failure> {
+    let history = to.power_bi.refreshes(&wanted.workspace, &wanted.dataset, HISTORY, deadline).await?;
+    if let Some(running) = running(&history, to.clock.now()) {
+        return Ok(Look::Busy(busy(running.start_time, to)));
+    }
+    if let Some(run) = run {
+        RefreshQueue::of(&to.ledger, wanted).leave(run, deadline).await?;
+    }
+    let newest = history.into_iter().next().and_then(|refresh| refresh.refresh_id);
+    Ok(Look::Free(Looked { at: to.clock.now(), newest }))
+}
+
+/// The slot of a dataset.
+pub(super) fn slot(wanted: &WantedRefresh) -> String {
+    format!("refresh-{}", segment(&wanted.dataset.to_ascii_lowercase()))
+}
+
+fn free(name: &str, freed: Result<(), LedgerError>) {
     if let Err(error) = freed {
         tracing::warn!(name, %error, "a dataset's slot is free when its hold ends");
     }
-    turn.map(|(turn, _)| turn)
 }
 
 /// The turn, and whether the history shows how things stand.
 async fn start(
     to: &Neighbours,
     wanted: &WantedRefresh,
-    held: &Held,
+    looked: Looked,
     run: Option<&str>,
     deadline: Deadline,
 ) -> Result<(Turn, bool), Failure> {
     let WantedRefresh { workspace, dataset, request } = wanted;
-    let power_bi = &to.power_bi;
-    let history = power_bi.refreshes(workspace, dataset, HISTORY, deadline).await?;
-    if let Some(running) = running(&history, to.clock.now()) {
-        return Ok((Turn::Busy(busy(running.start_time, to)), true));
-    }
-    let queue = RefreshQueue::of(&to.ledger, wanted);
-    if let Some(run) = run {
-        queue.leave(run, deadline).await?;
-    }
-    if !held.still_held(deadline).await? {
-        return Ok((Turn::Busy(busy(None, to)), true));
-    }
-    let since = to.clock.now();
-    let started = power_bi.start_refresh(workspace, dataset, request, deadline).await.map_err(Failure::from);
+    let started = to.power_bi.start_refresh(workspace, dataset, request, deadline).await.map_err(Failure::from);
     let id = match started {
         Ok(started) => {
             // Clocks differ: without the one before, a short refresh that ended just now would be taken for ours.
-            let newest_before = history.into_iter().next().and_then(|refresh| refresh.refresh_id);
-            let standard = RefreshId::StandardSince { since, newest_before };
+            let standard = RefreshId::StandardSince { since: looked.at, newest_before: looked.newest };
             started.refresh_id.map_or(standard, RefreshId::Enhanced)
         }
         Err(failure) => {
             if failure.effect == Effect::None
                 && let Some(run) = run
             {
-                queue.back(run, deadline).await?;
+                RefreshQueue::of(&to.ledger, wanted).back(run, deadline).await?;
             }
             // Somebody else's began since we looked.
             return if failure.code == Code::RefreshRunning {

@@ -90,8 +90,7 @@ fn of_run(of: &Histories, runs: &BTreeMap<&str, Vec<&Value>>, run: &str, records
         broken.push(Broken::Doubled(format!("{run} of {} was not asked for", end["operation"])));
     }
     for step in steps(end).filter(|step| step["state"] == "unknown") {
-        let below = is_unknown_below(runs, run, text(&step["id"]));
-        if !below && !explained(of, run, records, step) {
+        if !is_told_by_another(runs, run, step) && !explained(of, run, records, step) {
             broken.push(Broken::Unexplained(format!("{run} of {}: {step}", end["operation"])));
         }
     }
@@ -123,13 +122,14 @@ pub(super) fn is_unknown<'a>(
     steps(end).any(|step| step["state"] == "unknown") || next.into_iter().any(|next| is_unknown(runs, next, seen))
 }
 
-/// Whether a run that the step started is: its own steps say why, each for itself.
-fn is_unknown_below(runs: &BTreeMap<&str, Vec<&Value>>, run: &str, step: &str) -> bool {
-    let of_step = |records: &&Vec<&Value>| {
+/// Whether a run that the step started or follows is unknown: its own steps say why, each for itself.
+fn is_told_by_another(runs: &BTreeMap<&str, Vec<&Value>>, run: &str, step: &Value) -> bool {
+    let followed = text(&step["upstreamId"]).strip_prefix("run:");
+    let told_by = runs.iter().filter(|(other, records)| {
         let trigger = &records[0]["pinned"]["trigger"];
-        trigger["run"] == run && trigger["step"] == step
-    };
-    let ends = runs.values().filter(of_step).filter_map(|records| records.last());
+        followed == Some(other) || (trigger["run"] == run && trigger["step"] == step["id"])
+    });
+    let ends = told_by.filter_map(|(_, records)| records.last());
     ends.flat_map(|end| steps(end)).any(|step| step["state"] == "unknown")
 }
 
