@@ -168,7 +168,8 @@ fn split_filters(text: &str) -> Result<(&str, Vec<String>), Slips> {
     Ok((&text[..*first], filters))
 }
 
-/// `==`, `!=` and `in` become functions of ours, which refuse to compare different kinds.
+/// `==`, `!=` and `in` become functions of ours, which refuse to compare different kinds; a zone's name becomes the zone's
+/// offset at the time that it is asked of.
 fn rewrite(tree: &mut IdedExpr) {
     match &mut tree.expr {
         Expr::Call(call) => {
@@ -176,6 +177,13 @@ fn rewrite(tree: &mut IdedExpr) {
                 rewrite(target);
             }
             call.args.iter_mut().for_each(rewrite);
+            if let (Some(time), [zone]) = (&call.target, call.args.as_mut_slice())
+                && functions::ZONED.contains(&call.func_name.as_str())
+            {
+                let args = vec![(**time).clone(), zone.clone()];
+                let offset = CallExpr { func_name: functions::OFFSET.to_owned(), target: None, args };
+                *zone = IdedExpr { id: 0, expr: Expr::Call(offset) };
+            }
             if call.target.is_none() && call.args.len() == 2 {
                 let ours = match call.func_name.as_str() {
                     operators::EQUALS => functions::EQUAL,

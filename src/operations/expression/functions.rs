@@ -1,4 +1,4 @@
-//! Functions that we add to CEL: strict equality and membership, and `date`.
+//! Functions that we add to CEL: strict equality and membership, `date`, and zones by name.
 
 use cel::extractors::Arguments;
 use cel::objects::Key;
@@ -10,6 +10,22 @@ use super::explain::{kind, not_comparable};
 pub(super) const EQUAL: &str = "@equal";
 pub(super) const UNEQUAL: &str = "@unequal";
 pub(super) const MEMBER: &str = "@member";
+pub(super) const OFFSET: &str = "@offset";
+
+/// What CEL can ask of a time in a zone. An offset it knows by itself; names are looked up in the time zones that schedules
+/// go by, so that there is one set of them, and a small one, in the program.
+pub(super) const ZONED: &[&str] = &[
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getFullYear",
+    "getHours",
+    "getMilliseconds",
+    "getMinutes",
+    "getMonth",
+    "getSeconds",
+];
 
 /// Functions that may follow a `|`.
 pub(super) const FILTERS: &[&str] = &["date"];
@@ -18,6 +34,14 @@ pub(super) fn declare(context: &mut Context<'_, '_>) -> Result<(), DeclarationEr
     context.add_function(EQUAL, |Arguments(pair): Arguments| two(EQUAL, &pair, equal))?;
     context.add_function(UNEQUAL, |Arguments(pair): Arguments| two(UNEQUAL, &pair, |a, b| Ok(!equal(a, b)?)))?;
     context.add_function(MEMBER, |Arguments(pair): Arguments| two(MEMBER, &pair, member))?;
+    context.add_function(OFFSET, |Arguments(pair): Arguments| match pair.as_slice() {
+        [Value::Timestamp(time), Value::String(zone)] => offset(time.timestamp(), zone)
+            .map(Value::from)
+            .map_err(|message| ExecutionError::function_error("timezone", message)),
+        // Not ours to explain: the call itself says what it takes.
+        [_, other] => Ok(other.clone()),
+        _ => Err(ExecutionError::invalid_argument_count(2, pair.len())),
+    })?;
     context.add_function("date", |Arguments(values): Arguments| match values.as_slice() {
         [value] => date(value).map_err(|message| ExecutionError::function_error("date", message)),
         _ => Err(ExecutionError::invalid_argument_count(1, values.len())),
@@ -78,6 +102,18 @@ fn member(value: &Value, container: &Value) -> Result<bool, String> {
         }
         other => Err(format!("`in` wants a list or a map, not {}", kind(other))),
     }
+}
+
+/// `+02:00` for a zone's name, by the second of a time; what is an offset stays one.
+fn offset(second: i64, zone: &str) -> Result<String, String> {
+    if zone.is_empty() || zone.contains(':') {
+        return Ok(zone.to_owned());
+    }
+    let known = jiff::tz::TimeZone::get(zone).map_err(|_| format!("unknown time zone {zone}"))?;
+    let time = jiff::Timestamp::from_second(second).map_err(|_| "the time is out of range".to_owned())?;
+    let minutes = known.to_offset(time).seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    Ok(format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60))
 }
 
 /// The day of a time, in UTC, as `YYYY-MM-DD`.
