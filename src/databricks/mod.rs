@@ -113,6 +113,11 @@ impl Databricks {
         Self { way: self.way.with_tokens(tokens), user, me: Arc::default(), ..self.clone() }
     }
 
+    /// Has a token in hand, so that the next call is that call alone.
+    pub async fn ready(&self, deadline: Deadline) -> Result<(), Failure> {
+        self.way.ready(deadline).await
+    }
+
     /// The object id of the user on whose behalf it is called; `None` in our own name.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()

@@ -115,6 +115,11 @@ impl Authorized {
         }
     }
 
+    /// Has a token in hand for the calls that follow.
+    pub async fn ready(&self, deadline: Deadline) -> Result<(), Failure> {
+        self.carried(deadline).await.map(|_| ())
+    }
+
     async fn carried(&self, deadline: Deadline) -> Result<Carried, Failure> {
         let bearer = self.tokens.token(deadline).await?;
         let second = match &self.along {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -133,6 +133,13 @@ impl Held {
     /// When the hold ends unless it is renewed.
     pub fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// Whether it was taken for at least so much longer, by either clock.
+    pub fn lasts(&self, needed: Duration) -> bool {
+        self.ends.saturating_duration_since(Instant::now()) >= needed
+            && self.ledger.clock.now().duration_until(self.until)
+                >= SignedDuration::try_from(needed).unwrap_or_default()
     }
 
     /// Holds it for `hold` from now; `None` when it was lost meanwhile.

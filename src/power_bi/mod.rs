@@ -81,6 +81,11 @@ impl PowerBi {
         self
     }
 
+    /// Has a token in hand, so that the next call is that call alone.
+    pub async fn ready(&self, deadline: Deadline) -> Result<(), Failure> {
+        self.way.ready(deadline).await
+    }
+
     /// Whether Power BI answers and takes our token. That we may see a workspace is not asked.
     pub async fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
         let mut url = self.address(&["groups"])?;

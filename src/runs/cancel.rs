@@ -18,7 +18,7 @@ use crate::steps::{Kind, Recovery, is_end_of_work};
 /// is over sooner never looks.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A neighbour that was asked to stop and does not is waited for this long.
-const STOPS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const STOPS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 impl Worker<'_> {
     /// Whether the run is to be cancelled.
@@ -121,8 +121,7 @@ impl Worker<'_> {
                     let failure = self.scrub.failure(failure);
                     tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "it will not stop");
                 }
-                self.record.steps[index].stop_asked_at = Some(self.engine.clock.now());
-                self.record.steps[index].polls = 0;
+                self.stop_asked(index);
                 Ok(None)
             }
         }

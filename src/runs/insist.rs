@@ -36,3 +36,14 @@ fn may_pass(failure: &Failure) -> bool {
 pub(super) fn is_outage(failure: &Failure) -> bool {
     failure.is_away() || failure.code == Code::RefreshThrottled
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings;
+
+    #[test]
+    fn what_is_kept_back_from_an_invocation_leaves_it_time_beside_the_window_to_send() {
+        assert!(settings::Runs::BESIDE_THE_WINDOW > LAST_WORDS);
+    }
+}

@@ -21,6 +21,10 @@ pub(super) fn log_of(run: &str) -> String {
     format!("runs/{run}")
 }
 
+fn output_path(run: &str, step: &str, attempt: u32) -> String {
+    format!("outputs/{run}/{step}-{attempt}")
+}
+
 impl Engine {
     /// The newest record, which holds the whole state.
     pub(super) async fn newest(&self, run: &str, deadline: Deadline) -> Result<Option<Record>, Failure> {
@@ -78,13 +82,25 @@ impl Engine {
         not_too_large(&format!("Step \"{step}\""), &output)?;
         let bytes = serde_json::to_vec(&json!({"writer": draw_writer(), "output": output}))
             .map_err(|error| unreadable(run, &error.to_string()))?;
-        let path = format!("outputs/{run}/{step}-{attempt}");
+        let path = output_path(run, step, attempt);
         // An earlier worker's output of this very attempt is as good as ours, and the one that will be read again.
         let output = match self.ledger.put(&path, Bytes::from(bytes), deadline).await? {
             Put::Written => output,
             Put::Lost(standing) => kept(&standing).ok_or_else(|| unreadable(run, "an output is unreadable"))?,
         };
         Ok((path, output))
+    }
+
+    /// What an earlier worker kept of an attempt that it had seen end well.
+    pub(super) async fn kept_output(
+        &self,
+        run: &str,
+        step: &str,
+        attempt: u32,
+        deadline: Deadline,
+    ) -> Result<Option<Value>, Failure> {
+        let bytes = self.ledger.get(&output_path(run, step, attempt), deadline).await?;
+        bytes.map(|bytes| kept(&bytes).ok_or_else(|| unreadable(run, "an output is unreadable"))).transpose()
     }
 
     /// A kept output.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use super::advance::{Flow, Worker};
-use super::record::{Cancel, Happened, Record, StepState, Transition};
+use super::record::{Cancel, Happened, Record, StepRecord, StepState, Transition};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::ledger::{Put, draw_writer};
@@ -140,6 +140,11 @@ impl Worker<'_> {
             if let Some(late) = self.engine.late(&self.record.run, &key, self.deadline).await? {
                 return self.adopt(index, step, kind, late).await.map(Some);
             }
+        }
+        let StepRecord { id, attempt, .. } = &self.record.steps[index];
+        if let Some(output) = self.engine.kept_output(&self.record.run, id, *attempt, self.deadline).await? {
+            tracing::info!(run = self.record.run, step = step.id, "a step was done, since its output is kept");
+            return self.done(index, step, output).await.map(Some);
         }
         self.said(index, step, kind).await
     }

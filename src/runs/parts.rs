@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::advance::{Flow, Worker};
 use super::log::fits;
+use super::overdue::too_long;
 use super::record::{StepState, Transition};
 use super::scope::scope;
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled, pause_of, state_too_large};
@@ -66,9 +67,8 @@ impl Worker<'_> {
                 return Ok(Some(Flow::Next));
             }
             if self.timed_out(index, step) {
-                let after = step.timeout.unwrap_or_default();
-                let detail = format!("Step \"{}\" did not end within {after:?}.", step.id);
-                return self.failed(index, step, Failure::new(Code::StepTimeout, detail)).await.map(Some);
+                // Between two parts nothing is under way.
+                return self.failed(index, step, too_long(step)).await.map(Some);
             }
             if self.stint.has_passed() {
                 return self.sleep(index, Duration::ZERO).await.map(Some);

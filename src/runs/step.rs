@@ -9,16 +9,15 @@ use super::advance::{Flow, Worker};
 use super::as_caller::took_too_long;
 use super::children::has_children;
 use super::follow::followed;
-use super::identity::hash;
 use super::log::fits;
 use super::record::{Record, StepRecord, StepState, Transition};
 use super::scope::scope;
 use super::search::{LOOKS_BEFORE_SENDING, died};
-use super::{Engine, insist, is_outage};
-use crate::failure::{Code, Effect, Failure};
+use super::{Engine, insist};
+use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::Step;
-use crate::steps::{Kind, Polled, Prepared, Recovery, Sent, is_end_of_work};
+use crate::steps::{Kind, Polled, Prepared, Recovery, is_end_of_work};
 
 /// Work that could not be looked at for this long is given up.
 const LOST_SIGHT: SignedDuration = SignedDuration::from_hours(24);
@@ -100,108 +99,6 @@ impl Worker<'_> {
         }
     }
 
-    /// Sends it once. `perhaps_before` says that an earlier worker may have sent it already, under the same key.
-    pub(super) async fn send(
-        &mut self,
-        index: usize,
-        step: &Step,
-        kind: &dyn Kind,
-        mut prepared: Prepared,
-        perhaps_before: bool,
-    ) -> Result<Flow, Failure> {
-        if kind.in_parts()
-            && let Some(flow) = self.await_turn(index, step, kind, &mut prepared.inputs).await?
-        {
-            return Ok(flow);
-        }
-        prepared.effect &= kind.acts(&prepared.inputs);
-        let key = self.key(index);
-        let mut until = self.deadline;
-        if prepared.effect {
-            if self.cancel_asked().await?
-                && let Some(flow) = self.not_sent(index, step, kind, &prepared.inputs, perhaps_before).await?
-            {
-                return Ok(flow);
-            }
-            let window = self.engine.settings.send_window;
-            until = until.min(Deadline::after(window));
-            let mut started = self.next(index, Transition::Started, StepState::Started);
-            started.send_before = Some(started.at + window);
-            started.key = Some(key.clone());
-            started.steps[index].perhaps_since.get_or_insert(started.at);
-            if !self.commit(started).await? {
-                return Ok(Flow::Overtaken);
-            }
-            // Either clock may say that the window has closed: a suspended process comes back with its own still open.
-            if until.has_passed() || self.record.send_before.is_some_and(|before| before <= self.engine.clock.now()) {
-                return self.not_yet(index, step, FIRST_SLEEP, window_closed(), perhaps_before).await;
-            }
-        }
-        match kind.send(&self.engine.neighbours, &prepared.inputs, &key, until).await {
-            Ok(Sent::Submitted { upstream_id }) => {
-                self.submitted(index, upstream_id);
-                let record = self.next(index, Transition::Submitted, StepState::Submitted);
-                if prepared.effect && !self.commit(record).await? {
-                    return Ok(Flow::Overtaken);
-                }
-                self.look(index, step, kind).await
-            }
-            Ok(Sent::Done { upstream_id, output }) => {
-                if let Some(upstream_id) = upstream_id {
-                    self.submitted(index, upstream_id);
-                }
-                self.done(index, step, output).await
-            }
-            Ok(Sent::Part { inputs, progress }) => self.part_done(index, step, inputs, progress).await,
-            Ok(Sent::NotYet { after, because }) => self.not_yet(index, step, after, *because, perhaps_before).await,
-            // What keeps it from being sent may be what an earlier worker sent.
-            Ok(Sent::Queues { after, because, .. }) if perhaps_before => {
-                self.not_yet(index, step, after, *because, true).await
-            }
-            Ok(Sent::Queues { wanted, .. }) => self.queue_up(index, step, kind, &wanted).await,
-            Err(failure) if failure.effect == Effect::Possible && prepared.effect => {
-                // The same key finds what this sending did, if it did.
-                match kind.recovery(&prepared.inputs) {
-                    Recovery::SendAgain if is_outage(&failure) || failure.code == Code::UpstreamReplyInvalid => {
-                        self.not_yet(index, step, pause_of(&failure), failure, true).await
-                    }
-                    Recovery::LookUp | Recovery::LookUpFirst => self.search(index, step, kind, failure).await,
-                    Recovery::Settle => {
-                        let failure = self.scrub.failure(failure);
-                        tracing::warn!(
-                            run = self.record.run,
-                            step = step.id,
-                            error = failure.chain(),
-                            "a part was perhaps sent"
-                        );
-                        self.settle(index, step, kind, Some(failure)).await
-                    }
-                    _ => self.unknown(index, failure).await,
-                }
-            }
-            Err(failure) if is_outage(&failure) => {
-                self.not_yet(index, step, pause_of(&failure), failure, perhaps_before).await
-            }
-            // Refused now; what the earlier worker's sending did is another matter.
-            Err(failure) if perhaps_before => self.unknown(index, failure).await,
-            Err(failure) => self.failed(index, step, failure).await,
-        }
-    }
-
-    /// The same for every sending of one attempt.
-    pub(super) fn key(&self, index: usize) -> String {
-        let StepRecord { id, attempt, .. } = &self.record.steps[index];
-        hash(&[&self.record.run, id, &attempt.to_string()])
-    }
-
-    pub(super) fn submitted(&mut self, index: usize, upstream_id: String) {
-        let step = &mut self.record.steps[index];
-        step.upstream_id = Some(upstream_id);
-        step.state = StepState::Submitted;
-        step.polls = 0;
-        step.held_off_since = None;
-    }
-
     /// Looks until the step has ended, or patience has and the run sleeps.
     pub(super) async fn look(&mut self, index: usize, step: &Step, kind: &dyn Kind) -> Result<Flow, Failure> {
         let StepRecord { rendered_inputs, upstream_id, .. } = self.record.steps[index].clone();
@@ -221,8 +118,11 @@ impl Worker<'_> {
             if let Some(flow) = ended {
                 return Ok(flow);
             }
-            if self.record.cancel.is_none() && self.timed_out(index, step) {
-                return self.give_up(index, step, kind, &inputs, &id).await;
+            if self.record.cancel.is_none()
+                && self.timed_out(index, step)
+                && let Some(flow) = self.overdue(index, step, kind, &inputs, &id).await?
+            {
+                return Ok(flow);
             }
             if self.patience.remaining() <= pause {
                 if followed.is_none() {
@@ -249,7 +149,9 @@ impl Worker<'_> {
         match kind.poll(&self.engine.neighbours, inputs, id, self.deadline).await {
             Ok(Polled::Done { output }) => return self.done(index, step, output).await.map(Some),
             Ok(Polled::Running) => self.record.steps[index].held_off_since = None,
-            Err(failure) if is_end_of_work(&failure) => return self.failed(index, step, failure).await.map(Some),
+            Err(failure) if is_end_of_work(&failure) => {
+                return self.ended_there(index, step, kind, inputs, failure).await.map(Some);
+            }
             // We could not look; the work goes on without us.
             Err(failure) => {
                 let failure = self.scrub.failure(failure);
@@ -265,32 +167,6 @@ impl Worker<'_> {
             }
         }
         Ok(None)
-    }
-
-    pub(super) fn timed_out(&self, index: usize, step: &Step) -> bool {
-        let since = self.record.steps[index].started_at;
-        let (Some(since), Some(timeout)) = (since, step.timeout) else { return false };
-        self.engine.clock.now() > since + timeout
-    }
-
-    async fn give_up(
-        &mut self,
-        index: usize,
-        step: &Step,
-        kind: &dyn Kind,
-        inputs: &Value,
-        id: &str,
-    ) -> Result<Flow, Failure> {
-        let after = step.timeout.unwrap_or_default();
-        let mut detail = format!("Step \"{}\" did not end within {after:?}.", step.id);
-        // What others may wait for too is a run, and none of its neighbour's work is known by the run's id.
-        if let Some(run) = followed(id) {
-            detail = format!("{detail} What it waited for goes on for whoever else wants it (run {}).", run.run);
-        } else if let Err(failure) = kind.cancel(&self.engine.neighbours, inputs, id, self.deadline).await {
-            let failure = self.scrub.failure(failure);
-            tracing::warn!(run = self.record.run, step = step.id, error = failure.chain(), "cancelling a step");
-        }
-        self.failed(index, step, Failure::new(Code::StepTimeout, detail)).await
     }
 
     pub(super) async fn done(&mut self, index: usize, step: &Step, output: Value) -> Result<Flow, Failure> {
@@ -391,10 +267,6 @@ pub(super) fn state_too_large() -> Failure {
         Code::OutputTooLarge,
         "With this step's parameters the run's state would grow beyond 1 MiB. Pass less from step to step.",
     )
-}
-
-fn window_closed() -> Failure {
-    Failure::new(Code::UpstreamTimeout, "The time to send the step had passed before it was sent.")
 }
 
 /// `first` doubled `times` times, at most `longest`.

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::follow::followed;
 use super::record::{Record, RunState, StepState, Transition};
 
 /// What a transition does to one of a run's moments.
@@ -63,9 +64,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         transition: Transition::Submitted,
-        when: "the neighbour has it, under `upstreamId`",
+        when: "the neighbour has it, under `upstreamId`; or a run is to do it, which the step follows from `pending`",
         from: &[Running], to: &[Running],
-        steps: &[(&[S::Started], &[S::Submitted]), LEFT_OUT],
+        steps: &[(&[S::Pending, S::Started], &[S::Submitted]), LEFT_OUT],
         lease_until: Keeps, wake_at: Keeps, send_before: Clears,
     },
     Rule {
@@ -253,6 +254,10 @@ fn step_fault(rule: &Rule, next: &Record, stands: &Standing) -> Option<String> {
             std::cmp::Ordering::Greater => return Some(format!("step {} begins again after its end", step.id)),
         };
         let moves = |(from, to): &(&[StepState], &[StepState])| from.contains(&before) && to.contains(&step.state);
+        let unsent = before == S::Pending && rule.transition == Transition::Submitted && step.state == S::Submitted;
+        if unsent && step.upstream_id.as_deref().and_then(followed).is_none() {
+            return Some(format!("step {} was submitted before it was started", step.id));
+        }
         if before != step.state && !rule.steps.iter().any(moves) {
             return Some(format!("step {} goes from {before:?} to {:?}", step.id, step.state));
         }

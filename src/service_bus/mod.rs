@@ -41,6 +41,11 @@ pub struct Message {
 /// Where messages go. A trait, so that the engine can be simulated.
 #[async_trait]
 pub trait Messages: Send + Sync + std::fmt::Debug {
+    /// Has a token in hand, so that the next sending is that call alone.
+    async fn ready(&self, _deadline: Deadline) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Sends to a queue or topic by its name.
     async fn send(&self, entity: &str, message: Message, deadline: Deadline) -> Result<(), Failure>;
 }

@@ -96,6 +96,10 @@ impl ServiceBus {
 
 #[async_trait]
 impl Messages for ServiceBus {
+    async fn ready(&self, deadline: Deadline) -> Result<(), Failure> {
+        self.way.ready(deadline).await
+    }
+
     async fn send(&self, entity: &str, message: Message, deadline: Deadline) -> Result<(), Failure> {
         if message.body.len() > MAX_MESSAGE_BYTES {
             return Err(Failure::new(

@@ -209,7 +209,8 @@ pub struct Runs {
     pub send_window: Duration,
     /// `CAUSEWAY_SEND_MARGIN_SECONDS`: from there until recovery may begin; default 60, at least 1.
     pub send_margin: Duration,
-    /// `CAUSEWAY_MESSAGE_SECONDS`: our deadline for message and timer invocations; default 240.
+    /// `CAUSEWAY_MESSAGE_SECONDS`: our deadline for message and timer invocations; default 240, at least the window and
+    /// [`Self::BESIDE_THE_WINDOW`].
     pub message_deadline: Duration,
     /// `CAUSEWAY_UNKNOWN_OPERATION_SECONDS`: how long a message for an unknown operation waits; default 900.
     pub unknown_operation_wait: Duration,
@@ -219,6 +220,12 @@ pub struct Runs {
     pub retention: Duration,
     /// `CAUSEWAY_CLAIM_HOURS`, after which claims are deleted.
     pub claim_life: Duration,
+}
+
+impl Runs {
+    /// What an invocation must last beyond the window to send: a request of the ledger before it, for the intent, and what is
+    /// kept back to tell the host.
+    pub const BESIDE_THE_WINDOW: Duration = Duration::from_secs(10);
 }
 
 /// Declared operations.

@@ -180,8 +180,15 @@ fn runs(reader: &mut Reader<'_>, claim_life: Duration) -> Runs {
         retention: Duration::from_secs(86_400 * reader.whole("CAUSEWAY_RETENTION_DAYS", 1..=3650, "days")),
         claim_life,
     };
-    if runs.send_window >= runs.message_deadline {
-        reader.problem("CAUSEWAY_SEND_WINDOW_SECONDS", "must be less than CAUSEWAY_MESSAGE_SECONDS");
+    let least = runs.send_window + Runs::BESIDE_THE_WINDOW;
+    if runs.message_deadline < least {
+        let (window, least) = (runs.send_window.as_secs(), least.as_secs());
+        let problem = format!(
+            "must be at least {least} where CAUSEWAY_SEND_WINDOW_SECONDS is {window}: an invocation has that window to send a \
+             step in, and {} s to write its intent before and what came of it after; or make the window shorter",
+            Runs::BESIDE_THE_WINDOW.as_secs()
+        );
+        reader.problem("CAUSEWAY_MESSAGE_SECONDS", &problem);
     }
     runs
 }

@@ -97,6 +97,17 @@ fn a_wrong_value_is_named(#[case] name: &str, #[case] value: &str) {
 }
 
 #[test]
+fn an_invocation_has_time_for_more_than_the_window_to_send() {
+    let tight = |message| with(&[("CAUSEWAY_SEND_WINDOW_SECONDS", "20"), ("CAUSEWAY_MESSAGE_SECONDS", message)]);
+    let refused = tight("29").settings.unwrap_err();
+    assert_eq!(refused[0].variable, "CAUSEWAY_MESSAGE_SECONDS");
+    let said = &refused[0].problem;
+    assert!(said.starts_with("must be at least 30 where CAUSEWAY_SEND_WINDOW_SECONDS is 20"), "{said}");
+    assert!(tight("30").settings.is_ok());
+    assert!(with(&[("CAUSEWAY_SEND_WINDOW_SECONDS", "231")]).settings.is_err(), "beside the default of the other");
+}
+
+#[test]
 fn a_secret_in_the_place_of_its_name_is_not_repeated() {
     let reading = with(&[("CAUSEWAY_DATABRICKS_TOKEN_SECRET_NAME", "dapi=0123456789abcdef0123456789abcdef")]);
     let problems = reading.settings.unwrap_err();

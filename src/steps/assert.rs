@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, mismatched};
+use super::{InHand, Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, mismatched};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::{Scope, StepKind};
@@ -21,7 +21,7 @@ impl Kind for Assert {
         Err(Failure::new(Code::AssertionFailed, message))
     }
 
-    async fn send(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<Sent, Failure> {
+    async fn send(&self, _: &Neighbours, _: &Value, _: InHand, _: &str, _: Deadline) -> Result<Sent, Failure> {
         Ok(Sent::Done { upstream_id: None, output: json!({}) })
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::job_view::{job_run_head, job_run_json};
-use super::{Kind, Neighbours, Polled, Prepared, Recovery, RefreshId, Sent, from_inputs, to_inputs};
+use super::{InHand, Kind, Neighbours, Polled, Prepared, Recovery, RefreshId, Sent, from_inputs, to_inputs};
 use super::{refresh_json, refresh_outcome};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -48,7 +48,7 @@ impl Kind for Follow {
         Ok(Prepared { inputs: Value::Object(scope.parameters.clone()), effect: false })
     }
 
-    async fn send(&self, _: &Neighbours, inputs: &Value, _: &str, _: Deadline) -> Result<Sent, Failure> {
+    async fn send(&self, _: &Neighbours, inputs: &Value, _: InHand, _: &str, _: Deadline) -> Result<Sent, Failure> {
         let upstream_id = match from_inputs(inputs)? {
             Followed::JobRun { id, .. } | Followed::Refresh { id, .. } => id,
             Followed::Run { upstream_id } => upstream_id,

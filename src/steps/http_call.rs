@@ -1,4 +1,4 @@
-//! `http`: one call of an address outside, behind the guard of `http/`. Secrets are read when it is sent and are on no
+//! `http`: one call of an address outside, behind the guard of `http/`. Secrets are read before it is on record as sent, and are on no
 //! record; what comes back is searched for them before it is kept.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
+    InHand, Kind, Neighbours, Polled, Prepared, Ready, Recovery, Sent, expression_failed, from_inputs, mismatched,
+    to_inputs,
 };
 use crate::failure::{Code, Failure, Upstream};
 use crate::http::{Deadline, Outbound, Reply, RequestKind, Scrub, not_allowed};
@@ -86,9 +87,26 @@ impl Kind for HttpCall {
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: !is_read(&inputs.method) })
     }
 
-    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+    async fn make_ready(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Ready, Failure> {
+        Ok(Ready::with(request(to, &from_inputs(inputs)?, key, deadline).await?))
+    }
+
+    async fn send(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        in_hand: InHand,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure> {
         let inputs: Inputs = from_inputs(inputs)?;
-        let Made { request, scrub, used } = request(to, &inputs, key, deadline).await?;
+        let Made { request, scrub, used } = in_hand.take()?;
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let kind = match inputs.method.as_str() {
             method if is_read(method) => RequestKind::HttpStepRead,

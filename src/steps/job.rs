@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::job_view::job_run_json;
 use super::{
-    Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
+    InHand, Kind, Neighbours, Polled, Prepared, Ready, Recovery, Sent, expression_failed, from_inputs, mismatched,
+    to_inputs,
 };
 use crate::databricks::{LegacyParameters, RunNow};
 use crate::failure::Failure;
@@ -20,6 +21,9 @@ pub(super) struct Job;
 #[derive(Debug, Serialize, Deserialize)]
 struct Inputs {
     job: String,
+    /// Which one that is, once it has been asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    job_id: Option<String>,
     parameters: BTreeMap<String, String>,
     only: Vec<String>,
     #[serde(default)]
@@ -41,6 +45,7 @@ impl Kind for Job {
         };
         let inputs = Inputs {
             job: step.job.render_text(scope).map_err(|error| expression_failed(&error))?,
+            job_id: None,
             parameters: texts(&step.parameters)?,
             only: step.only.clone(),
             notebook_params: texts(&step.notebook_params)?,
@@ -50,10 +55,28 @@ impl Kind for Job {
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })
     }
 
-    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+    async fn make_ready(&self, to: &Neighbours, inputs: &Value, _: &str, deadline: Deadline) -> Result<Ready, Failure> {
+        let mut inputs: Inputs = from_inputs(inputs)?;
+        to.databricks.ready(deadline).await?;
+        if inputs.job_id.is_some() {
+            return Ok(Ready::plain());
+        }
+        // On record with the intent: what is sent again goes to the same job, whatever has its name by then.
+        inputs.job_id = Some(to.databricks.resolve_job(&inputs.job, deadline).await?);
+        Ok(Ready::As(to_inputs(&inputs)?, InHand::default()))
+    }
+
+    async fn send(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        _: InHand,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure> {
         let inputs: Inputs = from_inputs(inputs)?;
         let start = RunNow {
-            job_id: to.databricks.resolve_job(&inputs.job, deadline).await?,
+            job_id: inputs.job_id.ok_or_else(mismatched)?,
             parameters: inputs.parameters,
             only: inputs.only,
             legacy: LegacyParameters { notebook_params: inputs.notebook_params, ..LegacyParameters::default() },

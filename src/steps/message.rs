@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Neighbours, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs};
+use super::{
+    InHand, Kind, Neighbours, Prepared, Ready, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
+};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::{MessageStep, Scope, StepKind, Template};
@@ -59,7 +61,19 @@ impl Kind for Message {
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })
     }
 
-    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+    async fn make_ready(&self, to: &Neighbours, _: &Value, _: &str, deadline: Deadline) -> Result<Ready, Failure> {
+        to.messages.ready(deadline).await?;
+        Ok(Ready::plain())
+    }
+
+    async fn send(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        _: InHand,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure> {
         let inputs: Inputs = from_inputs(inputs)?;
         let bytes = inputs.body.len();
         let message = Outgoing {

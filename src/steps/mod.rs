@@ -7,6 +7,7 @@ mod assert;
 mod binding;
 mod follow;
 mod http_call;
+mod in_hand;
 mod job;
 mod job_view;
 mod message;
@@ -43,6 +44,7 @@ use crate::settings;
 pub use crate::databricks::{MOST_TRIES, pause_before};
 pub use binding::{JsonParameters, bind_parameters};
 pub use follow::Followed;
+pub use in_hand::{InHand, Ready};
 pub use job::parameter_texts;
 pub use job_view::{dependencies_json, job_run_head, job_run_json, job_run_with_tasks};
 pub use refresh::{
@@ -174,8 +176,21 @@ pub trait Kind: Send + Sync {
     /// Fills in the step's templates and checks the result.
     fn prepare(&self, step: &StepKind, scope: &Scope, neighbours: &Neighbours) -> Result<Prepared, Failure>;
 
+    /// Gets what sending needs and what is harmless to ask for, before the intent is on record: a worker that dies here
+    /// leaves nobody in doubt. Between the record and the sending there is nothing else to wait for.
+    async fn make_ready(&self, _: &Neighbours, _: &Value, _key: &str, _: Deadline) -> Result<Ready, Failure> {
+        Ok(Ready::plain())
+    }
+
     /// Sends it, once. `key` is the same for every sending of one attempt.
-    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure>;
+    async fn send(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        in_hand: InHand,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure>;
 
     /// What recovery may do with these inputs.
     fn recovery(&self, inputs: &Value) -> Recovery;

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, mismatched};
+use super::{InHand, Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, mismatched};
 use crate::failure::Failure;
 use crate::http::Deadline;
 use crate::operations::{Scope, StepKind};
@@ -23,7 +23,7 @@ impl Kind for Operation {
         Ok(Prepared { inputs, effect: true })
     }
 
-    async fn send(&self, _: &Neighbours, _: &Value, _: &str, _: Deadline) -> Result<Sent, Failure> {
+    async fn send(&self, _: &Neighbours, _: &Value, _: InHand, _: &str, _: Deadline) -> Result<Sent, Failure> {
         Err(mismatched())
     }
 

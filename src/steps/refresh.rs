@@ -15,7 +15,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Kind, Neighbours, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
+    InHand, Kind, Neighbours, Polled, Prepared, Ready, Recovery, Sent, expression_failed, from_inputs, mismatched,
+    to_inputs,
 };
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -27,7 +28,7 @@ pub use lost::find_lost;
 pub use queue::{InQueue, RefreshQueue};
 pub(super) use queued::QueuedRefresh;
 pub use shown::{outcome, refresh_json};
-use turn::Busy;
+use turn::{Asked, Busy, Free, ask};
 pub use turn::{Turn, start_refresh};
 pub use wanted::WantedRefresh;
 
@@ -55,9 +56,30 @@ impl Kind for Refresh {
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })
     }
 
-    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+    async fn make_ready(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Ready, Failure> {
         let wanted: WantedRefresh = from_inputs(inputs)?;
-        match start_refresh(to, &wanted, key, deadline).await? {
+        Ok(match ask(to, &wanted, key, None, deadline).await? {
+            Asked::Free(free) => Ready::with(free),
+            Asked::Busy(busy) => Ready::Not(Box::new(queue_up(wanted, busy))),
+        })
+    }
+
+    async fn send(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        in_hand: InHand,
+        _: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure> {
+        let wanted: WantedRefresh = from_inputs(inputs)?;
+        match in_hand.take::<Free>()?.start(to, &wanted, deadline).await? {
             Turn::Started(id) => Ok(Sent::Submitted { upstream_id: id.to_text() }),
             Turn::Busy(busy) => Ok(queue_up(wanted, busy)),
         }

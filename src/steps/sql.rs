@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Kind, Neighbours, Polled, Prepared, Recovery, Sent, bind_parameters, expression_failed, from_inputs, mismatched,
-    to_inputs,
+    InHand, Kind, Neighbours, Polled, Prepared, Ready, Recovery, Sent, bind_parameters, expression_failed, from_inputs,
+    mismatched, to_inputs,
 };
 use crate::databricks::{
     Disposition, KEY_TAG, Parameter, Statement, SubmitStatement, is_plain_dml, is_surely_a_read, with_key,
@@ -73,7 +73,19 @@ impl Kind for Sql {
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: !read })
     }
 
-    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+    async fn make_ready(&self, to: &Neighbours, _: &Value, _: &str, deadline: Deadline) -> Result<Ready, Failure> {
+        to.databricks.ready(deadline).await?;
+        Ok(Ready::plain())
+    }
+
+    async fn send(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        _: InHand,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure> {
         let inputs: Inputs = from_inputs(inputs)?;
         let submit = SubmitStatement {
             statement: tagged(&inputs, key),
@@ -102,7 +114,9 @@ impl Kind for Sql {
 
     fn recovery(&self, inputs: &Value) -> Recovery {
         match from_inputs::<Inputs>(inputs) {
-            Ok(inputs) if inputs.read || inputs.idempotent => Recovery::SendAgain,
+            Ok(inputs) if inputs.read => Recovery::SendAgain,
+            // It may still run: a second one beside it would do no harm in the end, and may fail, or wait for, the first.
+            Ok(inputs) if inputs.idempotent => Recovery::LookUpFirst,
             Ok(_) => Recovery::LookUp,
             Err(_) => Recovery::Unknown,
         }
@@ -120,9 +134,14 @@ impl Kind for Sql {
         Ok(at.databricks.find_statement(&inputs.warehouse_id, key, since, deadline).await?)
     }
 
+    /// Also what was found in the history after its hour, and of which nothing else is known, where running it twice does no
+    /// harm.
     fn may_run_again(&self, inputs: &Value, failure: &Failure) -> bool {
-        failure.code == Code::WriteConflict
-            && from_inputs::<Inputs>(inputs).is_ok_and(|inputs| is_plain_dml(&inputs.statement))
+        from_inputs::<Inputs>(inputs).is_ok_and(|inputs| match failure.code {
+            Code::WriteConflict => is_plain_dml(&inputs.statement),
+            Code::StatementNotFound | Code::ResultExpired => inputs.idempotent && !inputs.read,
+            _ => false,
+        })
     }
 
     async fn poll(

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::sql::{Sql, surely_read};
 use super::{
-    Kind, Neighbours, PartTurn, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched, to_inputs,
+    InHand, Kind, Neighbours, PartTurn, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched,
+    to_inputs,
 };
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -89,7 +90,7 @@ impl Kind for WaitFor {
     }
 
     /// Its time has come: a condition that is met ends the step before.
-    async fn send(&self, _: &Neighbours, inputs: &Value, _: &str, _: Deadline) -> Result<Sent, Failure> {
+    async fn send(&self, _: &Neighbours, inputs: &Value, _: InHand, _: &str, _: Deadline) -> Result<Sent, Failure> {
         match from_inputs(inputs)? {
             Inputs::Until(time) => Ok(Sent::Done { upstream_id: None, output: json!({"time": time}) }),
             Inputs::Condition(_) => Err(mismatched()),
@@ -126,7 +127,7 @@ impl Condition {
             return Err(Failure::new(Code::WaitTimeout, detail));
         }
         let output = match self.statement_id.take() {
-            None => match Sql.send(to, &self.sql, "", deadline).await? {
+            None => match Sql.send(to, &self.sql, InHand::default(), "", deadline).await? {
                 Sent::Done { output, .. } => Ok(output),
                 Sent::Submitted { upstream_id } => Err(upstream_id),
                 _ => return Err(mismatched()),

@@ -11,7 +11,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::sql::no_warehouse;
-use super::{Kind, Neighbours, Polled, Prepared, Recovery, Sent, from_inputs, is_end_of_work, mismatched, to_inputs};
+use super::{
+    InHand, Kind, Neighbours, Polled, Prepared, Ready, Recovery, Sent, from_inputs, is_end_of_work, mismatched,
+    to_inputs,
+};
 use crate::databricks::{Disposition, KEY_TAG, Parameter, Statement, SubmitStatement, with_key};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -142,10 +145,23 @@ impl Kind for WriteRows {
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })
     }
 
-    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+    async fn make_ready(&self, to: &Neighbours, inputs: &Value, _: &str, deadline: Deadline) -> Result<Ready, Failure> {
         let inputs: Inputs = from_inputs(inputs)?;
         let entry = to.ledger.get(&path(&inputs.upload.spool, inputs.batch), deadline).await?;
-        let entry = entry.ok_or_else(|| inputs.gone())?;
+        to.databricks.ready(deadline).await?;
+        Ok(Ready::with(entry.ok_or_else(|| inputs.gone())?))
+    }
+
+    async fn send(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        in_hand: InHand,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure> {
+        let inputs: Inputs = from_inputs(inputs)?;
+        let entry: Bytes = in_hand.take()?;
         let spooled: Spooled<'_> = serde_json::from_slice(&entry).map_err(|error| inputs.gone().caused_by(error))?;
         let submit = SubmitStatement {
             statement: with_key(&spooled.statement, key),

@@ -185,7 +185,7 @@ async fn more_than_500_items_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_is_killed_among_children_starts_none_of_them_twice() {
     // A dead worker's lease ends with its deadline and half a minute.
-    let road = Declared::canned(&[EACH], &[("CAUSEWAY_MESSAGE_SECONDS", "8")]).await;
+    let road = Declared::canned(&[EACH], &[("CAUSEWAY_MESSAGE_SECONDS", "13")]).await;
     road.reply("SELECT 5 AS five", &["five"], &[&["5"]]);
     road.stack.databricks.hold("SELECT 5 AS five", None);
     let list: Vec<Value> = (0..3).map(|n| json!({"n": n})).collect();

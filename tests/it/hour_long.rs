@@ -36,7 +36,7 @@ fn invocations(road: &Road) -> Vec<(Timestamp, Timestamp)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_takes_an_hour_holds_no_invocation() {
-    let road = Declared::with(&[LONG], &[("CAUSEWAY_MESSAGE_SECONDS", "10")], |options| {
+    let road = Declared::with(&[LONG], &[("CAUSEWAY_MESSAGE_SECONDS", "13")], |options| {
         options.databricks.engine = false;
         options.databricks.clock = Clock::Stepped;
     })

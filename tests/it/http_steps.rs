@@ -188,3 +188,23 @@ async fn a_failure_is_told_and_stays_the_answer() {
     let got: Vec<Value> = road.stack.webhooks.hooked("tell");
     assert_eq!(got[0]["body"], json!({"text": "tells failed: never"}));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_dies_while_its_secret_is_read_leaves_nobody_in_doubt() {
+    let (road, _folder) = calling(|options| {
+        // A dead worker's lease ends with its deadline and half a minute.
+        options.extra_environment.insert("CAUSEWAY_MESSAGE_SECONDS".into(), "12".into());
+    })
+    .await;
+    let faults = &road.stack.key_vault.served.faults;
+    faults.add(Fault::once("GET", "/secrets/hook-token", Action::Hang).times(1_000));
+    road.request("a", &json!({"operation": "hook", "parameters": {"day": "2026-10-31"}}));
+    let reads = |request: &Value| request["target"].as_str().is_some_and(|target| target.contains("hook-token"));
+    road.until("the secret is asked for", |road| road.effects("keyVault", "request").iter().any(reads)).await;
+    faults.clear();
+    road.stack.host.as_ref().unwrap().kill_handler(None).await;
+    let ended = road.ended(&causeway::runs::identity::run_id(&["queue", "causeway-requests", "a"])).await;
+    assert_eq!((&ended["state"], &ended["output"]["status"]), (&json!("succeeded"), &json!(200)), "{ended}");
+    assert_eq!(road.stack.webhooks.hooked("tell").len(), 1);
+    nothing_is_written_down(&road);
+}

@@ -194,7 +194,7 @@ async fn requests_wait_while_the_queue_that_we_send_to_is_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invocation_ends_itself_before_the_host_would_kill_the_process_for_it() {
-    let settings = [("CAUSEWAY_MESSAGE_SECONDS", "12")];
+    let settings = [("CAUSEWAY_MESSAGE_SECONDS", "13")];
     let road = Declared::canned(&[ECHO], &settings).await;
     // The ledger takes calls and answers none.
     for method in ["GET", "PUT"] {

@@ -112,7 +112,7 @@ async fn a_step_whose_answer_was_lost_is_found_and_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_of_a_handler_that_was_killed_is_found_while_its_run_sleeps() {
     // A dead worker's lease ends with its deadline and half a minute.
-    let road = Declared::with(&[NOTING], &[("CAUSEWAY_MESSAGE_SECONDS", "8")], |_| {}).await;
+    let road = Declared::with(&[NOTING], &[("CAUSEWAY_MESSAGE_SECONDS", "13")], |_| {}).await;
     road.stack.databricks.set_history_lag(Duration::from_hours(1));
     road.sql("CREATE TABLE main.sales.noted (a INT)").await.expect(200);
     lose(&road, Action::DelayAfterCommit { milliseconds: 600_000 });
@@ -127,4 +127,34 @@ async fn a_step_of_a_handler_that_was_killed_is_found_while_its_run_sleeps() {
     let ended = road.ended(&run).await;
     assert_eq!((&ended["state"], &ended["output"]), (&json!("succeeded"), &json!({"rows": 1})), "{ended}");
     assert_eq!((submitted(&road, "INSERT"), rows_of(&road, "noted").await), (1, json!(1)));
+}
+
+const AGAIN: (&str, &str) = (
+    "again",
+    "summary: s\nsteps: [{id: note, sql: {statement: INSERT INTO main.sales.noted VALUES (1), idempotent: true}}]\noutput: {rows: '{{ steps.note.row.num_affected_rows }}'}\n",
+);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotent_step_whose_answer_was_lost_does_not_run_beside_itself() {
+    let road = Declared::with(&[AGAIN], &[], |_| {}).await;
+    road.stack.databricks.set_history_lag(Duration::from_millis(1_500));
+    road.sql("CREATE TABLE main.sales.noted (a INT)").await.expect(200);
+    // It still runs when it is looked for.
+    road.stack.databricks.hold("INSERT", None);
+    lose(&road, Action::CutAfterCommit);
+    road.ask("a", "again", &json!({}));
+    let run = causeway::runs::identity::run_id(&["queue", "causeway-requests", "a"]);
+    let found = |record: &Value| record["steps"][0]["state"] == "submitted";
+    road.until_true(|_| road.records(&run).iter().any(found)).await;
+    road.stack.databricks.release();
+    let ended = road.ended(&run).await;
+    assert_eq!((&ended["state"], &ended["output"]), (&json!("succeeded"), &json!({"rows": 1})), "{ended}");
+    assert_eq!((submitted(&road, "INSERT"), rows_of(&road, "noted").await), (1, json!(1)));
+
+    // What is not found is run again.
+    road.stack.databricks.set_history_lag(Duration::from_hours(1));
+    lose(&road, Action::CutBeforeCommit);
+    let reply = road.post("/api/operations/again", &json!({})).await.expect(200);
+    assert_eq!(reply.body, json!({"rows": 1}));
+    assert_eq!(submitted(&road, "INSERT"), 2);
 }

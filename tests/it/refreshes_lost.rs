@@ -113,7 +113,7 @@ async fn a_step_whose_answer_was_lost_adopts_its_refresh_and_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queued_refresh_whose_worker_dies_while_it_sends_is_adopted_and_not_doubled() {
     // A dead worker's lease ends with its deadline and half a minute.
-    let road = Declared::canned(&[MODEL], &[("CAUSEWAY_MESSAGE_SECONDS", "8")]).await;
+    let road = Declared::canned(&[MODEL], &[("CAUSEWAY_MESSAGE_SECONDS", "13")]).await;
     road.stack.power_bi.set_clock(Clock::Stepped);
     road.stack.power_bi.start_foreign_refresh(sample::SALES, "Scheduled").expect("a dataset");
     let status = road.post(&format!("{}?waitSeconds=0", sales()), &json!({"type": "full"})).await.accepted();

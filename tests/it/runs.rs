@@ -56,7 +56,7 @@ fn has(road: &Declared, run: &str, transition: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_handler_loses_no_run_and_doubles_no_effect() {
     // A dead worker's lease ends with its deadline and half a minute.
-    let settings = [("CAUSEWAY_MESSAGE_SECONDS", "10")];
+    let settings = [("CAUSEWAY_MESSAGE_SECONDS", "13")];
     let road = Declared::with(&[WRITE, READ, JOB], &settings, |_| {}).await;
     let forever = || Action::DelayAfterCommit { milliseconds: 600_000 };
     road.stack.databricks.set_clock(Clock::Stepped);

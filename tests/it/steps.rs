@@ -1,5 +1,6 @@
 //! What a maker may say of a step, seen from outside: conditions, retries, limits of time and size, what follows a failure.
 
+use local_stack::databricks::{Clock, JobDefinition, TaskDefinition};
 use serde_json::{Value, json};
 
 use crate::declared::Declared;
@@ -84,6 +85,31 @@ async fn a_step_beyond_its_timeout_is_cancelled_at_the_neighbour() {
     let cancelled = format!("/statements/{id}/cancel");
     let asked = road.effects("databricks", "request");
     assert!(asked.iter().any(|request| request["target"].as_str().is_some_and(|target| target.ends_with(&cancelled))));
+}
+
+const SLOW: (&str, &str) = ("slow", "summary: s\nsteps: [{id: go, timeout: 1s, job: {job: winding}}]\n");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_beyond_its_timeout_has_not_failed_before_it_has_stopped() {
+    let road = Declared::canned(&[SLOW], &[]).await;
+    let job = JobDefinition::new(8, "winding").more_steps(100).ending_steps(1);
+    road.stack.databricks.define_job(job.task(TaskDefinition::notebook_exit("main", "1"))).expect("a job");
+    road.stack.databricks.set_clock(Clock::Stepped);
+    road.ask("a", "slow", &json!({}));
+    let run = causeway::runs::identity::run_id(&["queue", "causeway-requests", "a"]);
+    road.until("it is asked to stop", |road| road.effects("databricks", "jobCancel").len() == 1).await;
+    let waits = |record: &Value| record["transition"] == "waiting" && record["steps"][0]["stopAskedAt"].is_string();
+    road.until_true(|_| road.records(&run).iter().any(waits)).await;
+    let retry = format!("/api/runs/{run}/retry");
+    let early = road.call("POST", &retry, None, &[]).await;
+    assert_eq!((early.status, early.code()), (409, "run-active"));
+    road.let_jobs_go();
+    let ended = road.ended(&run).await;
+    assert_eq!((&ended["state"], &ended["error"]["code"]), (&json!("failed"), &json!("step-timeout")), "{ended}");
+    assert_eq!((road.effects("databricks", "jobRun").len(), road.effects("databricks", "jobCancel").len()), (1, 1));
+    let again = road.call("POST", &format!("{retry}?waitSeconds=60"), None, &[]).await;
+    assert!(matches!(again.status, 200 | 422), "what has stopped may be done anew: {}", again.body);
+    assert_eq!(road.effects("databricks", "jobRun").len(), 2);
 }
 
 const ROW: (&str, &str) = ("row", "summary: s\nsteps: [{id: ask, sql: {statement: SELECT 6, expect: one_row}}]\n");

@@ -48,7 +48,7 @@ fn creations(road: &Road) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_fires_once_per_tick_over_two_hosts_and_a_restart() {
-    let mut road = Declared::canned(&NAMES.map(|name| (name, HOURLY)), &[("CAUSEWAY_MESSAGE_SECONDS", "10")]).await;
+    let mut road = Declared::canned(&NAMES.map(|name| (name, HOURLY)), &[("CAUSEWAY_MESSAGE_SECONDS", "13")]).await;
     let second = road.stack.another_host(0).await.expect("a second host");
     second.ready().await.expect("ready");
     let since = Timestamp::now() - SignedDuration::from_hours(1);

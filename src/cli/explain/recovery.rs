@@ -28,11 +28,19 @@ pub(super) fn told(step: &Step, catalog: &Catalog) -> Told {
         StepKind::Sql(sql) if is_surely_a_read(&sql.statement) => {
             ("sql", DATABRICKS, "run again: it only reads", false)
         }
-        StepKind::Sql(sql) if sql.idempotent => ("sql", DATABRICKS, "run again: idempotent", false),
+        StepKind::Sql(sql) if sql.idempotent => {
+            ("sql", DATABRICKS, "looked up in the query history; not found: run again", false)
+        }
         StepKind::Sql(_) => (
             "sql",
             DATABRICKS,
             "looked up in the query history; not found: outcome-unknown, since it may still come",
+            true,
+        ),
+        StepKind::Job(_) if step.timeout.is_some() => (
+            "job",
+            DATABRICKS,
+            "sent again with the same token: one run; does not stop after its timeout: outcome-unknown",
             true,
         ),
         StepKind::Job(_) => ("job", DATABRICKS, "sent again with the same token: one run", false),

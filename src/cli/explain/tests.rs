@@ -36,7 +36,7 @@ fn each_step_says_what_becomes_of_it_when_its_answer_is_lost() {
         "  NAME  TYPE     REQUIRED  DEFAULT  BOUNDS        WHAT",
         "  size  integer            5        from 1, to 9",
         "run again: it only reads",
-        "run again: idempotent",
+        "looked up in the query history; not found: run again",
         "its run is found again; what it does may be outcome-unknown",
         "for each item, 2 at once",
         "touches: Databricks, Power BI, Service Bus, outside",

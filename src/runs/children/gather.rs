@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::advance::{Flow, Worker};
 use super::super::end::error_json;
 use super::super::insist;
+use super::super::overdue::too_long;
 use super::super::record::{RunState, StepState};
 use super::told::{End, Ended};
 use super::{Children, Of};
@@ -44,8 +45,13 @@ impl Worker<'_> {
                     self.done(index, step, output.unwrap_or(Value::Null)).await
                 }
                 Some((_, end)) => {
-                    let failure = of_operation(name, &end);
-                    if failure.code == Code::OutcomeUnknown {
+                    let mut failure = of_operation(name, &end);
+                    let unknown = failure.code == Code::OutcomeUnknown || self.left_in_doubt(&end).await?;
+                    if self.record.cancel.is_none() && self.record.steps[index].stop_asked_at.is_some() {
+                        let detail = format!("{} {}", too_long(step).detail, failure.detail);
+                        failure = Failure { code: Code::StepTimeout, detail, ..failure };
+                    }
+                    if unknown {
                         return self.unknown(index, failure).await;
                     }
                     self.failed(index, step, failure).await
@@ -57,12 +63,25 @@ impl Worker<'_> {
                 if failed.is_empty() || *keep_going {
                     return self.done(index, step, of_items(children, &ends)).await;
                 }
-                let unknown = failed.iter().any(|(_, end)| code_of(end) == Code::OutcomeUnknown);
+                let mut unknown = failed.iter().any(|(_, end)| code_of(end) == Code::OutcomeUnknown);
+                for (_, end) in &failed {
+                    unknown = unknown || self.left_in_doubt(end).await?;
+                }
                 let failure = of_failed(children, &failed, unknown);
                 let state = if unknown { StepState::Unknown } else { StepState::Failed };
                 self.ended_badly(index, state, failure).await
             }
         }
+    }
+
+    /// Whether a child was cancelled at a step of which nobody knows whether it happened.
+    async fn left_in_doubt(&self, end: &End) -> Result<bool, Failure> {
+        if end.state != RunState::Cancelled {
+            return Ok(false);
+        }
+        let (engine, deadline) = (self.engine, self.deadline);
+        let child = insist(deadline, || engine.newest(&end.run, deadline)).await?;
+        Ok(child.is_none_or(|child| child.steps.iter().any(|step| step.state == StepState::Unknown)))
     }
 
     async fn ends(&self, index: usize, ended: &Ended) -> Result<Vec<(usize, End)>, Failure> {

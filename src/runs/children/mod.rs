@@ -121,12 +121,10 @@ impl Worker<'_> {
             record.state = StepState::Submitted;
             record.rendered_inputs = Some(to_value(&children)?);
             record.progress = step.for_each.is_some().then(|| children.progress(&ended));
-            if cancelled && self.record.steps[index].stop_asked_at.is_none() {
+            // `timeout` of a step with for_each is each item's own.
+            let stops = cancelled || (step.for_each.is_none() && self.timed_out(index, step));
+            if stops && self.record.steps[index].stop_asked_at.is_none() {
                 self.stop_children(index, &children, &ended).await;
-            }
-            if !cancelled && step.for_each.is_none() && self.timed_out(index, step) {
-                self.stop_children(index, &children, &ended).await;
-                return self.abandon(index, step, &children).await;
             }
             if self.patience.remaining() <= pause {
                 let asleep = doubled(FIRST_SLEEP, self.record.steps[index].polls, LONGEST_SLEEP);
@@ -196,8 +194,7 @@ impl Worker<'_> {
             }
         }
         if all {
-            self.record.steps[index].stop_asked_at = Some(self.engine.clock.now());
-            self.record.steps[index].polls = 0;
+            self.stop_asked(index);
         }
     }
 
@@ -227,14 +224,6 @@ impl Worker<'_> {
         // Its first message may not have been sent.
         insist(deadline, || engine.wake_anew(&child, None, deadline)).await?;
         Ok(true)
-    }
-
-    /// The child has taken too long.
-    async fn abandon(&mut self, index: usize, step: &Step, children: &Children) -> Result<Flow, Failure> {
-        let after = step.timeout.unwrap_or_default();
-        let child = Engine::child_id(&self.record, index, children.started.saturating_sub(1));
-        let detail = format!("Step \"{}\" did not end within {after:?}. Its run {child} is cancelled.", step.id);
-        self.failed(index, step, Failure::new(Code::StepTimeout, detail)).await
     }
 }
 

@@ -20,7 +20,8 @@ use uuid::Uuid;
 use self::declared::declared;
 use self::inputs::{Inputs, Phase};
 use super::{
-    Kind, Neighbours, PartTurn, Polled, Prepared, Recovery, Sent, Settled, from_inputs, mismatched, to_inputs,
+    InHand, Kind, Neighbours, PartTurn, Polled, Prepared, Ready, Recovery, Sent, Settled, from_inputs, mismatched,
+    to_inputs,
 };
 use crate::failure::Failure;
 use crate::http::Deadline;
@@ -77,7 +78,23 @@ impl Kind for PushRows {
         Ok(PartTurn::Now(if inputs.phase == began { None } else { Some(to_inputs(&inputs)?) }))
     }
 
-    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+    async fn make_ready(&self, to: &Neighbours, inputs: &Value, _: &str, deadline: Deadline) -> Result<Ready, Failure> {
+        let inputs: Inputs = from_inputs(inputs)?;
+        match inputs.phase {
+            Phase::Push if !inputs.is_over() => Ok(Ready::with(inputs.batch_in_hand(to, deadline).await?)),
+            Phase::Clear => to.power_bi.ready(deadline).await.map(|()| Ready::plain()),
+            _ => Ok(Ready::plain()),
+        }
+    }
+
+    async fn send(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        in_hand: InHand,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure> {
         let mut inputs: Inputs = from_inputs(inputs)?;
         match inputs.phase {
             Phase::Submit => {
@@ -96,7 +113,7 @@ impl Kind for PushRows {
                 to.power_bi.delete_rows(workspace, dataset, table, deadline).await?;
                 inputs.phase = Phase::Push;
             }
-            Phase::Push if !inputs.is_over() => inputs.push(to, deadline).await?,
+            Phase::Push if !inputs.is_over() => inputs.push(to, in_hand.take()?, deadline).await?,
             Phase::Push => {}
             Phase::Check | Phase::Wait => return Err(mismatched()),
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::super::{Neighbours, PartTurn, Sent, to_inputs};
 use super::inputs::{Inputs, Phase, Push, Source};
 use super::spool::{forget, unspool};
@@ -11,6 +13,12 @@ use crate::power_bi::{BatchTurn, NextBatch, PowerBiError};
 
 /// When a 429 does not say for how long.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
+
+/// The rows of a batch, and a place among the pushes that may be pending.
+pub(super) struct BatchInHand {
+    text: String,
+    _place: OwnedSemaphorePermit,
+}
 
 impl Inputs {
     /// The turn of the next batch.
@@ -34,22 +42,32 @@ impl Inputs {
         }
     }
 
-    pub(super) async fn push(&mut self, to: &Neighbours, deadline: Deadline) -> Result<(), Failure> {
-        let unspooled;
+    /// What pushing the next batch needs, had before it is on record as sent.
+    pub(super) async fn batch_in_hand(&self, to: &Neighbours, deadline: Deadline) -> Result<BatchInHand, Failure> {
         let text = if let Source::Rows { text, .. } = &self.push.source {
-            text
+            text.clone()
         } else {
-            // The batch before the last is on record as pushed; with `clear` all may be needed again.
-            if let Some(old) = self.next.checked_sub(1).filter(|_| !self.push.clear) {
-                forget(&to.ledger, &self.spool, old..self.next, deadline).await;
+            // That the batch before the last is pushed is on record, since the last one was sent; with `clear` all may be
+            // needed again.
+            if let Some(old) = self.next.checked_sub(2).filter(|_| !self.push.clear) {
+                forget(&to.ledger, &self.spool, old..old + 1, deadline).await;
             }
-            unspooled = unspool(&to.ledger, &self.spool, self.next, deadline).await?.ok_or_else(|| self.gone())?;
-            &unspooled
+            unspool(&to.ledger, &self.spool, self.next, deadline).await?.ok_or_else(|| self.gone())?
         };
+        to.power_bi.ready(deadline).await?;
+        let place = to.power_bi.place_to_push(&self.push.dataset, deadline).await?;
+        Ok(BatchInHand { text, _place: place })
+    }
+
+    pub(super) async fn push(
+        &mut self,
+        to: &Neighbours,
+        batch: BatchInHand,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
         let Push { workspace, dataset, table, .. } = &self.push;
         let number = self.numbers.map(|numbers| numbers.next);
-        let _place = to.power_bi.place_to_push(dataset, deadline).await?;
-        match to.power_bi.push_rows(workspace, dataset, table, text, number, deadline).await {
+        match to.power_bi.push_rows(workspace, dataset, table, &batch.text, number, deadline).await {
             Ok(()) => {
                 self.has_come();
                 Ok(())
@@ -108,7 +126,7 @@ impl Inputs {
     /// All of it is on record as pushed. Not before: whose worker dies with a batch in doubt needs it again.
     pub(super) async fn put_away(&self, to: &Neighbours, deadline: Deadline) {
         if !matches!(self.push.source, Source::Rows { .. }) {
-            let from = if self.push.clear { 0 } else { self.batches.len().saturating_sub(1) };
+            let from = if self.push.clear { 0 } else { self.batches.len().saturating_sub(2) };
             forget(&to.ledger, &self.spool, from..self.batches.len(), deadline).await;
         }
         self.let_go(to, deadline).await;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::queue::RefreshQueue;
-use super::turn::{Turn, busy, start_waiting};
-use super::{WantedRefresh, cancel, look_up, may_begin_again, poll};
+use super::turn::{Asked, Busy, Free, Turn, ask, busy};
+use super::{InHand, Ready, WantedRefresh, cancel, look_up, may_begin_again, poll};
 use crate::failure::Failure;
 use crate::http::Deadline;
 use crate::operations::{Scope, StepKind};
@@ -33,17 +33,38 @@ impl Kind for QueuedRefresh {
         Ok(Prepared { inputs: to_inputs(&inputs)?, effect: true })
     }
 
-    async fn send(&self, to: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+    async fn make_ready(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Ready, Failure> {
         let Inputs { run, wanted } = from_inputs(inputs)?;
         // It had left the queue and could not be sent, and another has come after it: that one does for both.
         let other = RefreshQueue::of(&to.ledger, &wanted).waiting(deadline).await?;
         if other.is_some_and(|other| other != run) {
-            return Ok(super::queue_up(wanted, busy(None, to)));
+            return Ok(Ready::Not(Box::new(super::queue_up(wanted, busy(None, to)))));
         }
-        match start_waiting(to, &wanted, key, &run, deadline).await? {
-            Turn::Started(id) => Ok(Sent::Submitted { upstream_id: id.to_text() }),
-            Turn::Busy(busy) => Ok(Sent::NotYet { after: busy.after, because: busy.because }),
-        }
+        Ok(match ask(to, &wanted, key, Some(&run), deadline).await? {
+            Asked::Free(free) => Ready::with(free),
+            Asked::Busy(busy) => Ready::Not(Box::new(not_yet(busy))),
+        })
+    }
+
+    async fn send(
+        &self,
+        to: &Neighbours,
+        inputs: &Value,
+        in_hand: InHand,
+        _: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure> {
+        let wanted = from_inputs::<Inputs>(inputs)?.wanted;
+        Ok(match in_hand.take::<Free>()?.start(to, &wanted, deadline).await? {
+            Turn::Started(id) => Sent::Submitted { upstream_id: id.to_text() },
+            Turn::Busy(busy) => not_yet(busy),
+        })
     }
 
     fn recovery(&self, _inputs: &Value) -> Recovery {
@@ -77,4 +98,8 @@ impl Kind for QueuedRefresh {
     async fn cancel(&self, at: &Neighbours, inputs: &Value, id: &str, deadline: Deadline) -> Result<(), Failure> {
         cancel(at, &from_inputs::<Inputs>(inputs)?.wanted, id, deadline).await
     }
+}
+
+fn not_yet(busy: Busy) -> Sent {
+    Sent::NotYet { after: busy.after, because: busy.because }
 }

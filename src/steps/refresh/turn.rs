@@ -12,7 +12,7 @@ use super::queue::RefreshQueue;
 use super::wanted::WantedRefresh;
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
-use crate::ledger::{LedgerError, Slot, segment};
+use crate::ledger::{Held, LedgerError, Slot, segment};
 use crate::steps::Neighbours;
 
 /// The slot outlasts the sending by this much, for a refresh to show in the history that could not be seen at once.
@@ -40,9 +40,18 @@ pub struct Busy {
     pub(super) because: Box<Failure>,
 }
 
-/// What the history says of a dataset.
-enum Look {
-    Free(Looked),
+/// The dataset, held for a refresh of ours: nothing runs.
+#[derive(Debug)]
+pub(super) struct Free {
+    held: Held,
+    looked: Looked,
+    /// The run that has left the queue for it.
+    run: Option<String>,
+}
+
+/// What came of asking whether the dataset is free.
+pub(super) enum Asked {
+    Free(Free),
     Busy(Busy),
 }
 
@@ -54,71 +63,89 @@ pub async fn start_refresh(
     by: &str,
     deadline: Deadline,
 ) -> Result<Turn, Failure> {
-    wanted.request.check()?;
-    if !RefreshQueue::of(&to.ledger, wanted).is_empty(deadline).await? {
-        return Ok(Turn::Busy(busy(None, to)));
+    match ask(to, wanted, by, None, deadline).await? {
+        Asked::Free(free) => free.start(to, wanted, deadline).await,
+        Asked::Busy(busy) => Ok(Turn::Busy(busy)),
     }
-    take(to, wanted, by, None, deadline).await
 }
 
-/// Starts one that waits in the queue as this run. It has left the queue when it is sent.
-pub(super) async fn start_waiting(
-    to: &Neighbours,
-    wanted: &WantedRefresh,
-    by: &str,
-    run: &str,
-    deadline: Deadline,
-) -> Result<Turn, Failure> {
-    wanted.request.check()?;
-    take(to, wanted, by, Some(run), deadline).await
-}
-
-async fn take(
+/// Asks for the dataset and holds it, for as long as asking and then sending may take. One that waits in the queue as this
+/// run has left it then; another goes behind those that wait.
+pub(super) async fn ask(
     to: &Neighbours,
     wanted: &WantedRefresh,
     by: &str,
     run: Option<&str>,
     deadline: Deadline,
-) -> Result<Turn, Failure> {
-    let (name, hold) = (slot(wanted), deadline.remaining() + UNTIL_SEEN);
+) -> Result<Asked, Failure> {
+    wanted.request.check()?;
+    if run.is_none() && !RefreshQueue::of(&to.ledger, wanted).is_empty(deadline).await? {
+        return Ok(Asked::Busy(busy(None, to)));
+    }
+    // For asking, and then for sending.
+    let (name, hold) = (slot(wanted), deadline.remaining() * 2 + UNTIL_SEEN);
     let Some(held) = Slot::take(&to.ledger, &name, by, hold, deadline).await? else {
-        return Ok(Turn::Busy(busy(None, to)));
+        return Ok(Asked::Busy(busy(None, to)));
     };
     let looked = match look(to, wanted, run, deadline).await {
-        Ok(Look::Free(looked)) => looked,
-        Ok(Look::Busy(busy)) => {
+        Ok(Ok(looked)) => looked,
+        Ok(Err(busy)) => {
             free(&name, held.release(deadline).await);
-            return Ok(Turn::Busy(busy));
+            return Ok(Asked::Busy(busy));
         }
         Err(failure) => {
             free(&name, held.release(deadline).await);
             return Err(failure);
         }
     };
-    let Some(held) = held.note(json!(looked), deadline.remaining() + UNTIL_SEEN, deadline).await? else {
-        return Ok(Turn::Busy(busy(None, to)));
-    };
-    let turn = start(to, wanted, looked, run, deadline).await;
-    let seen = match &turn {
-        Ok((_, seen)) => *seen,
-        Err(failure) => failure.effect == Effect::None,
-    };
-    // What may have begun and cannot be seen yet keeps the dataset a little longer.
-    free(&name, if seen { held.release(deadline).await } else { held.renew(UNTIL_SEEN, deadline).await.map(|_| ()) });
-    turn.map(|(turn, _)| turn)
+    Ok(match held.note(json!(looked), hold, deadline).await? {
+        Some(held) => Asked::Free(Free { held, looked, run: run.map(str::to_owned) }),
+        None => Asked::Busy(busy(None, to)),
+    })
+}
+
+impl Free {
+    /// Starts it, unless the dataset is another's by now.
+    pub(super) async fn start(
+        self,
+        to: &Neighbours,
+        wanted: &WantedRefresh,
+        deadline: Deadline,
+    ) -> Result<Turn, Failure> {
+        let Self { held, looked, run } = self;
+        // As a rule it is held for longer than that, and nobody is asked between the record of the intent and the sending.
+        let needed = deadline.remaining() + UNTIL_SEEN;
+        let held = if held.lasts(needed) { Some(held) } else { held.renew(needed, deadline).await? };
+        let Some(held) = held else { return Ok(Turn::Busy(busy(None, to))) };
+        let turn = start(to, wanted, looked, run.as_deref(), deadline).await;
+        let seen = match &turn {
+            Ok((_, seen)) => *seen,
+            Err(failure) => failure.effect == Effect::None,
+        };
+        // What may have begun and cannot be seen yet keeps the dataset a little longer.
+        let freed =
+            if seen { held.release(deadline).await } else { held.renew(UNTIL_SEEN, deadline).await.map(|_| ()) };
+        free(&slot(wanted), freed);
+        turn.map(|(turn, _)| turn)
+    }
 }
 
 /// That none runs, and which was the last that did. Who waits has left the queue by then.
-async fn look(to: &Neighbours, wanted: &WantedRefresh, run: Option<&str>, deadline: Deadline) -> Result<Look, Failure> {
+async fn look(
+    to: &Neighbours,
+    wanted: &WantedRefresh,
+    run: Option<&str>,
+    deadline: Deadline,
+) -> Result<Result<Looked, Busy>, Failure> {
     let history = to.power_bi.refreshes(&wanted.workspace, &wanted.dataset, HISTORY, deadline).await?;
     if let Some(running) = running(&history, to.clock.now()) {
-        return Ok(Look::Busy(busy(running.start_time, to)));
+        return Ok(Err(busy(running.start_time, to)));
     }
     if let Some(run) = run {
         RefreshQueue::of(&to.ledger, wanted).leave(run, deadline).await?;
     }
     let newest = history.into_iter().next().and_then(|refresh| refresh.refresh_id);
-    Ok(Look::Free(Looked { at: to.clock.now(), newest }))
+    Ok(Ok(Looked { at: to.clock.now(), newest }))
 }
 
 /// The slot of a dataset.

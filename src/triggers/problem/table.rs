@@ -259,7 +259,8 @@ pub(crate) const fn row(code: Code) -> Row {
             "Add the host to `CAUSEWAY_CALLBACK_HOSTS` or `CAUSEWAY_HTTP_HOSTS` if it is to be trusted; addresses inside \
              need `CAUSEWAY_PRIVATE_ADDRESSES` besides."),
         Code::StepTimeout => says(422, "A step took too long",
-            "Raise the step's `timeout`, or make its work smaller.",
+            "Raise the step's `timeout`, or make its work smaller. It was stopped, or does no harm when it is done twice: it \
+             may be retried.",
             "Look at the neighbour's load."),
         Code::OutputTooLarge => says(422, "A step's output is too large to keep",
             "Select fewer rows or columns in the step.",

@@ -22,7 +22,7 @@ async fn the_same_key_has_one_effect_and_another_body_is_refused() {
 async fn hurried_road() -> Road {
     Road::with(|options| {
         hurried(options);
-        options.extra_environment.insert("CAUSEWAY_MESSAGE_SECONDS".into(), "10".into());
+        options.extra_environment.insert("CAUSEWAY_MESSAGE_SECONDS".into(), "12".into());
     })
     .await
 }

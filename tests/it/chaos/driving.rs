@@ -20,7 +20,7 @@ const AT_ONCE: usize = 24;
 /// A dead worker's lease ends half a minute after the deadline of its own, which is five seconds before this one. It is long
 /// enough for a loaded machine.
 const SETTINGS: [(&str, &str); 3] =
-    [("CAUSEWAY_MESSAGE_SECONDS", "15"), ("CAUSEWAY_SEND_WINDOW_SECONDS", "6"), ("CAUSEWAY_SEND_MARGIN_SECONDS", "2")];
+    [("CAUSEWAY_MESSAGE_SECONDS", "16"), ("CAUSEWAY_SEND_WINDOW_SECONDS", "6"), ("CAUSEWAY_SEND_MARGIN_SECONDS", "2")];
 /// What a host that stopped itself held comes again when this has ended.
 const LOCK: Duration = Duration::from_secs(15);
 /// How often a run that goes on says how far it is.

@@ -10,7 +10,7 @@ pub(super) async fn hurried_road(numbers: bool) -> Road {
     let road = Road::with(|options| {
         hurried(options);
         options.databricks.engine = false;
-        options.extra_environment.insert("CAUSEWAY_MESSAGE_SECONDS".into(), "10".into());
+        options.extra_environment.insert("CAUSEWAY_MESSAGE_SECONDS".into(), "12".into());
     })
     .await;
     road.stack.power_bi.set_sequence_numbers(numbers);

@@ -87,7 +87,7 @@ async fn a_statement_that_gives_no_rows_clears_the_table_all_the_same() {
 async fn a_statement_that_takes_longer_goes_on_behind_a_202_and_a_killed_handler_does_not_run_it_again() {
     let road = Road::with(|options| {
         crate::idempotency::hurried(options);
-        options.extra_environment.insert("CAUSEWAY_MESSAGE_SECONDS".into(), "10".into());
+        options.extra_environment.insert("CAUSEWAY_MESSAGE_SECONDS".into(), "12".into());
     })
     .await;
     road.stack.databricks.hold("25000", None);

@@ -14,7 +14,9 @@ use super::world::World;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
 use crate::operations::{Scope, StepKind};
-use crate::steps::{EveryKind, Kind, Kinds, Neighbours, PartTurn, Polled, Prepared, Recovery, Sent, Settled};
+use crate::steps::{
+    EveryKind, InHand, Kind, Kinds, Neighbours, PartTurn, Polled, Prepared, Ready, Recovery, Sent, Settled,
+};
 
 /// What may be done about a step of which nobody knows whether it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +177,24 @@ impl Kind for Simulated {
         Ok(Prepared { inputs, effect: self.class != Class::Read })
     }
 
-    async fn send(&self, _: &Neighbours, inputs: &Value, key: &str, deadline: Deadline) -> Result<Sent, Failure> {
+    async fn make_ready(&self, _: &Neighbours, inputs: &Value, _: &str, _: Deadline) -> Result<Ready, Failure> {
+        let (world, asked) = (&self.world, Asked::of(inputs));
+        world.pause(Duration::ZERO).await;
+        if world.goes_wrong(world.plan.busy) {
+            world.note(|| format!("not made ready: {} {}", asked.run, asked.step));
+            return Err(away().effect_possible());
+        }
+        Ok(Ready::plain())
+    }
+
+    async fn send(
+        &self,
+        _: &Neighbours,
+        inputs: &Value,
+        _: InHand,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Sent, Failure> {
         let (world, asked) = (&self.world, Asked::of(inputs));
         if world.goes_wrong(world.plan.busy) {
             world.note(|| format!("busy: {} {}", asked.run, asked.step));
@@ -307,6 +326,9 @@ impl Kind for Simulated {
 
     async fn cancel(&self, _: &Neighbours, _: &Value, id: &str, _: Deadline) -> Result<(), Failure> {
         self.world.pause(Duration::ZERO).await;
+        if self.world.goes_wrong(self.world.plan.busy) {
+            return Err(away());
+        }
         let now = self.world.now();
         if let Some(work) = self.world.neighbour.lock().unwrap().by_id(id).filter(|work| work.ends > now) {
             self.world.note(|| format!("canceled: {} {}", work.run, work.step));

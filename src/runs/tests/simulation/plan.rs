@@ -1,7 +1,6 @@
 //! What one seed holds in store: how often each thing goes wrong, how far the clocks lie apart, what is asked for.
 
 use super::dice::Dice;
-use super::operations::HURRIED;
 
 /// The operations that stay right whatever the clocks say: a margin between two workers' clocks is assumed by none of
 /// their steps.
@@ -108,8 +107,7 @@ impl Request {
             wants_reply: dice.chance(500),
             // Often while its worker is at it.
             cancelled_after: dice.chance(150).then(|| if dice.chance(600) { dice.below(15) } else { dice.below(400) }),
-            // What has exceeded its `timeout` may have been done: to open it again may do it twice.
-            retries: if operation != HURRIED.0 && dice.chance(200) { dice.between(1, 2) } else { 0 },
+            retries: if dice.chance(200) { dice.between(1, 2) } else { 0 },
         }
     }
 }
