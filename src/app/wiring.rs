@@ -53,7 +53,7 @@ pub(super) fn wire(settings: &Settings) -> Result<Work, Failure> {
         clock,
         kinds: Arc::new(EveryKind),
         sealer: Sealer::new(secrets.clone(), &settings.outside.sealing_key_secret_name),
-        telling: Telling { outside: callbacks, problem: triggers::problem_body },
+        telling: Telling { outside: Arc::new(callbacks), problem: triggers::problem_body },
     });
     let exchange_secrets = secrets.clone();
     let requests = Requests::new(

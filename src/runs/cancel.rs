@@ -37,10 +37,13 @@ impl Worker<'_> {
     pub(super) async fn cancel_seen(&mut self) -> bool {
         if self.record.cancel.is_none() && self.look_again.has_passed() {
             match self.engine.cancel_note(&self.record, self.deadline).await {
-                Ok(note) => self.record.cancel = note,
+                Ok(note) => {
+                    self.record.cancel = note;
+                    self.look_again = crate::http::Deadline::after(LOOK_EVERY);
+                }
+                // No look: the next effect must not count on it.
                 Err(failure) => tracing::warn!(run = self.record.run, error = failure.chain(), "no look at the notes"),
             }
-            self.look_again = crate::http::Deadline::after(LOOK_EVERY);
         }
         self.record.cancel.is_some()
     }

@@ -49,10 +49,8 @@ impl Engine {
                 tracing::error!(run = ended.run, error = failure.chain(), "a reply was given up");
             }
             self.tell_parent(&ended, &pinned, deadline).await?;
-            let mut answered = ended.next(Transition::Answered, self.clock.now());
-            answered.told = true;
-            // Lost: another worker has told it too, and will close it or has.
-            if self.append(&answered, deadline).await? { answered } else { ended }
+            // On the heap: it holds whole records over its awaits.
+            Box::pin(self.answered(ended, deadline)).await?
         };
         if record.transition == Transition::Forgotten {
             return Ok(record);
@@ -63,6 +61,23 @@ impl Engine {
         self.ledger.put(&history_path(&record), Bytes::from(history.to_string()), deadline).await?;
         self.ledger.delete(&open_path(&record.run, record.opened), deadline).await?;
         Ok(record)
+    }
+
+    /// The end is told: on record, also if another worker that told it beside us was refused and has put it off. Else the other
+    /// has told it too, and will close it or has.
+    async fn answered(&self, ended: Record, deadline: Deadline) -> Result<Record, Failure> {
+        let mut stands = ended;
+        loop {
+            let mut answered = stands.next(Transition::Answered, self.clock.now());
+            answered.told = true;
+            if self.append(&answered, deadline).await? {
+                return Ok(answered);
+            }
+            match self.newest(&stands.run, deadline).await? {
+                Some(newest) if newest.transition == Transition::Untold => stands = newest,
+                _ => return Ok(stands),
+            }
+        }
     }
 
     async fn reply(&self, record: &Record, pinned: &Pinned, deadline: Deadline) -> Result<(), Failure> {

@@ -80,7 +80,7 @@ pub use lists::{RunList, RunsFrom, RunsWanted};
 pub use park::DeadLetters;
 pub use received::Received;
 pub use record::Happened;
-pub use tell::Telling;
+pub use tell::{Receivers, Telling};
 pub use ways_out::Resolution;
 
 /// What the engine stands on.

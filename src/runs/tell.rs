@@ -1,27 +1,51 @@
 //! Telling the end of a run where its caller asked for it: the same body that the status answers, signed, again until it is
 //! accepted. Between two tries the run sleeps.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::Engine;
 use super::record::{Callback, Record, Transition};
 use super::step::doubled;
 use crate::failure::Failure;
-use crate::http::{Deadline, Guarded, Outbound, RequestKind};
+use crate::http::{Deadline, Guarded, NotAllowed, Outbound, Reply, RequestKind};
 use crate::ledger::draw_writer;
 use crate::operations::undeclared;
 
 /// How the end of a run is told outside.
 #[derive(Clone, Debug)]
 pub struct Telling {
-    /// To the hosts that callbacks may go to.
-    pub outside: Guarded,
+    pub outside: Arc<dyn Receivers>,
     /// A failure as a caller reads it, with a request id.
     pub problem: fn(&Failure, &str) -> Vec<u8>,
+}
+
+/// The way to whoever wants to know an end.
+#[async_trait]
+pub trait Receivers: fmt::Debug + Send + Sync {
+    /// The URL in `text`, if anything may be told there.
+    fn read(&self, text: &str) -> Result<Url, NotAllowed>;
+    /// One try; how it was refused, if it was.
+    async fn deliver(&self, request: Outbound, deadline: Deadline) -> Result<Option<Reply>, Failure>;
+}
+
+/// To the hosts that callbacks may go to.
+#[async_trait]
+impl Receivers for Guarded {
+    fn read(&self, text: &str) -> Result<Url, NotAllowed> {
+        Self::read(self, text)
+    }
+
+    async fn deliver(&self, request: Outbound, deadline: Deadline) -> Result<Option<Reply>, Failure> {
+        Self::deliver(self, RequestKind::CallbackSend, request, "The receiver", deadline).await
+    }
 }
 
 /// A longer body is replaced by where to find it, as in replies.
@@ -91,8 +115,7 @@ impl Engine {
             .header("x-causeway-state", ended.state.as_str())
             .header("x-causeway-signature", format!("t={at},k={},v1={}", signature.version, signature.mac))
             .json(Bytes::from(body));
-        let sent = self.telling.outside.deliver(RequestKind::CallbackSend, request, "The receiver", deadline).await;
-        Ok(match sent {
+        Ok(match self.telling.outside.deliver(request, deadline).await {
             Ok(None) => {
                 tracing::info!(run, host, tries = ended.tellings + 1, "the end of a run was told");
                 Tried::Over

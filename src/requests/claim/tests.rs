@@ -87,7 +87,10 @@ fn requests(claim_life: Duration) -> Requests {
         clock: crate::clock::Clock::system(),
         kinds: std::sync::Arc::new(crate::steps::EveryKind),
         sealer: crate::sealing::Sealer::new(tokens.clone(), "sealing"),
-        telling: crate::runs::Telling { outside: crate::http::Guarded::new(&[], false), problem: |_, _| Vec::new() },
+        telling: crate::runs::Telling {
+            outside: std::sync::Arc::new(crate::http::Guarded::new(&[], false)),
+            problem: |_, _| Vec::new(),
+        },
         ledger: ledger.clone(),
         neighbours: neighbours.clone(),
         messages,

@@ -153,7 +153,7 @@ fn composed(
         catalog,
         kinds,
         sealer: Sealer::new(Arc::new(OneSecret), "sealing"),
-        telling: Telling { outside: Guarded::new(&[], false), problem: |_, _| Vec::new() },
+        telling: Telling { outside: Arc::new(Guarded::new(&[], false)), problem: |_, _| Vec::new() },
         settings: settings::Runs {
             send_window: Duration::from_secs(2),
             send_margin: Duration::from_secs(1),

@@ -142,3 +142,20 @@ async fn a_run_is_woken_also_in_an_invocation_that_is_shorter_than_the_reserve()
     let short = crate::http::Deadline::after(std::time::Duration::from_secs(10));
     assert_eq!(bench.engine.nudge(created.at + minutes(4), short).await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn an_end_that_one_of_two_workers_has_told_stays_told() {
+    let bench = Bench::new(&[("quick", QUICK)]);
+    bench.create("quick", "a").await;
+    bench.outbox.refusals.store(1, std::sync::atomic::Ordering::SeqCst);
+    bench.work("a", 0, false).await;
+    let ended = bench.newest("a").await;
+    assert_eq!(ended.transition, Transition::Ended);
+    // The other was refused and has put it off, while this one was heard.
+    let mut untold = ended.next(Transition::Untold, ended.at);
+    untold.wake_at = Some(ended.at + minutes(1));
+    bench.append(untold).await;
+    bench.engine.close(ended, soon()).await.unwrap();
+    let newest = bench.newest("a").await;
+    assert!(newest.transition == Transition::Answered && newest.is_told(), "{newest:?}");
+}

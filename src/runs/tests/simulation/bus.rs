@@ -49,6 +49,12 @@ impl Bus {
         kept.iter().filter(|(name, _)| name == queue).map(|(_, body)| serde_json::from_slice(body).unwrap()).collect()
     }
 
+    /// What others may read, but for the senders' own messages.
+    pub(super) fn told(&self) -> Vec<(String, Bytes)> {
+        let kept = self.kept.lock().unwrap();
+        kept.iter().filter(|(queue, _)| queue != "parking").cloned().collect()
+    }
+
     /// Takes a message in.
     pub(super) fn enqueue(
         self: &Arc<Self>,

@@ -15,6 +15,9 @@ use super::world::{HOSTS, World};
 use crate::failure::Failure;
 use crate::runs::Runs;
 
+/// No seed needs so many. What makes ever more of them does not come to an end, and is found stuck.
+const MOST_INVOCATIONS: u64 = 3_000;
+
 /// How an invocation went.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Came<T> {
@@ -114,6 +117,9 @@ impl Hosts {
             }
         };
         let id = self.invocations.fetch_add(1, Ordering::Relaxed);
+        if id > MOST_INVOCATIONS {
+            std::future::pending::<()>().await;
+        }
         self.world.note(|| format!("host {host}: {what} begins"));
         life.under_way.lock().unwrap().insert(id, run.clone());
         let mortal = Mortal { inner: Box::pin(invocation(runs)), life: life.clone(), hosts: self.clone(), host };

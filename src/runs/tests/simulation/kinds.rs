@@ -73,6 +73,8 @@ pub(super) struct Simulated {
 pub(super) struct Asked {
     pub(super) run: String,
     pub(super) step: String,
+    /// The secret that it is asked with.
+    pin: Option<String>,
     fails: bool,
     part: u64,
     parts: u64,
@@ -80,11 +82,12 @@ pub(super) struct Asked {
 
 impl Asked {
     fn of(inputs: &Value) -> Self {
-        let text = |name: &str| inputs[name].as_str().unwrap().to_owned();
-        let number = |name: &str| inputs[name].as_u64().unwrap();
+        let text = |name: &str| inputs[name].as_str().unwrap_or_default().to_owned();
+        let number = |name: &str| inputs[name].as_u64().unwrap_or_default();
         Self {
             run: text("run"),
             step: text("step"),
+            pin: inputs["pin"].as_str().map(str::to_owned),
             fails: inputs["fails"] == json!(true),
             part: number("part"),
             parts: number("parts"),
@@ -93,6 +96,14 @@ impl Asked {
 }
 
 impl Simulated {
+    /// What is asked for, which goes into the book as well.
+    fn asked(&self, inputs: &Value) -> Asked {
+        let asked = Asked::of(inputs);
+        let given = (asked.run.clone(), asked.step.clone(), asked.pin.clone());
+        self.world.neighbour.lock().unwrap().given.insert(given);
+        asked
+    }
+
     /// It happens.
     pub(super) fn act(&self, asked: &Asked, key: &str) -> Work {
         let world = &self.world;
@@ -112,7 +123,12 @@ impl Simulated {
             };
             (takes, dice.below(60), !asked.fails || asked.parts > 1 || dice.chance(600))
         });
-        let takes = if asked.parts > 1 { 0 } else { takes };
+        let for_long = world.plan.impatient && world.draw(|dice| dice.chance(300));
+        let takes = match takes {
+            _ if asked.parts > 1 => 0,
+            _ if for_long => world.draw(|dice| dice.between(1800, 3600)),
+            takes => takes,
+        };
         let seconds = |seconds: u64| SignedDuration::from_secs(i64::try_from(seconds).unwrap());
         let work = Work {
             id: format!("{}-{}", asked.step, neighbour.works.len()),
@@ -126,6 +142,7 @@ impl Simulated {
             class: self.class,
             succeeds,
             canceled: false,
+            pin: asked.pin.clone(),
         };
         if !succeeds {
             neighbour.failures.insert((asked.run.clone(), asked.step.clone()));
@@ -158,7 +175,12 @@ fn next_part(asked: &Asked, inputs: &Value) -> Option<Sent> {
 }
 
 fn output(work: &Work) -> Value {
-    json!({"rowCount": 1, "effect": work.id})
+    json!({"rowCount": 1, "effect": work.id, "said": work.pin})
+}
+
+/// It quotes what it was sent, as neighbours like to.
+fn unlike(what: &str, pin: Option<&String>) -> Failure {
+    Failure::new(Code::StatementFailed, format!("{what} {pin:?}")).caused_by(format!("sent {pin:?}"))
 }
 
 fn away() -> Failure {
@@ -171,8 +193,10 @@ impl Kind for Simulated {
         let StepKind::Sql(sql) = step else { panic!("only statements are simulated") };
         let words: Vec<&str> = sql.statement.split(' ').collect();
         let parts = if self.in_parts() { self.world.draw(|dice| dice.between(2, 4)) } else { 1 };
+        let given = sql.parameters.as_ref().map_or(Value::Null, |given| given.render(scope).unwrap());
         let inputs = json!({
             "run": scope.run["id"], "step": words[1], "fails": words.get(2).is_some(), "part": 0, "parts": parts,
+            "pin": given["pin"],
         });
         Ok(Prepared { inputs, effect: self.class != Class::Read })
     }
@@ -195,7 +219,7 @@ impl Kind for Simulated {
         key: &str,
         deadline: Deadline,
     ) -> Result<Sent, Failure> {
-        let (world, asked) = (&self.world, Asked::of(inputs));
+        let (world, asked) = (&self.world, self.asked(inputs));
         if world.goes_wrong(world.plan.busy) {
             world.note(|| format!("busy: {} {}", asked.run, asked.step));
             let after = Duration::from_secs(world.draw(|dice| dice.below(30)));
@@ -204,7 +228,7 @@ impl Kind for Simulated {
         if asked.fails && world.goes_wrong(world.plan.refused) {
             world.note(|| format!("refused: {} {}", asked.run, asked.step));
             world.neighbour.lock().unwrap().failures.insert((asked.run, asked.step));
-            return Err(Failure::new(Code::StatementFailed, "refused"));
+            return Err(unlike("refused", asked.pin.as_ref()));
         }
         match self.travels(&asked, key, deadline).await {
             Travelled::Answered(work) => Ok(self.answer(&asked, inputs, &work)),
@@ -234,7 +258,7 @@ impl Kind for Simulated {
         _since: Timestamp,
         _: Deadline,
     ) -> Result<Option<String>, Failure> {
-        let (world, asked) = (&self.world, Asked::of(inputs));
+        let (world, asked) = (&self.world, self.asked(inputs));
         world.pause(Duration::ZERO).await;
         if world.goes_wrong(world.plan.busy) {
             return Err(away());
@@ -275,7 +299,7 @@ impl Kind for Simulated {
     }
 
     async fn settle(&self, _: &Neighbours, inputs: &Value, certain: bool, _: Deadline) -> Result<Settled, Failure> {
-        let (world, asked) = (&self.world, Asked::of(inputs));
+        let (world, asked) = (&self.world, self.asked(inputs));
         world.pause(Duration::ZERO).await;
         if self.class == Class::Unnumbered {
             return Ok(Settled::Unknown(Box::new(away().effect_possible())));
@@ -302,7 +326,7 @@ impl Kind for Simulated {
     }
 
     async fn poll(&self, _: &Neighbours, inputs: &Value, id: &str, _: Deadline) -> Result<Polled, Failure> {
-        let (world, asked) = (&self.world, Asked::of(inputs));
+        let (world, asked) = (&self.world, self.asked(inputs));
         world.pause(Duration::ZERO).await;
         if world.goes_wrong(world.plan.busy) {
             return Err(away());
@@ -321,10 +345,11 @@ impl Kind for Simulated {
         if work.succeeds {
             return Ok(Polled::Done { output: output(work) });
         }
-        Err(Failure::new(Code::StatementFailed, "failed"))
+        Err(unlike("failed", work.pin.as_ref()))
     }
 
-    async fn cancel(&self, _: &Neighbours, _: &Value, id: &str, _: Deadline) -> Result<(), Failure> {
+    async fn cancel(&self, _: &Neighbours, inputs: &Value, id: &str, _: Deadline) -> Result<(), Failure> {
+        self.asked(inputs);
         self.world.pause(Duration::ZERO).await;
         if self.world.goes_wrong(self.world.plan.busy) {
             return Err(away());

@@ -10,6 +10,7 @@ use super::TOO_LATE;
 use super::hosts::{Came, Hosts};
 use super::operations::CHILDREN;
 use super::plan::Request;
+use super::vault::{open, opener};
 use super::world::World;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -19,6 +20,7 @@ use crate::runs::{Happened, Resolution, Runs};
 /// How long after a run's end somebody comes to it: whatever of it was on its way has come or never will.
 const COMES_LATER: Duration = Duration::from_secs(150);
 
+#[derive(Clone)]
 pub(super) struct Meddler {
     pub(super) world: Arc<World>,
     pub(super) hosts: Arc<Hosts>,
@@ -28,8 +30,23 @@ pub(super) struct Meddler {
 impl Meddler {
     /// Does with the run whatever the plan has somebody do.
     pub(super) async fn meddle(self, request: Request) {
+        if let Some(after) = request.unsubscribed_after.filter(|_| request.told) {
+            let (own, run) = (self.clone(), self.run.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(request.at + after)).await;
+                let run = &run;
+                let unsubscribe =
+                    |runs: Runs| async move { runs.unsubscribe(run, Deadline::after(Duration::from_mins(1))).await };
+                own.until_done("an unsubscription", &[], unsubscribe).await;
+            });
+        }
         if let Some(after) = request.cancelled_after {
-            tokio::time::sleep(Duration::from_secs(request.at + after)).await;
+            if request.under_way {
+                self.under_way().await;
+            } else {
+                tokio::time::sleep(Duration::from_secs(request.at)).await;
+            }
+            tokio::time::sleep(Duration::from_secs(after)).await;
             let run = &self.run;
             let cancel =
                 |runs: Runs| async move { runs.cancel(run, "somebody", Deadline::after(Duration::from_mins(1))).await };
@@ -58,13 +75,32 @@ impl Meddler {
         }
     }
 
+    /// Waits until something of the run has been begun.
+    async fn under_way(&self) {
+        let mut seq = 0;
+        while self.world.age() < TOO_LATE {
+            let path = format!("runs/{}/{seq:08}", self.run);
+            if self.world.stood(&path).is_none() {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                continue;
+            }
+            let bytes = self.world.truth.get(&path, Deadline::after(COMES_LATER)).await.unwrap().unwrap();
+            let record: Value = serde_json::from_slice(&bytes).unwrap();
+            if matches!(record["transition"].as_str().unwrap(), "started" | "ended") {
+                return;
+            }
+            seq += 1;
+        }
+    }
+
     /// The record with which the run has ended and was told; `None` when it never does.
     async fn end(&self) -> Option<Value> {
         while self.world.age() < TOO_LATE {
             let newest = self.world.truth.newest(&format!("runs/{}", self.run), Deadline::after(COMES_LATER)).await;
             if let Some((_, bytes)) = newest.unwrap() {
-                let record: Value = serde_json::from_slice(&bytes).unwrap();
+                let mut record: Value = serde_json::from_slice(&bytes).unwrap();
                 if record["transition"] == "answered" {
+                    open(&opener(), &mut record).await;
                     return Some(record);
                 }
             }

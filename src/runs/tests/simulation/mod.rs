@@ -3,8 +3,9 @@
 //! so that a seed replays: `CAUSEWAY_SEED=4711 cargo test -p causeway --lib simulation`.
 //!
 //! `dice` and `plan` draw; `world` is what all share; `weather`, `bus`, `neighbour` with `kinds` and `transit`, and `hosts`
-//! are what the engine stands on; `meddlers` are people; `checker` judges what is left behind, by itself.
+//! are what the engine stands on, with the `vault` and the `receivers` of ends; `askers` and `meddlers` are people; `checker` judges what is left behind, by itself.
 
+mod askers;
 mod bus;
 mod checker;
 mod dice;
@@ -14,7 +15,9 @@ mod meddlers;
 mod neighbour;
 mod operations;
 mod plan;
+mod receivers;
 mod transit;
+mod vault;
 mod weather;
 mod world;
 
@@ -23,21 +26,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::Duration;
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::{Outbox, composed, neighbours};
 use crate::http::Deadline;
 use crate::ledger::simulated::both;
-use crate::runs::Runs;
 use crate::runs::identity::run_id;
-use crate::service_bus::Message;
+use crate::runs::{Runs, Telling};
+use crate::sealing::Sealer;
 use crate::steps::Neighbours;
+use askers::ask;
 use bus::{Bus, Sending};
 use checker::Expected;
-use hosts::{Came, Hosts};
+use hosts::Hosts;
 use kinds::SimulatedKinds;
 use meddlers::Meddler;
-use plan::Request;
+use receivers::{Outside, problem};
+use vault::{KEY, Vault};
 use weather::Over;
 use world::{BEGINS, World};
 
@@ -77,6 +82,8 @@ fn simulate(seed: u64, traced: bool) -> Outcome {
             let neighbours = Neighbours { ledger, clock, messages: messages.clone(), ..STRANGERS.clone() };
             let catalog = operations::catalog(parts.plan.schedule);
             let mut engine = composed(neighbours, messages, catalog, kinds);
+            engine.sealer = Sealer::new(Arc::new(Vault(parts.clone())), KEY);
+            engine.telling = Telling { outside: Arc::new(Outside(parts.clone())), problem };
             (engine.settings.send_window, engine.settings.send_margin) =
                 (Duration::from_secs(30), Duration::from_mins(1));
             Runs::new(engine)
@@ -88,15 +95,16 @@ fn simulate(seed: u64, traced: bool) -> Outcome {
         let (mut expected, mut meddlers) = (BTreeMap::new(), Vec::new());
         for (number, request) in world.plan.requests.clone().into_iter().enumerate() {
             let run = run_id(&["queue", "requests", &format!("request-{number}")]);
-            let reply = request.wants_reply && !request.over_http;
-            expected.insert(run.clone(), Expected { operation: request.operation.to_owned(), reply });
+            let reply = request.wants_reply && !request.over_http && !request.told;
+            let operation = request.operation.to_owned();
+            expected.insert(run.clone(), Expected { operation, reply, callback: request.told });
             let meddler = Meddler { world: world.clone(), hosts: hosts.clone(), run: run.clone() };
             meddlers.push(tokio::spawn(meddler.meddle(request.clone())));
             tokio::spawn(ask(world.clone(), hosts.clone(), bus.clone(), number, request, run));
         }
         for due in operations::DUE.iter().filter(|_| world.plan.schedule) {
             let run = run_id(&["schedule", "scheduled", due]);
-            expected.insert(run, Expected { operation: "scheduled".to_owned(), reply: false });
+            expected.insert(run, Expected { operation: "scheduled".to_owned(), reply: false, callback: false });
         }
         for meddler in meddlers {
             meddler.await.unwrap();
@@ -142,40 +150,6 @@ async fn ticks(world: Arc<World>, hosts: Arc<Hosts>) {
                 hosts.invoke("the tick", None, |runs| async move { runs.tick(deadline).await }).await
             });
         }
-    }
-}
-
-/// Somebody asks for a run, and again until it is taken.
-async fn ask(world: Arc<World>, hosts: Arc<Hosts>, bus: Arc<Bus>, number: usize, request: Request, run: String) {
-    tokio::time::sleep(Duration::from_secs(request.at)).await;
-    let Request { operation, over_http, sent_twice, wants_reply, .. } = request;
-    if !over_http {
-        for _ in 0..=usize::from(sent_twice) {
-            let body = json!({"operation": operation, "parameters": {}}).to_string();
-            let message = Message { body: body.into(), ..Message::default() };
-            let reply_to = wants_reply.then(|| "replies".to_owned());
-            bus.enqueue("requests", Some(format!("request-{number}")), &message, reply_to);
-        }
-        return;
-    }
-    let begun = AtomicU64::new(0);
-    loop {
-        let (id, deadline) = (run.clone(), Deadline::after(Duration::from_secs(110)));
-        let begun = &begun;
-        let came = hosts.invoke("a call", Some(run.clone()), |runs| async move {
-            let entry = runs.catalog().get(operation).unwrap();
-            let own = runs.begin(entry, &id, Map::new(), "test", true, deadline).await?;
-            begun.store(1, Ordering::Relaxed);
-            runs.carry_on(own, Deadline::after(Duration::from_secs(90)), deadline).await
-        });
-        // What has begun ends without its caller.
-        if let Came::Ok(_) = came.await {
-            return;
-        }
-        if begun.load(Ordering::Relaxed) == 1 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_secs(world.draw(|dice| dice.between(1, 30)))).await;
     }
 }
 

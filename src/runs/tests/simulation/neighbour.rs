@@ -22,6 +22,8 @@ pub(super) struct Work {
     pub(super) class: Class,
     pub(super) succeeds: bool,
     pub(super) canceled: bool,
+    /// The secret that it came with.
+    pub(super) pin: Option<String>,
 }
 
 /// Something that was sent, whether or not it came.
@@ -45,6 +47,8 @@ pub(super) struct Neighbour {
     pub(super) sendings: Vec<Sending>,
     /// What was refused, or failed by itself: by run and step.
     pub(super) failures: BTreeSet<(String, String)>,
+    /// With which secret it was asked for what: by run and step.
+    pub(super) given: BTreeSet<(String, String, Option<String>)>,
 }
 
 impl Neighbour {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::operations::{Catalog, Definition, Entry};
 
-const OPERATIONS: [(&str, &str); 16] = [
+const OPERATIONS: [(&str, &str); 19] = [
     ("again", "summary: s\nsteps: [{id: a, sql: {statement: again a}}]\n"),
     (
         "robust",
@@ -120,14 +120,48 @@ on_failure:
   - {id: fa, sql: {statement: again fa}}
 ",
     ),
+    (
+        "sealed",
+        "summary: s\nparameters: {pin: {type: string, required: true, sensitive: true}}\nsteps:
+  - {id: a, sql: {statement: look-up a, parameters: {pin: '{{ parameters.pin }}'}}}
+  - {id: b, sql: {statement: parts b fails, parameters: {pin: '{{ parameters.pin }}'}}, retry: {attempts: 2, backoff: 1s}}
+  - {id: c, sql: {statement: look-up-first c, parameters: {pin: '{{ parameters.pin }}'}}}
+on_failure:
+  - {id: fa, sql: {statement: again fa, parameters: {pin: '{{ parameters.pin }}'}}}
+output: {rows: '{{ steps.c.rowCount }}'}
+",
+    ),
+    (
+        "sealed-calls",
+        "summary: s\nparameters: {pin: {type: string, required: true, sensitive: true}}\nsteps:
+  - {id: a, operation: {name: sealed-called, parameters: {pin: '{{ parameters.pin }}'}}}
+  - id: c
+    for_each: {in: [1, 2]}
+    sql: {statement: again c fails, parameters: {pin: '{{ parameters.pin }}'}}
+",
+    ),
+    (
+        "sealed-called",
+        "summary: s\nparameters: {pin: {type: string, required: true, sensitive: true}}\nsteps:
+  - {id: x, sql: {statement: again x, parameters: {pin: '{{ parameters.pin }}'}}}
+  - {id: y, sql: {statement: unknown y, parameters: {pin: '{{ parameters.pin }}'}}}
+",
+    ),
 ];
 
+/// Whether its steps are sent the secret that its runs are given.
+pub(super) fn is_sealed(operation: &str) -> bool {
+    operation.starts_with("sealed")
+}
+
 /// Steps that are done by children: whose step, what the children are runs of, and how many there are.
-pub(super) const CHILDREN: [(&str, &str, &str, usize); 4] = [
+pub(super) const CHILDREN: [(&str, &str, &str, usize); 6] = [
     ("calling", "b", "called", 1),
     ("calls-lined", "a", "lined", 1),
     ("each", "a", "each.a", 3),
     ("each-on", "a", "each-on.a", 2),
+    ("sealed-calls", "a", "sealed-called", 1),
+    ("sealed-calls", "c", "sealed-calls.c", 2),
 ];
 
 /// The step that may be sent again, and for so long only: its operation, id and `timeout`.

@@ -12,6 +12,11 @@ const FAMILIES: [&str; 3] = ["calling", "each", "each-on"];
 /// Those whose runs go one after the other.
 const IN_LINE: [&str; 4] = ["lined", "lined", "calls-lined", "rushed"];
 
+/// Those whose steps are sent a secret.
+const SEALED: [&str; 2] = ["sealed", "sealed-calls"];
+/// Those that somebody ends while something of them is under way.
+const CUT_SHORT: [&str; 6] = ["mixed", "unknown", "robust", "retried", "calling", "sealed"];
+
 /// In a thousand, unless another unit is named.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
@@ -41,6 +46,13 @@ pub(super) struct Plan {
     /// How long an invocation for a message may take, in seconds: with the shortest a lease ends before the margin does.
     pub(super) invocation: u64,
     pub(super) schedule: bool,
+    /// A vault that does not answer, and after how many seconds the key in it is another.
+    pub(super) vault_away: u64,
+    pub(super) key_renewed: u64,
+    /// Tellings of an end that are not accepted.
+    pub(super) receiver_refuses: u64,
+    /// People end what is under way, at a neighbour that takes its time.
+    pub(super) impatient: bool,
     pub(super) requests: Vec<Request>,
 }
 
@@ -55,8 +67,13 @@ pub(super) struct Request {
     pub(super) wants_reply: bool,
     /// Somebody wants it ended, in seconds after it is asked for.
     pub(super) cancelled_after: Option<u64>,
+    /// So long after the first of it has been begun; else after it is asked for.
+    pub(super) under_way: bool,
     /// How often somebody opens it again when it has not ended well.
     pub(super) retries: u64,
+    /// It is told at an address of its own how it ended; and after how many seconds nobody wants to know.
+    pub(super) told: bool,
+    pub(super) unsubscribed_after: Option<u64>,
 }
 
 impl Plan {
@@ -64,14 +81,17 @@ impl Plan {
         // Half of the faults of a seed do not occur at all, so that the others are seen by themselves.
         let often = |dice: &mut Dice, most: u64| if dice.chance(500) { 0 } else { dice.between(1, most) };
         let wild = dice.chance(125);
+        let impatient = !wild && dice.chance(80);
         let (operations, most, within): (&[&'static str], _, _) = match dice.below(100) {
             _ if wild => (&WITH_ANY_CLOCK, 3, 120),
+            _ if impatient => (&CUT_SHORT, 2, 120),
             0..=6 => (&IN_LINE, 3, 30),
             7..=16 => (&FAMILIES, 2, 120),
+            17..=24 => (&SEALED, 2, 120),
             _ => (&OPERATIONS, 3, 120),
         };
         let count = dice.between(1, most);
-        let requests = (0..count).map(|_| Request::draw(dice, operations, within)).collect();
+        let requests = (0..count).map(|_| Request::draw(dice, operations, within, impatient)).collect();
         Self {
             storm: dice.between(300, 1200),
             put_fails: often(dice, 150),
@@ -91,13 +111,17 @@ impl Plan {
             jumps: often(dice, 12),
             invocation: *dice.one_of(&[240, 240, 90, 45]),
             schedule: !wild && dice.chance(100),
+            vault_away: often(dice, 100),
+            key_renewed: dice.below(600),
+            receiver_refuses: often(dice, 500),
+            impatient,
             requests,
         }
     }
 }
 
 impl Request {
-    fn draw(dice: &mut Dice, operations: &[&'static str], within: u64) -> Self {
+    fn draw(dice: &mut Dice, operations: &[&'static str], within: u64, impatient: bool) -> Self {
         let operation = *dice.one_of(operations);
         Self {
             operation,
@@ -106,8 +130,15 @@ impl Request {
             sent_twice: dice.chance(200),
             wants_reply: dice.chance(500),
             // Often while its worker is at it.
-            cancelled_after: dice.chance(150).then(|| if dice.chance(600) { dice.below(15) } else { dice.below(400) }),
+            cancelled_after: dice.chance(if impatient { 800 } else { 150 }).then(|| match dice.below(10) {
+                _ if impatient => dice.below(8),
+                0..=5 => dice.below(15),
+                _ => dice.below(400),
+            }),
+            under_way: impatient,
             retries: if dice.chance(200) { dice.between(1, 2) } else { 0 },
+            told: dice.chance(200),
+            unsubscribed_after: dice.chance(150).then(|| dice.below(200)),
         }
     }
 }

@@ -47,7 +47,9 @@ impl Simulated {
             world.delay(LATEST)
         };
         let (acting, of, under) = (self.clone(), asked.clone(), key.to_owned());
-        let back = world.delay(LATEST);
+        let ponders = world.plan.impatient && world.goes_wrong(500);
+        let ponders = Duration::from_secs(if ponders { world.draw(|dice| dice.between(1, 20)) } else { 0 });
+        let back = world.delay(LATEST) + ponders;
         let answer = world.call(way, back, async move { arrives.then(|| acting.act(&of, &under)) });
         if lost {
             // Its sender knows at once, or before it has come.

@@ -17,6 +17,7 @@ pub(super) struct Over(pub(super) Arc<World>);
 impl Weather for Over {
     fn put(&self, path: &str) -> Fate {
         let world = &self.0;
+        world.tries(path);
         let (there, back) = (world.delay(SLOWEST), world.delay(SLOWEST));
         let mut fate = Fate { there, back, undone: false, reply: Reply::True };
         if world.goes_wrong(world.plan.put_fails) {

@@ -16,6 +16,7 @@ use super::dice::Dice;
 use super::neighbour::Neighbour;
 use super::operations::FAILING;
 use super::plan::Plan;
+use super::receivers::Told;
 use crate::clock::Clock;
 use crate::http::Deadline;
 use crate::ledger::Ledger;
@@ -28,6 +29,8 @@ pub(super) const BEGINS: &str = "2026-03-01T00:00:00Z";
 pub(super) struct World {
     pub(super) plan: Plan,
     pub(super) neighbour: Mutex<Neighbour>,
+    /// What has come to those who want to be told.
+    pub(super) told: Mutex<Vec<Told>>,
     /// The ledger as it is: no fault, no delay.
     pub(super) truth: Ledger,
     dice: Mutex<Dice>,
@@ -39,6 +42,8 @@ pub(super) struct World {
     doubts: Mutex<BTreeSet<(String, String)>>,
     /// When each entry of the ledger came to stand.
     stood: Mutex<BTreeMap<String, Stood>>,
+    /// When somebody first tried to put each entry of a log.
+    tried: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 /// In which order, and at which true time.
@@ -55,6 +60,7 @@ impl World {
         let world = Self {
             plan,
             neighbour: Mutex::default(),
+            told: Mutex::default(),
             truth,
             dice: Mutex::new(dice),
             begun: Instant::now(),
@@ -62,6 +68,7 @@ impl World {
             trace: traced.then(Mutex::default),
             doubts: Mutex::default(),
             stood: Mutex::default(),
+            tried: Mutex::default(),
         };
         world.note(|| format!("seed {seed}: {:?}", world.plan));
         Arc::new(world)
@@ -192,6 +199,16 @@ impl World {
 
     pub(super) fn stood(&self, path: &str) -> Option<Stood> {
         self.stood.lock().unwrap().get(path).copied()
+    }
+
+    pub(super) fn tries(&self, path: &str) {
+        if path.starts_with("runs/") {
+            self.tried.lock().unwrap().entry(path.to_owned()).or_insert_with(|| self.now());
+        }
+    }
+
+    pub(super) fn tried(&self, path: &str) -> Option<Timestamp> {
+        self.tried.lock().unwrap().get(path).copied()
     }
 
     pub(super) fn is_doubtful(&self, run: &str, step: &str) -> bool {

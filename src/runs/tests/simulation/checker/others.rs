@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::operations::CHILDREN;
+use super::super::kinds::Class;
+use super::super::operations::{CHILDREN, is_sealed};
 use super::{Checker, at_rest, is_child, time};
 use crate::runs::identity::run_id;
 
 /// A worker looks so often whether its run is to end.
 const LOOKS_EVERY: Duration = Duration::from_secs(2);
+
+/// By then whoever has the run, or the tick, has asked the neighbour to stop.
+const REACHED_WITHIN: Duration = Duration::from_mins(25);
 
 impl Checker<'_> {
     /// Whatever leaves, leaves after its intent is on record, and not after the moment that stands there.
@@ -37,13 +41,26 @@ impl Checker<'_> {
             // What was perhaps sent may be sent again, since that is how it is found.
             let began = started["steps"].as_array().unwrap().iter().zip(before["steps"].as_array().unwrap());
             let anew = began.into_iter().any(|(new, old)| new["state"] == "started" && old["state"] != "started");
-            let late = time(started, "at").unwrap() > noted.at + LOOKS_EVERY + self.off();
+            // Its record was made when somebody first tried to put it there, unless its worker had to wait for the vault.
+            let path = format!("runs/{run}/{:08}", started["seq"].as_u64().unwrap());
+            let latest = noted.at + LOOKS_EVERY;
+            let waited = is_sealed(started["operation"].as_str().unwrap());
+            let late = self.world.tried(&path).unwrap() > latest
+                && (!waited || time(started, "at").unwrap() > latest + self.off());
             self.hold(!(anew && late), || format!("{run}: to end since {}, and yet {started}", noted.at));
         }
         for ended in records.iter().filter(|record| record["transition"] == "ended") {
             let noted = self.world.stood(&format!("notes/{run}/cancel-{}", opened(ended)));
             let asked = ended["state"] != "cancelled" || noted.is_some_and(|noted| noted <= self.stood(ended));
             self.hold(asked, || format!("{run}: nobody wanted it ended: {ended}"));
+            let Some(noted) = noted else { continue };
+            // What would have gone on for long after that has been asked to stop.
+            let (steps, neighbour) = (ended["steps"].as_array().unwrap(), self.neighbour);
+            for work in neighbour.works.iter().filter(|work| work.run == run && work.class != Class::Read) {
+                let known = steps.iter().any(|step| step["upstreamId"] == work.id.as_str());
+                let goes_on = work.began <= noted.at && noted.at + REACHED_WITHIN < work.ends && !work.canceled;
+                self.hold(!(known && goes_on), || format!("{run}: to end since {}, and yet {work:?}", noted.at));
+            }
         }
     }
 
