@@ -100,10 +100,10 @@ impl Engine {
                 None
             }
         };
-        // A run that goes at once is nobody's to cancel yet, and its creator has seen nobody do so.
+        // A run that goes at once is nobody's to cancel yet, and its creator has seen nobody do so, unless writing it took long.
         let age = Duration::try_from(newest.at.duration_until(self.clock.now())).unwrap_or_default();
         let prompt = held || (newest.transition == Transition::Created && age < LOOK_EVERY);
-        let look_again = Deadline::after(if held { LOOK_EVERY } else { Duration::ZERO });
+        let look_again = Deadline::after(if held { LOOK_EVERY.saturating_sub(age) } else { Duration::ZERO });
         let mut record = if held { newest } else { self.lease(&newest, deadline) };
         if !held && !self.append(&record, deadline).await? {
             return Ok(Advance::Overtaken);

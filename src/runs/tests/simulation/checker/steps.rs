@@ -102,6 +102,8 @@ impl Checker<'_> {
                     (effects.is_empty() || most > 1) && stopped
                 }
                 "step-timeout" => hurried,
+                // Its neighbour was away, or busy, for as long as it may take.
+                "upstream-unavailable" => hurried && effects.is_empty() && self.took(step) >= Duration::from_secs(90),
                 "assertion-failed" => id == "c",
                 _ => false,
             },
