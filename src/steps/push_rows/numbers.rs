@@ -25,22 +25,24 @@ impl Inputs {
             return Ok(false);
         }
         let Push { workspace, dataset, table, .. } = &self.push;
-        let next = if let Some(numbers) = self.numbers {
-            Some(numbers.next)
-        } else {
-            let known = to.power_bi.sequence_numbers(workspace, dataset, table, deadline).await?;
-            let gap = i64::try_from(Uuid::new_v4().as_u128() % WIDEST_GAP).unwrap_or_default();
-            known.map(|known| known.into_iter().max().unwrap_or_default() + 1 + gap)
-        };
-        self.numbers_asked = true;
-        self.numbers = None;
-        if let Some(next) = next {
+        let ours = self.numbers.take();
+        let known = async || to.power_bi.sequence_numbers(workspace, dataset, table, deadline).await;
+        if ours.is_some() || known().await?.is_some() {
             let held = Slot::take(&to.ledger, &self.slot(), &self.run_id, LONGEST_HOLD, deadline).await?;
-            self.numbers = held.map(|held| Numbers { next, held_until: held.until() });
-            if self.numbers.is_none() {
+            // Asked only now: whoever numbered the table until now has moved its numbers on, and what comes with a lower one
+            // is dropped.
+            if let Some(held) = held
+                && let Some(known) = known().await?
+            {
+                let highest = known.into_iter().max().unwrap_or_default();
+                let gap = i64::try_from(Uuid::new_v4().as_u128() % WIDEST_GAP).unwrap_or_default();
+                let next = next_number(ours.map(|ours| ours.next), highest, gap);
+                self.numbers = Some(Numbers { next, held_until: held.until() });
+            } else {
                 tracing::info!(run = self.run_id, table, "another push numbers this table; ours goes without numbers");
             }
         }
+        self.numbers_asked = true;
         Ok(true)
     }
 
@@ -56,5 +58,28 @@ impl Inputs {
         {
             tracing::warn!(run = self.run_id, %error, "a table stays held for numbering a little longer");
         }
+    }
+}
+
+/// Above every number that the service knows; our own goes on where it still is.
+fn next_number(ours: Option<i64>, highest: i64, gap: i64) -> i64 {
+    match ours {
+        Some(ours) if ours > highest => ours,
+        // The one before it is then known, as that of a batch of ours would be.
+        Some(_) => highest + 1,
+        None => highest + 1 + gap,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_number;
+
+    #[test]
+    fn a_number_is_never_at_or_below_one_that_the_service_knows() {
+        assert_eq!(next_number(None, 0, 5), 6);
+        assert_eq!(next_number(Some(500), 499, 5), 500);
+        assert_eq!(next_number(Some(500), 500, 5), 501);
+        assert_eq!(next_number(Some(500), 700, 5), 701);
     }
 }
