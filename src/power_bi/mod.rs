@@ -23,7 +23,7 @@ mod rows;
 mod schema;
 mod sequence_numbers;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod upkeep;
 mod wire;
 

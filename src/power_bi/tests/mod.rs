@@ -49,7 +49,7 @@ impl TokenSource for Numbered {
     }
 }
 
-fn client(server: &MockServer) -> PowerBi {
+pub(crate) fn client(server: &MockServer) -> PowerBi {
     let url = Url::parse(&server.uri()).expect("a server has an address");
     PowerBi::new(Http::new().expect("a transport"), url, Arc::new(Numbered(Mutex::new(1))))
 }

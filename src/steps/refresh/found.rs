@@ -108,31 +108,14 @@ fn dropped() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use async_trait::async_trait;
-    use secrecy::SecretString;
     use wiremock::matchers::method;
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
-    use crate::entra::TokenSource;
-    use crate::http::Http;
+    use crate::power_bi::tests::client;
 
     const DATASET: &str = "cfafbeb1-8037-4d0c-896e-a46fb27ff229";
     const SINCE: &str = "2026-10-05T12:00:00Z";
-
-    #[derive(Debug)]
-    struct Anybody;
-
-    #[async_trait]
-    impl TokenSource for Anybody {
-        async fn token(&self, _deadline: Deadline) -> Result<SecretString, Failure> {
-            Ok(SecretString::from("token"))
-        }
-
-        fn reject(&self, _token: &SecretString) {}
-    }
 
     fn refresh(id: &str, start: &str, state: RefreshState) -> Refresh {
         Refresh {
@@ -168,8 +151,7 @@ mod tests {
         let server = MockServer::start().await;
         let empty = ResponseTemplate::new(200).set_body_json(serde_json::json!({"value": []}));
         Mock::given(method("GET")).respond_with(empty).mount(&server).await;
-        let (http, url) = (Http::new().unwrap(), server.uri().parse().unwrap());
-        let power_bi = PowerBi::new(http, url, Arc::new(Anybody));
+        let power_bi = client(&server);
         let look = async |minutes| {
             let now: Timestamp = SINCE.parse().unwrap();
             let since = now - SignedDuration::from_mins(minutes);

@@ -1,31 +1,14 @@
 //! Whose a refresh is, in datasets that several have refreshed.
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
-use crate::entra::TokenSource;
-use crate::http::Http;
+use crate::power_bi::tests::client;
 
 const DATASET: &str = "cfafbeb1-8037-4d0c-896e-a46fb27ff229";
 const BEGUN: &str = "2026-10-05T12:00:00Z";
-
-#[derive(Debug)]
-struct Anybody;
-
-#[async_trait]
-impl TokenSource for Anybody {
-    async fn token(&self, _deadline: Deadline) -> Result<SecretString, Failure> {
-        Ok(SecretString::from("token"))
-    }
-
-    fn reject(&self, _token: &SecretString) {}
-}
 
 fn soon() -> Deadline {
     Deadline::after(Duration::from_secs(20))
@@ -65,7 +48,7 @@ impl Dataset {
             let held = held.note(json!(looked), hold, soon()).await.unwrap().expect("it is held");
             held.release(soon()).await.unwrap();
         }
-        let power_bi = PowerBi::new(Http::new().unwrap(), server.uri().parse().unwrap(), Arc::new(Anybody));
+        let power_bi = client(&server);
         Self { ledger, power_bi, _server: server }
     }
 
