@@ -7,8 +7,9 @@ use local_stack::service_bus::{Message, NewMessage, Queue};
 use local_stack::stack::{LEDGER_CONTAINER, Stack, StackOptions};
 use serde_json::{Value, json};
 
-/// Longer than anything that is awaited here takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than anything that is awaited here takes on a busy machine; a message stays locked for a minute to a host that
+/// stopped with it.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A running stack and a caller.
 pub(crate) struct Road {
@@ -155,16 +156,15 @@ impl Road {
 
     /// `GET /api/runs/{id}` until the run has ended.
     pub(crate) async fn ended(&self, run: &str) -> Value {
-        let looked = async {
-            loop {
-                let reply = self.get(&format!("/api/runs/{run}")).await;
-                if reply.status == 200 && !matches!(reply.body["state"].as_str(), Some("running" | "waiting")) {
-                    return reply.body;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+        let patience = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let reply = self.get(&format!("/api/runs/{run}")).await;
+            if reply.status == 200 && !matches!(reply.body["state"].as_str(), Some("running" | "waiting")) {
+                return reply.body;
             }
-        };
-        tokio::time::timeout(PATIENCE, looked).await.expect("the run ends")
+            assert!(tokio::time::Instant::now() < patience, "the run does not end: {} {}", reply.status, reply.body);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     pub(crate) fn queue(&self, name: &str) -> Queue {

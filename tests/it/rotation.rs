@@ -206,7 +206,7 @@ async fn rotate(road: &Road, crash: &Crash) {
             drop(said(child).await);
         }
     };
-    tokio::time::timeout(3 * PATIENCE, rotating).await.expect("it ends well");
+    tokio::time::timeout(PATIENCE, rotating).await.expect("it ends well");
 }
 
 /// Where a rotation is killed: everywhere, or at a few calls that are drawn.
