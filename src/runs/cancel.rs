@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::advance::{Flow, Worker};
+use super::children::has_children;
 use super::follow::followed;
 use super::insist;
 use super::record::{StepState, Transition};
@@ -141,13 +142,11 @@ impl Worker<'_> {
         // What waits at a neighbour's door lets go of its place.
         for (index, record) in self.record.steps.iter().enumerate() {
             let Some(inputs) = &record.rendered_inputs else { continue };
+            let step = self.declared(index);
             if matches!(record.state, StepState::Pending | StepState::Ready)
-                && let Err(failure) = self
-                    .engine
-                    .kinds
-                    .of(&self.declared(index).kind)
-                    .give_way(&self.engine.neighbours, inputs, self.deadline)
-                    .await
+                && !has_children(&step)
+                && let Err(failure) =
+                    self.engine.kinds.of(&step.kind).give_way(&self.engine.neighbours, inputs, self.deadline).await
             {
                 let failure = self.scrub.failure(failure);
                 tracing::warn!(run = self.record.run, error = failure.chain(), "a step still stands in the way");

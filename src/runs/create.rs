@@ -168,6 +168,7 @@ fn first_record(
         digest: None,
         opened: 0,
         pinned_at: 0,
+        for_attempt: 0,
         cancel: None,
         told: false,
         line: None,

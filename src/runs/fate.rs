@@ -5,11 +5,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::advance::{Flow, Worker};
+use super::children::has_children;
 use super::record::{StepRecord, StepState, Transition};
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
 use crate::failure::{Code, Failure};
-use crate::operations::{Retry, Step};
-use crate::steps::{MOST_TRIES, pause_before};
+use crate::operations::{Retry, RunAs, Step};
+use crate::steps::{MOST_TRIES, Recovery, pause_before};
 
 /// A neighbour that takes nothing is tried for this long, unless the step has a `timeout`.
 const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
@@ -24,7 +25,7 @@ impl Worker<'_> {
     pub(super) async fn failed(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
         let failure = self.scrub.failure(failure);
         if self.record.cancel.is_some() {
-            return self.ended_badly(index, StepState::Failed, failure).await;
+            return self.not_tried_again(index, step, failure).await;
         }
         let StepRecord { attempt, effect, .. } = self.record.steps[index];
         let inputs = self.record.steps[index].rendered_inputs.as_ref();
@@ -41,20 +42,29 @@ impl Worker<'_> {
             return self.begin_again(index, pause_before(attempt + 1)).await;
         }
         let Some(retry) = step.retry.as_ref().filter(|retry| allows(retry, attempt, effect, &failure)) else {
-            return self.ended_badly(index, StepState::Failed, failure).await;
+            return self.not_tried_again(index, step, failure).await;
         };
         tracing::info!(run = self.record.run, step = step.id, attempt, error = failure.chain(), "step will be retried");
-        // A new attempt is a new piece of work: its own key, pauses, and time. What is done in parts stays done.
-        let StepRecord { id, rendered_inputs, progress, effect, .. } = std::mem::take(&mut self.record.steps[index]);
-        self.record.steps[index] = StepRecord { id, attempt: attempt + 1, ..StepRecord::default() };
-        let in_parts = self.engine.kinds.of(&step.kind).in_parts();
-        if in_parts && progress.is_some() && rendered_inputs.is_some() {
-            let now = self.engine.clock.now();
-            let step = &mut self.record.steps[index];
-            (step.state, step.effect, step.started_at) = (StepState::Ready, effect, Some(now));
-            (step.rendered_inputs, step.progress) = (rendered_inputs, progress);
+        let mut anew = self.record.steps[index].anew(self.engine.clock.now());
+        // A child that acts as its caller is not opened again: its token is the invocation's.
+        if has_children(step) && self.pinned.run_as == RunAs::Caller {
+            anew = self.record.steps[index].fresh(attempt + 1);
         }
+        self.record.steps[index] = anew;
         self.sleep(index, doubled(retry.backoff, attempt - 1, LONGEST_SLEEP)).await
+    }
+
+    /// The end of a step. What was surely sent, and its neighbour no longer knows, is no known failure: to do it anew might do
+    /// it twice.
+    async fn not_tried_again(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
+        let record = &self.record.steps[index];
+        let sent = record.effect && record.upstream_id.is_some() && !has_children(step);
+        if let Some(inputs) = record.rendered_inputs.as_ref().filter(|_| sent && is_lost(failure.code))
+            && self.engine.kinds.of(&step.kind).recovery(inputs) != Recovery::LookUpFirst
+        {
+            return Box::pin(self.unknown(index, failure.effect_possible())).await;
+        }
+        self.ended_badly(index, StepState::Failed, failure).await
     }
 
     pub(super) async fn unknown(&mut self, index: usize, why: Failure) -> Result<Flow, Failure> {
@@ -84,8 +94,9 @@ impl Worker<'_> {
     ) -> Result<Flow, Failure> {
         let failure = self.scrub.failure(failure).in_step(&self.record.steps[index].id).in_run(&self.record.run);
         tracing::warn!(run = self.record.run, step = failure.step, error = failure.chain(), "step failed");
-        if let Some(inputs) = self.record.steps[index].rendered_inputs.clone() {
-            let kind = self.engine.kinds.of(&self.declared(index).kind);
+        let step = self.declared(index);
+        if let Some(inputs) = self.record.steps[index].rendered_inputs.clone().filter(|_| !has_children(&step)) {
+            let kind = self.engine.kinds.of(&step.kind);
             if let Err(failure) = kind.give_way(&self.engine.neighbours, &inputs, self.deadline).await {
                 let failure = self.scrub.failure(failure);
                 tracing::warn!(run = self.record.run, error = failure.chain(), "a step still stands in the way");
@@ -164,6 +175,11 @@ fn allows(retry: &Retry, attempt: u32, effect: bool, failure: &Failure) -> bool 
     let hopeless = failure.code == Code::RefreshLimit;
     let any = retry.on.is_empty() && !hopeless && !(effect && may_have_happened(failure.code));
     attempt < retry.attempts && (named || any)
+}
+
+/// What the neighbour says of work that it does not know.
+pub(super) fn is_lost(code: Code) -> bool {
+    matches!(code, Code::StatementNotFound | Code::JobRunNotFound | Code::RefreshNotFound)
 }
 
 /// Failures of a step whose work may be done all the same: its result was lost, refused or not waited for.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::advance::{Flow, Worker};
 use super::cancel::STOPS_WITHIN;
+use super::fate::is_lost;
 use super::follow::followed;
 use crate::failure::{Code, Failure};
 use crate::operations::Step;
@@ -79,7 +80,7 @@ impl Worker<'_> {
             return self.failed(index, step, failure).await;
         }
         let (detail, cause) = (format!("{} {}", too_long(step).detail, failure.detail), failure.chain());
-        let gone = matches!(failure.code, Code::StatementNotFound | Code::JobRunNotFound | Code::RefreshNotFound);
+        let gone = is_lost(failure.code);
         let why = Failure { code: Code::StepTimeout, detail, ..failure }.caused_by(cause);
         if gone {
             return self.goes_on(index, step, kind, inputs, why).await;

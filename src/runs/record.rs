@@ -142,6 +142,9 @@ pub(super) struct StepRecord {
     /// Its page at its neighbour, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_url: Option<String>,
+    /// The attempt that began its children, whose ids are made of it; 0 while it has none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub children_since: u32,
     /// When its neighbour was asked to stop it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_asked_at: Option<Timestamp>,
@@ -153,6 +156,26 @@ pub(super) struct StepRecord {
     pub output_ref: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+}
+
+impl StepRecord {
+    /// A step of which nothing was begun in this attempt.
+    pub(super) fn fresh(&self, attempt: u32) -> Self {
+        Self { id: self.id.clone(), attempt, ..Self::default() }
+    }
+
+    /// A new attempt of a step that failed: a new piece of work, with its own key, pauses, and time. What is done in parts, or
+    /// by children, stays done.
+    pub(super) fn anew(&self, now: Timestamp) -> Self {
+        let mut anew = self.fresh(self.attempt + 1);
+        if self.children_since > 0 {
+            (anew.rendered_inputs, anew.children_since) = (self.rendered_inputs.clone(), self.children_since);
+        } else if self.rendered_inputs.is_some() && self.progress.is_some() {
+            (anew.state, anew.effect, anew.started_at) = (StepState::Ready, self.effect, Some(now));
+            (anew.rendered_inputs, anew.progress) = (self.rendered_inputs.clone(), self.progress.clone());
+        }
+        anew
+    }
 }
 
 /// What a human says of a step that was in doubt.
@@ -331,6 +354,9 @@ pub(super) struct Record {
     /// The record that pins its definition: 0, or a `retried` that took the present one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pinned_at: u64,
+    /// Of a child that was opened again: the attempt of its parent's step that it is done for now; 0 when it is the pinned one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub for_attempt: u32,
     /// It is to end, and stops what it has under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<Cancel>,
@@ -368,6 +394,14 @@ impl Record {
         };
         transitions::apply(&mut next);
         next
+    }
+
+    /// Of a child, whether this record began it or opened it again for this attempt of its parent's step, or follows one that
+    /// opened it.
+    pub(super) fn is_for(&self, attempt: u32) -> bool {
+        let pinned = self.pinned.as_ref().map(|pinned| &pinned.trigger);
+        self.for_attempt == attempt
+            || matches!(pinned, Some(Trigger::Parent(parent)) if self.for_attempt == 0 && parent.attempt == attempt)
     }
 
     /// How the run stands on the log with this record as its newest. What has changed in memory since does not count, if

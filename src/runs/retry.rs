@@ -5,6 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::children::has_children;
 use super::create::{open_path, runnable};
 use super::record::{Pinned, Record, RunState, StepRecord, StepState, Transition};
 use super::{Engine, forgotten, not_found};
@@ -13,11 +14,27 @@ use crate::http::Deadline;
 use crate::ledger::draw_writer;
 use crate::operations::{Operation, RunAs, Step};
 
+/// By which definition a run goes on that is opened again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Goes<'a> {
+    AsItBegan,
+    /// The one of its name in the catalog.
+    Presently,
+    /// That of the run whose item it is.
+    As(&'a Pinned),
+}
+
+impl Goes<'_> {
+    fn by(current: bool) -> Self {
+        if current { Self::Presently } else { Self::AsItBegan }
+    }
+}
+
 impl Engine {
     /// The number of the record that a retry would follow, if one may: its end is told.
     pub(super) async fn retryable(&self, run: &str, current: bool, deadline: Deadline) -> Result<u64, Failure> {
         let newest = self.rested(run, deadline).await?;
-        self.reopened(&newest, current, None, deadline).await?;
+        self.reopened(&newest, Goes::by(current), None, deadline).await?;
         Ok(newest.seq)
     }
 
@@ -40,22 +57,30 @@ impl Engine {
                 return Ok((newest, false));
             }
             let lease = hold.then(|| self.lease_until(deadline));
-            let record = self.reopened(&newest, current, lease, deadline).await?;
-            let marker = json!({"writer": draw_writer(), "run": run, "operation": record.operation});
-            let path = open_path(run, record.seq);
-            self.ledger.put(&path, Bytes::from(marker.to_string()), deadline).await?;
-            let ours = self.append(&record, deadline).await.map_err(|failure| match failure.code {
-                Code::LedgerUnavailable => failure.effect_possible(),
-                _ => failure,
-            })?;
-            if ours {
-                tracing::info!(run, seq = record.seq, current, "run opened again");
-                if !hold {
-                    self.wake(run, record.seq, None, deadline).await.map_err(Failure::effect_possible)?;
-                }
+            let record = self.reopened(&newest, Goes::by(current), lease, deadline).await?;
+            if self.open_again(&record, deadline).await? {
                 return Ok((record, hold));
             }
         }
+    }
+
+    /// The marker, the record, and unless it is the caller's own lease the message; whether the record now stands.
+    pub(super) async fn open_again(&self, record: &Record, deadline: Deadline) -> Result<bool, Failure> {
+        let run = &record.run;
+        let marker = json!({"writer": draw_writer(), "run": run, "operation": record.operation});
+        let path = open_path(run, record.seq);
+        self.ledger.put(&path, Bytes::from(marker.to_string()), deadline).await?;
+        let ours = self.append(record, deadline).await.map_err(|failure| match failure.code {
+            Code::LedgerUnavailable => failure.effect_possible(),
+            _ => failure,
+        })?;
+        if ours {
+            tracing::info!(run, seq = record.seq, "run opened again");
+            if record.lease_until.is_none() {
+                self.wake(run, record.seq, None, deadline).await.map_err(Failure::effect_possible)?;
+            }
+        }
+        Ok(ours)
     }
 
     /// The newest record of a run that is at rest, whose end is told, and which is closed.
@@ -74,10 +99,10 @@ impl Engine {
     }
 
     /// The record that opens it again, or why it may not be.
-    async fn reopened(
+    pub(super) async fn reopened(
         &self,
         newest: &Record,
-        current: bool,
+        goes: Goes<'_>,
         lease: Option<Timestamp>,
         deadline: Deadline,
     ) -> Result<Record, Failure> {
@@ -98,6 +123,7 @@ impl Engine {
             let detail = "The run acted as its caller, whose token is gone with the call. Call the operation again.";
             return Err(Failure::new(Code::RunNotRetryable, detail).in_run(run));
         }
+        self.children_may_go_on(newest, &operation, deadline).await?;
         let mut record = newest.next(Transition::Retried, self.clock.now());
         let main = operation.steps.len();
         for (index, step) in record.steps.iter_mut().enumerate() {
@@ -106,8 +132,11 @@ impl Engine {
                 continue;
             }
             match step.state {
-                StepState::Failed => *step = anew(step, record.at),
-                StepState::Pending => *step = fresh(step, step.attempt),
+                StepState::Failed => *step = step.anew(record.at),
+                // What is in doubt is a step of a child, and of that it is known by now.
+                StepState::Unknown if step.children_since > 0 => *step = step.anew(record.at),
+                StepState::Pending if step.children_since > 0 => (step.started_at, step.polls) = (None, 0),
+                StepState::Pending => *step = step.fresh(step.attempt),
                 StepState::Ready => step.started_at = Some(record.at),
                 StepState::Unknown => {
                     let key = super::identity::hash(&[&run, &step.id, &step.attempt.to_string()]);
@@ -120,8 +149,8 @@ impl Engine {
                 _ => {}
             }
         }
-        if current {
-            let (steps, pins) = self.presently(&record, &pinned, &operation)?;
+        if let Some(pins) = self.presently(&record, &pinned, goes)? {
+            let (steps, pins) = self.moved(&record, &pinned, &operation, pins)?;
             (record.steps, record.pinned, record.pinned_at) = (steps, Some(Box::new(pins)), record.seq);
         }
         (record.error, record.output, record.ended_at, record.cancel) = (None, None, None, None);
@@ -132,21 +161,41 @@ impl Engine {
         Ok(record)
     }
 
-    /// The steps and the pins of the present definition, if it fits what the run has done.
-    fn presently(
+    /// What the run pins from now on, if it goes on by another definition.
+    fn presently(&self, record: &Record, pinned: &Pinned, goes: Goes<'_>) -> Result<Option<Pinned>, Failure> {
+        let (definition, variables) = match goes {
+            Goes::AsItBegan => return Ok(None),
+            Goes::As(above) => (&above.definition, &above.variables),
+            Goes::Presently => {
+                let entry = self.catalog.get(&record.operation).ok_or_else(|| {
+                    let detail = format!("No operation is called \"{}\" any more.", record.operation);
+                    Failure::new(Code::DefinitionChanged, detail).in_run(&record.run)
+                })?;
+                (&entry.definition, &runnable(entry)?.variables)
+            }
+        };
+        Ok(Some(Pinned {
+            content_hash: definition.content_hash(),
+            definition: definition.clone(),
+            variables: variables.clone(),
+            ..pinned.clone()
+        }))
+    }
+
+    /// The steps and the pins by another definition, if it fits what the run has done.
+    fn moved(
         &self,
         record: &Record,
         pinned: &Pinned,
         before: &Operation,
+        pins: Pinned,
     ) -> Result<(Vec<StepRecord>, Pinned), Failure> {
         let changed = |detail: String| Failure::new(Code::DefinitionChanged, detail).in_run(&record.run);
-        let entry = self
-            .catalog
-            .get(&record.operation)
-            .ok_or_else(|| changed(format!("No operation is called \"{}\" any more.", record.operation)))?;
-        let now = runnable(entry)?;
+        let now = self.operation_of(&record.run, &pins)?;
         let same = |one: &Step, other: &Step| {
-            one.id == other.id && std::mem::discriminant(&one.kind) == std::mem::discriminant(&other.kind)
+            one.id == other.id
+                && std::mem::discriminant(&one.kind) == std::mem::discriminant(&other.kind)
+                && one.for_each.is_some() == other.for_each.is_some()
         };
         let done = |step: &&Step| {
             let record = record.steps.iter().find(|record| record.id == step.id);
@@ -156,7 +205,7 @@ impl Engine {
         for (index, step) in before.steps.iter().take_while(done).enumerate() {
             if !now.steps.get(index).is_some_and(|now| same(now, step)) {
                 let detail = format!(
-                    "Step \"{}\" is done, and the present definition has another step or kind in its place.",
+                    "Step \"{}\" is done, at least in part, and the present definition has another step or kind in its place.",
                     step.id
                 );
                 return Err(changed(detail).in_step(&step.id));
@@ -175,43 +224,25 @@ impl Engine {
         }
         let kept = |step: &Step| {
             let old = record.steps.iter().find(|old| old.id == step.id);
-            let new = StepRecord { id: step.id.clone(), attempt: 1, ..StepRecord::default() };
-            old.cloned().unwrap_or(new)
+            match old {
+                // What an earlier attempt of it had begun is not this step's.
+                Some(old) if old.state == StepState::Pending && !has_children(step) => old.fresh(old.attempt),
+                Some(old) => old.clone(),
+                None => StepRecord { id: step.id.clone(), attempt: 1, ..StepRecord::default() },
+            }
         };
         let steps = now.steps.iter().chain(&now.on_failure).map(kept).collect();
         let mut sensitive = pinned.sensitive.clone();
         sensitive.extend(now.sensitive().into_iter().filter(|name| !pinned.sensitive.contains(name)));
-        let pins = Pinned {
-            sensitive,
-            content_hash: entry.definition.content_hash(),
-            definition: entry.definition.clone(),
-            variables: now.variables.clone(),
-            parameters,
-            ..pinned.clone()
-        };
-        Ok((steps, pins))
+        Ok((steps, Pinned { parameters, sensitive, ..pins }))
     }
-}
-
-fn fresh(step: &StepRecord, attempt: u32) -> StepRecord {
-    StepRecord { id: step.id.clone(), attempt, ..StepRecord::default() }
-}
-
-/// A new attempt of a step that failed. What is done in parts stays done.
-fn anew(step: &StepRecord, now: Timestamp) -> StepRecord {
-    let mut anew = fresh(step, step.attempt + 1);
-    if step.progress.is_some() && step.rendered_inputs.is_some() {
-        (anew.state, anew.effect, anew.started_at) = (StepState::Ready, step.effect, Some(now));
-        (anew.rendered_inputs, anew.progress) = (step.rendered_inputs.clone(), step.progress.clone());
-    }
-    anew
 }
 
 /// A step of `on_failure`: another failure is told anew.
 fn begun_again(step: &StepRecord) -> StepRecord {
     match step.state {
-        StepState::Pending => fresh(step, step.attempt),
-        _ => fresh(step, step.attempt + 1),
+        StepState::Pending => step.fresh(step.attempt),
+        _ => step.fresh(step.attempt + 1),
     }
 }
 

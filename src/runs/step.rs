@@ -40,7 +40,7 @@ impl Worker<'_> {
             StepState::Submitted => self.look(index, &step, kind).await,
             StepState::Started => self.recover(index, &step, kind).await,
             StepState::Ready => self.go_on(index, &step, kind).await,
-            _ => self.begin(index, &step, kind).await,
+            _ => Box::pin(self.begin(index, &step, kind)).await,
         }
     }
 
@@ -251,7 +251,7 @@ impl Worker<'_> {
 impl Engine {
     /// The step has ended well, and that is on record.
     pub(super) async fn put_away(&self, record: &StepRecord, step: &Step, deadline: Deadline) {
-        let Some(inputs) = &record.rendered_inputs else { return };
+        let Some(inputs) = record.rendered_inputs.as_ref().filter(|_| !has_children(step)) else { return };
         if let Err(failure) = self.kinds.of(&step.kind).put_away(&self.neighbours, inputs, deadline).await {
             tracing::warn!(step = record.id, error = failure.chain(), "what a step kept stays behind");
         }

@@ -62,6 +62,16 @@ output: {outputs: '{{ steps.call.outputs }}', items: '{{ steps.call.items }}', f
 ",
 );
 
+const ASKS: (&str, &str) = (
+    "asks",
+    "summary: s
+steps:
+  - id: ask
+    for_each: {in: [1, 2, 3], parallel: 3}
+    sql: {statement: SELECT 5 AS five, parameters: {n: '{{ item }}'}}
+",
+);
+
 fn run_of(operation: &str) -> String {
     run_id(&["queue", "causeway-requests", operation])
 }
@@ -100,11 +110,36 @@ async fn the_failure_of_a_child_is_the_steps_and_names_its_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_child_that_failed_is_tried_again_as_another_run() {
+async fn a_child_that_failed_is_tried_again_from_the_step_that_failed() {
     let road = Declared::canned(&[CHILD, AGAIN], &[]).await;
     let run = ended(&road, "again", json!({})).await;
     assert_eq!((&run["state"], &run["steps"][0]["attempt"]), (&json!("failed"), &json!(2)), "{run}");
-    assert_eq!(road.runs().len(), 3);
+    let child = road.runs().into_iter().find(|other| *other != run_of("again")).expect("a child");
+    let child = road.get(&format!("/api/runs/{child}")).await.expect(200).body;
+    let attempts = [&child["steps"][0]["attempt"], &child["steps"][1]["attempt"]];
+    assert_eq!((attempts, road.runs().len()), ([&json!(1), &json!(2)], 2), "{child}");
+    assert_eq!(road.effects("databricks", "statement").len(), 1, "what it did stays done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_does_the_items_that_have_not_succeeded_and_no_other() {
+    let road = Declared::canned(&[ASKS], &[]).await;
+    road.reply("SELECT 5 AS five", &["five"], &[&["5"]]);
+    road.stack.databricks.fail("SELECT 5 AS five", "[DIVIDE_BY_ZERO] once", Some("22012"), 1);
+    let run = ended(&road, "asks", json!({})).await;
+    assert_eq!(run["error"]["code"], "items-failed", "{run}");
+    let id = run_of("asks");
+    road.post(&format!("/api/runs/{id}/retry"), &json!({})).await;
+    let run = road.ended(&id).await;
+    assert_eq!((&run["state"], road.runs().len()), (&json!("succeeded"), 4), "{run}");
+    let mut sent: Vec<String> = road
+        .effects("databricks", "statement")
+        .iter()
+        .map(|effect| effect["parameters"][0]["value"].to_string())
+        .collect();
+    sent.sort();
+    let of_each: Vec<usize> = sent.chunk_by(|one, next| one == next).map(<[String]>::len).collect();
+    assert_eq!((sent.len(), of_each.len()), (4, 3), "the refused one again: {sent:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

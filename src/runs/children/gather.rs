@@ -31,14 +31,25 @@ impl Worker<'_> {
         ended: &Ended,
     ) -> Result<Flow, Failure> {
         let ends = self.ends(index, ended).await?;
-        let well = ends.iter().filter(|(_, end)| end.state == RunState::Succeeded).count();
+        let failed: Vec<_> = ends.iter().filter(|(_, end)| end.state != RunState::Succeeded).collect();
+        let well = ends.len() - failed.len();
         if self.record.cancel.is_some() && well < children.count {
             let detail = format!("{well} of {} were done when the run was cancelled.", children.count);
-            return self.ended_badly(index, StepState::Failed, Failure::new(Code::RunCanceled, detail)).await;
+            let doubt = self.doubt(&failed).await?;
+            let (state, failure) = match doubt {
+                Some(run) => {
+                    let detail = format!("{detail} Whether a step of run {run} happened is not known.");
+                    (StepState::Unknown, Failure::new(Code::OutcomeUnknown, detail).effect_possible())
+                }
+                None => (StepState::Failed, Failure::new(Code::RunCanceled, detail)),
+            };
+            return self.ended_badly(index, state, failure).await;
         }
         if step.for_each.is_some() {
             self.record.steps[index].progress = Some(children.progress(ended));
         }
+        let keeps_going = matches!(children.of, Of::Items { keep_going: true, .. });
+        let doubt = if keeps_going { None } else { self.doubt(&failed).await? };
         match &children.of {
             Of::Operation { name, .. } => match ends.into_iter().next() {
                 Some((_, End { error: None, state: RunState::Succeeded, output, .. })) => {
@@ -46,7 +57,7 @@ impl Worker<'_> {
                 }
                 Some((_, end)) => {
                     let mut failure = of_operation(name, &end);
-                    let unknown = failure.code == Code::OutcomeUnknown || self.left_in_doubt(&end).await?;
+                    let unknown = doubt.is_some();
                     if self.record.cancel.is_none() && self.record.steps[index].stop_asked_at.is_some() {
                         let detail = format!("{} {}", too_long(step).detail, failure.detail);
                         failure = Failure { code: Code::StepTimeout, detail, ..failure };
@@ -58,30 +69,32 @@ impl Worker<'_> {
                 }
                 None => Err(Failure::new(Code::Internal, "A child that has ended is gone.")),
             },
-            Of::Items { keep_going, .. } => {
-                let failed: Vec<_> = ends.iter().filter(|(_, end)| end.state != RunState::Succeeded).collect();
-                if failed.is_empty() || *keep_going {
+            Of::Items { .. } => {
+                if failed.is_empty() || keeps_going {
                     return self.done(index, step, of_items(children, &ends)).await;
                 }
-                let mut unknown = failed.iter().any(|(_, end)| code_of(end) == Code::OutcomeUnknown);
-                for (_, end) in &failed {
-                    unknown = unknown || self.left_in_doubt(end).await?;
-                }
-                let failure = of_failed(children, &failed, unknown);
-                let state = if unknown { StepState::Unknown } else { StepState::Failed };
+                let failure = of_failed(children, &failed, doubt.is_some());
+                let state = if doubt.is_some() { StepState::Unknown } else { StepState::Failed };
                 self.ended_badly(index, state, failure).await
             }
         }
     }
 
-    /// Whether a child was cancelled at a step of which nobody knows whether it happened.
-    async fn left_in_doubt(&self, end: &End) -> Result<bool, Failure> {
-        if end.state != RunState::Cancelled {
-            return Ok(false);
-        }
+    /// A child of which nobody knows whether one of its steps happened: it says so, or was cancelled at it.
+    async fn doubt(&self, failed: &[&(usize, End)]) -> Result<Option<String>, Failure> {
         let (engine, deadline) = (self.engine, self.deadline);
-        let child = insist(deadline, || engine.newest(&end.run, deadline)).await?;
-        Ok(child.is_none_or(|child| child.steps.iter().any(|step| step.state == StepState::Unknown)))
+        for (_, end) in failed {
+            if matches!(code_of(end), Code::OutcomeUnknown | Code::StepUnresolved) {
+                return Ok(Some(end.run.clone()));
+            }
+            if end.state == RunState::Cancelled {
+                let child = insist(deadline, || engine.newest(&end.run, deadline)).await?;
+                if child.is_none_or(|child| child.steps.iter().any(|step| step.state == StepState::Unknown)) {
+                    return Ok(Some(end.run.clone()));
+                }
+            }
+        }
+        Ok(None)
     }
 
     async fn ends(&self, index: usize, ended: &Ended) -> Result<Vec<(usize, End)>, Failure> {
@@ -96,7 +109,7 @@ impl Worker<'_> {
     async fn end(&self, index: usize, item: usize, well: bool) -> Result<(usize, End), Failure> {
         let (engine, deadline) = (self.engine, self.deadline);
         let end = insist(deadline, || engine.child_end(&self.record, index, item, well, deadline)).await?;
-        Ok((item, end))
+        Ok((item, end.ok_or_else(|| Failure::new(Code::Internal, "The end of a child is gone. See the log."))?))
     }
 }
 

@@ -2,8 +2,9 @@
 //! that a child that was started before is found, and starting needs no intent on record.
 //!
 //! The rooms: here a step with children is moved on; `start` begins a child, `told` is how its end comes back, `gather`
-//! makes the step's output of it.
+//! makes the step's output of it, `again` how a later attempt goes on with what an earlier one had begun.
 
+mod again;
 mod gather;
 mod start;
 mod told;
@@ -15,12 +16,13 @@ use serde_json::{Map, Value, json};
 
 use super::advance::{Flow, Worker};
 use super::log::not_too_large;
-use super::record::{StepRecord, StepState};
+use super::record::{Record, StepRecord, StepState};
 use super::scope::scope;
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
 use super::{Engine, insist};
 use crate::failure::{Code, Failure};
 use crate::operations::{MOST_ITEMS, Step, StepKind};
+use again::Before;
 use told::Ended;
 
 /// Pauses between looks within one invocation: the first, and the longest.
@@ -38,7 +40,7 @@ pub(super) struct Children {
     of: Of,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum Of {
     /// One: the run of another operation.
@@ -54,11 +56,26 @@ impl Children {
         Self::deserialize(step.rendered_inputs.as_ref()?).ok()
     }
 
+    /// The same ones, in another attempt: the list that stands is the one that counts.
+    fn anew(&self, step: &Step) -> Self {
+        let mut anew = Self { started: 0, ..self.clone() };
+        if let (Of::Items { parallel, keep_going, .. }, Some(each)) = (&mut anew.of, &step.for_each) {
+            (*parallel, *keep_going) = (each.parallel, each.keep_going);
+        }
+        anew
+    }
+
     fn parallel(&self) -> usize {
         match self.of {
             Of::Operation { .. } => 1,
             Of::Items { parallel, .. } => parallel,
         }
+    }
+
+    /// As an earlier attempt of the step had begun them.
+    fn before(step: &StepRecord) -> Option<Self> {
+        (step.children_since > 0).then_some(())?;
+        Self::deserialize(step.rendered_inputs.as_ref()?).ok()
     }
 
     /// Whether no more are started.
@@ -80,6 +97,7 @@ pub(super) fn has_children(step: &Step) -> bool {
 impl Worker<'_> {
     /// Takes a step with children as far as it goes in this invocation.
     pub(super) async fn tend(&mut self, index: usize, step: &Step) -> Result<Flow, Failure> {
+        let (engine, deadline) = (self.engine, self.deadline);
         let mut children = match Children::of(&self.record.steps[index]) {
             Some(children) => children,
             None => match self.expect(index, step).await? {
@@ -88,19 +106,32 @@ impl Worker<'_> {
                 Err(failure) => return self.without_children(index, step, failure).await,
             },
         };
-        let (engine, deadline) = (self.engine, self.deadline);
         // A worker that died may have started more than it wrote down.
-        while children.started < children.count && self.is_started(index, children.started).await? {
+        let ended = self.ended_again(index).await?;
+        while children.started < children.count && self.is_started(index, children.started, &ended).await? {
             children.started += 1;
         }
         let (mut items, mut pause) = (None, FIRST_LOOK);
         loop {
             let cancelled = self.cancel_seen().await;
-            let ended = insist(deadline, || engine.ended_children(&self.record, index, deadline)).await?;
+            let mut ended = insist(deadline, || engine.ended_children(&self.record, index, deadline)).await?;
             while !cancelled
                 && !children.stops(&ended)
                 && children.started - ended.among(children.started) < children.parallel()
             {
+                match self.again(index, children.started, step).await? {
+                    Before::None => {}
+                    Before::Goes => {
+                        children.started += 1;
+                        continue;
+                    }
+                    Before::Ended(well) => {
+                        ended.0.insert(children.started, well);
+                        children.started += 1;
+                        continue;
+                    }
+                    Before::Busy(failure) => return self.not_yet(index, step, FIRST_SLEEP, failure, false).await,
+                }
                 match self.start_child(index, step, &children, &mut items).await? {
                     Ok(()) => children.started += 1,
                     // It may be a rollout: the operation is here soon, or is not.
@@ -114,12 +145,12 @@ impl Worker<'_> {
                 let child = Engine::child_id(&self.record, index, 0);
                 self.record.steps[index].upstream_id = Some(format!("run:{child}"));
             }
+            let record = &mut self.record.steps[index];
+            record.rendered_inputs = Some(to_value(&children)?);
             if (cancelled || children.stops(&ended)) && ended.among(children.started) == children.started {
                 return self.gather(index, step, &children, &ended).await;
             }
-            let record = &mut self.record.steps[index];
             record.state = StepState::Submitted;
-            record.rendered_inputs = Some(to_value(&children)?);
             record.progress = step.for_each.is_some().then(|| children.progress(&ended));
             // `timeout` of a step with for_each is each item's own.
             let stops = cancelled || (step.for_each.is_none() && self.timed_out(index, step));
@@ -140,6 +171,14 @@ impl Worker<'_> {
     /// What the step's children are to be; `None` when it is skipped.
     async fn expect(&mut self, index: usize, step: &Step) -> Result<Result<Option<Children>, Failure>, Failure> {
         self.load_outputs().await?;
+        let now = self.engine.clock.now();
+        let present = self.record.opened > 0 && self.record.pinned_at == self.record.opened;
+        let before = Children::before(&self.record.steps[index]);
+        if let Some(before) = before.as_ref().filter(|_| step.for_each.is_some() || !present) {
+            let record = &mut self.record.steps[index];
+            (record.started_at, record.effect) = (record.started_at.or(Some(now)), true);
+            return Ok(Ok(Some(before.anew(step))));
+        }
         let scope = scope(&self.record, &self.pinned, &self.outputs);
         match step.when.as_ref().map_or(Ok(true), |when| when.is_true(&scope)) {
             Ok(true) => {}
@@ -149,11 +188,16 @@ impl Worker<'_> {
             }
             Err(error) => return Ok(Err(Failure::new(Code::ExpressionFailed, error.to_string()))),
         }
-        let now = self.engine.clock.now();
-        self.record.steps[index].started_at.get_or_insert(now);
-        self.record.steps[index].effect = true;
+        let record = &mut self.record.steps[index];
+        (record.started_at, record.effect) = (record.started_at.or(Some(now)), true);
+        let attempt = record.attempt;
         let (Some(each), id) = (&step.for_each, &step.id) else {
-            return Ok(self.called(step, &scope).map(Some));
+            let called = self.called(step, &scope);
+            // Another call than the one that an earlier attempt began is another child.
+            if called.as_ref().is_ok_and(|called| before.is_none_or(|before| before.of != called.of)) {
+                self.record.steps[index].children_since = attempt;
+            }
+            return Ok(called.map(Some));
         };
         let items = match each.items.render(&scope) {
             Ok(Value::Array(items)) if items.len() <= MOST_ITEMS => Value::Array(items),
@@ -166,11 +210,12 @@ impl Worker<'_> {
         }
         // The list that stands is the one that counts: it is never rendered again.
         let (engine, run, deadline) = (self.engine, self.record.run.clone(), self.deadline);
-        let (name, attempt) = (format!("{id}.items"), self.record.steps[index].attempt);
+        let name = format!("{id}.items");
         let (items, kept) =
             insist(deadline, || engine.keep_output(&run, &name, attempt, items.clone(), deadline)).await?;
         let count = kept.as_array().map_or(0, Vec::len);
         let of = Of::Items { items, parallel: each.parallel, keep_going: each.keep_going };
+        self.record.steps[index].children_since = attempt;
         Ok(Ok(Some(Children { count, started: 0, of })))
     }
 
@@ -211,14 +256,24 @@ impl Worker<'_> {
         let Some(index) = range.into_iter().find(|index| !over(self.record.steps[*index].state)) else {
             return Ok(None);
         };
-        let begun = has_children(&self.declared(index)) && self.is_started(index, 0).await?;
-        Ok(begun.then_some(index))
+        if !has_children(&self.declared(index)) {
+            return Ok(None);
+        }
+        let ended = self.ended_again(index).await?;
+        Ok(self.is_started(index, 0, &ended).await?.then_some(index))
     }
 
-    async fn is_started(&self, index: usize, item: usize) -> Result<bool, Failure> {
+    /// Whether a child is started, in this attempt.
+    async fn is_started(&self, index: usize, item: usize, ended: &Ended) -> Result<bool, Failure> {
+        if ended.0.contains_key(&item) {
+            return Ok(true);
+        }
         let (engine, deadline) = (self.engine, self.deadline);
         let child = Engine::child_id(&self.record, index, item);
-        if insist(deadline, || engine.first(&child, deadline)).await?.is_none() {
+        let Some(first) = insist(deadline, || engine.first(&child, deadline)).await? else { return Ok(false) };
+        let step = &self.record.steps[index];
+        let attempt = |record: Option<&Record>| record.is_some_and(|record| record.is_for(step.attempt));
+        if !attempt(Some(&first)) && !attempt(insist(deadline, || engine.newest(&child, deadline)).await?.as_ref()) {
             return Ok(false);
         }
         // Its first message may not have been sent.

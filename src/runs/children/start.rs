@@ -14,10 +14,11 @@ use crate::http::Deadline;
 use crate::operations::{DEEPEST, Entry, Scope, Step, StepKind};
 
 impl Engine {
-    /// The id of a step's child: the same whoever starts it and however often.
+    /// The id of a step's child: the same whoever starts it and however often, also in a later attempt.
     pub(in crate::runs) fn child_id(parent: &Record, index: usize, item: usize) -> String {
         let step = &parent.steps[index];
-        run_id(&["child", &parent.run, &step.id, &item.to_string(), &step.attempt.to_string()])
+        let attempt = if step.children_since == 0 { step.attempt } else { step.children_since };
+        run_id(&["child", &parent.run, &step.id, &item.to_string(), &attempt.to_string()])
     }
 }
 

@@ -46,6 +46,23 @@ pub(super) struct End {
     pub(super) error: Option<Failure>,
 }
 
+impl End {
+    pub(super) fn of(ended: &Record) -> Self {
+        Self {
+            writer: draw_writer(),
+            run: ended.run.clone(),
+            state: ended.state,
+            output: ended.output.clone(),
+            error: ended.error.clone(),
+        }
+    }
+
+    /// Of one that could not go on.
+    pub(super) fn failed(run: String, error: Failure) -> Self {
+        Self { writer: draw_writer(), run, state: RunState::Failed, output: None, error: Some(error) }
+    }
+}
+
 /// What the name of an entry says of a child that succeeded.
 const SUCCEEDED: &str = "succeeded";
 
@@ -78,7 +95,7 @@ impl Engine {
         Ok(Ended(named.collect()))
     }
 
-    /// How a child ended that has.
+    /// How a child ended, if it did so.
     pub(super) async fn child_end(
         &self,
         parent: &Record,
@@ -86,13 +103,34 @@ impl Engine {
         item: usize,
         well: bool,
         deadline: Deadline,
-    ) -> Result<End, Failure> {
+    ) -> Result<Option<End>, Failure> {
         let step = &parent.steps[index];
         let path = entry(&folder(&parent.run, &step.id, step.attempt), item, well);
-        let bytes = self.ledger.get(&path, deadline).await?;
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
-            Failure::new(Code::Internal, "The end of a child cannot be read. See the log.").caused_by(path)
+        let Some(bytes) = self.ledger.get(&path, deadline).await? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            let cause = format!("{path}: {error}");
+            Failure::new(Code::Internal, "The end of a child cannot be read. See the log.").caused_by(cause)
         })
+    }
+
+    pub(super) async fn put_end(
+        &self,
+        parent: &Record,
+        index: usize,
+        item: usize,
+        end: &End,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        let step = &parent.steps[index];
+        self.put_in(&folder(&parent.run, &step.id, step.attempt), item, end, deadline).await
+    }
+
+    async fn put_in(&self, folder: &str, item: usize, end: &End, deadline: Deadline) -> Result<(), Failure> {
+        let bytes = serde_json::to_vec(end)
+            .map_err(|error| Failure::new(Code::Internal, "The end of a child cannot be written.").caused_by(error))?;
+        let path = entry(folder, item, end.state == RunState::Succeeded);
+        self.ledger.put(&path, Bytes::from(bytes), deadline).await?;
+        Ok(())
     }
 
     /// Tells the parent of a run that has ended, and wakes it when this one is the last that it waits for, or makes room for
@@ -104,25 +142,16 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<(), Failure> {
         let Trigger::Parent(parent) = &pinned.trigger else { return Ok(()) };
-        let folder = folder(&parent.run, &parent.step, parent.attempt);
-        let end = End {
-            writer: draw_writer(),
-            run: ended.run.clone(),
-            state: ended.state,
-            output: ended.output.clone(),
-            error: ended.error.clone(),
-        };
-        let bytes = serde_json::to_vec(&end)
-            .map_err(|error| Failure::new(Code::Internal, "The end of a child cannot be written.").caused_by(error))?;
-        let path = entry(&folder, parent.item, ended.state == RunState::Succeeded);
-        self.ledger.put(&path, Bytes::from(bytes), deadline).await?;
+        let attempt = ended.for_attempt.max(parent.attempt);
+        let folder = folder(&parent.run, &parent.step, attempt);
+        self.put_in(&folder, parent.item, &End::of(ended), deadline).await?;
         let Some(newest) = self.newest(&parent.run, deadline).await? else { return Ok(()) };
         if newest.state.at_rest() {
             return Ok(());
         }
         if newest.state == RunState::Waiting {
             let ended = self.listed(&folder, deadline).await?;
-            let step = newest.steps.iter().find(|step| step.id == parent.step && step.attempt == parent.attempt);
+            let step = newest.steps.iter().find(|step| step.id == parent.step && step.attempt == attempt);
             let waits = step.and_then(Children::of);
             if waits.is_some_and(|children| children.stops(&ended) && ended.among(children.started) < children.started)
             {

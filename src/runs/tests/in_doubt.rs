@@ -9,7 +9,7 @@ use super::Bench;
 use super::cancelling::{runs_are, takes};
 use super::overdue::{CANCEL, ONCE, job, minutes};
 use crate::failure::Code;
-use crate::runs::record::{StepState, Transition};
+use crate::runs::record::{RunState, StepState, Transition};
 
 const JOB: &str =
     "summary: s\nsteps: [{id: go, timeout: 1m, retry: {attempts: 3, on: [step-timeout]}, job: {job: 7}}]\n";
@@ -59,6 +59,23 @@ async fn a_write_that_cannot_be_found_any_more_when_it_should_stop_is_in_doubt()
     statement_is(&server, 404, json!({"error_code": "NOT_FOUND", "message": "gone"})).await;
     let ended = bench.wake("a").await;
     assert_eq!(ended.steps[0].state, StepState::Unknown, "{ended:?}");
+}
+
+#[tokio::test]
+async fn what_was_sent_and_is_not_known_any_more_is_in_doubt_unless_it_may_be_done_twice() {
+    let server = MockServer::start().await;
+    let bench = Bench::beside(&[("write", WRITE), ("again", AGAIN), ("job", ONCE)], &server.uri());
+    statement_is(&server, 404, json!({"error_code": "NOT_FOUND", "message": "gone"})).await;
+    bench.submitted("write", write(false), minutes(0)).await;
+    let ended = bench.wake("a").await;
+    let error = ended.error.clone().unwrap();
+    assert_eq!((ended.steps[0].state, error.code), (StepState::Unknown, Code::OutcomeUnknown), "{ended:?}");
+    assert_eq!(bench.may_be_retried().await, Err(Code::StepUnresolved));
+
+    let bench = Bench::beside(&[("again", AGAIN)], &server.uri());
+    bench.submitted("again", write(true), minutes(0)).await;
+    let begun_again = bench.wake("a").await;
+    assert_eq!((begun_again.state, begun_again.steps[0].attempt), (RunState::Waiting, 2), "{begun_again:?}");
 }
 
 #[tokio::test]

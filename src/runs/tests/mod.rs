@@ -1,5 +1,6 @@
 //! The engine on a ledger in memory, with messages that are only written down and a clock that tests choose.
 
+mod again;
 mod as_caller;
 mod cancelling;
 mod children;

@@ -21,14 +21,14 @@ const FAILING: &str = "summary: s\nsteps: [{id: first, assert: {that: 1 < 2, mes
 const WRITE: &str = "summary: s\nsteps: [{id: put, sql: {statement: INSERT INTO t VALUES (1)}}]\n";
 
 impl Bench {
-    async fn retry(&self, run: &str, current: bool) -> Result<Record, crate::failure::Failure> {
+    pub(super) async fn retry(&self, run: &str, current: bool) -> Result<Record, crate::failure::Failure> {
         let after = self.engine.retryable(run, current, soon()).await?;
         let (record, _) = self.engine.reopen(run, after, current, false, soon()).await?;
         Ok(record)
     }
 
     /// Another text for an operation, as after a deployment.
-    fn declare(&mut self, name: &str, yaml: &str) {
+    pub(super) fn declare(&mut self, name: &str, yaml: &str) {
         let definition = Definition { name: name.to_owned(), yaml: yaml.to_owned(), files: BTreeMap::new() };
         let operation = definition.parse(&BTreeMap::new()).map(Arc::new);
         let mut entries = self.engine.catalog.entries.clone();
@@ -36,7 +36,7 @@ impl Bench {
         self.engine.catalog = Arc::new(crate::operations::Catalog { entries });
     }
 
-    async fn names(&self, prefix: &str) -> Vec<String> {
+    pub(super) async fn names(&self, prefix: &str) -> Vec<String> {
         let listed = self.engine.ledger.list(prefix, soon()).await.unwrap();
         let mut names: Vec<String> = listed.into_iter().map(|listed| listed.path).collect();
         names.sort();
@@ -155,7 +155,7 @@ async fn in_doubt(bench: &Bench) -> Record {
     bench.append(ended).await
 }
 
-fn said(outcome: Happened) -> Said {
+pub(super) fn said(outcome: Happened) -> Said {
     Said { outcome, output: json!({"rowCount": 1}), by: "test".into() }
 }
 

@@ -14,7 +14,7 @@ use super::vault::{open, opener};
 use super::world::World;
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::runs::identity::hash;
+use crate::runs::identity::{hash, run_id};
 use crate::runs::{Happened, Resolution, Runs};
 
 /// How long after a run's end somebody comes to it: whatever of it was on its way has come or never will.
@@ -58,9 +58,7 @@ impl Meddler {
                 return;
             }
             tokio::time::sleep(COMES_LATER).await;
-            if !self.resolve(&ended).await {
-                return;
-            }
+            self.resolve(&ended).await;
             let run = &self.run;
             let retryable =
                 |runs: Runs| async move { runs.retryable(run, false, Deadline::after(Duration::from_mins(1))).await };
@@ -96,42 +94,51 @@ impl Meddler {
     /// The record with which the run has ended and was told; `None` when it never does.
     async fn end(&self) -> Option<Value> {
         while self.world.age() < TOO_LATE {
-            let newest = self.world.truth.newest(&format!("runs/{}", self.run), Deadline::after(COMES_LATER)).await;
-            if let Some((_, bytes)) = newest.unwrap() {
-                let mut record: Value = serde_json::from_slice(&bytes).unwrap();
-                if record["transition"] == "answered" {
-                    open(&opener(), &mut record).await;
-                    return Some(record);
-                }
+            if let Some(record) = self.newest(&self.run).await.filter(|record| record["transition"] == "answered") {
+                return Some(record);
             }
             tokio::time::sleep(Duration::from_mins(1)).await;
         }
         None
     }
 
-    /// Says of each step in doubt what the neighbour's book says; whether the run may be opened again then.
-    async fn resolve(&self, ended: &Value) -> bool {
+    async fn newest(&self, run: &str) -> Option<Value> {
+        let newest = self.world.truth.newest(&format!("runs/{run}"), Deadline::after(COMES_LATER)).await;
+        let mut record: Value = serde_json::from_slice(&newest.unwrap()?.1).unwrap();
+        open(&opener(), &mut record).await;
+        Some(record)
+    }
+
+    /// Says of each step in doubt what the neighbour's book says.
+    async fn resolve(&self, ended: &Value) {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let run = &text(&ended["run"]);
         for step in ended["steps"].as_array().unwrap().iter().filter(|step| step["state"] == "unknown") {
             let id = text(&step["id"]);
             // What became of a child's step is said of the child.
-            if CHILDREN.iter().any(|(of, step, ..)| ended["operation"] == *of && *step == id) {
-                return false;
+            let children = CHILDREN.iter().find(|(of, step, ..)| ended["operation"] == *of && *step == id);
+            if let Some((.., count)) = children {
+                let since = step["childrenSince"].to_string();
+                for item in 0..*count {
+                    let child = run_id(&["child", run, &id, &item.to_string(), &since]);
+                    if let Some(ended) = self.newest(&child).await {
+                        Box::pin(self.resolve(&ended)).await;
+                    }
+                }
+                continue;
             }
-            let key = hash(&[&self.run, &id, &step["attempt"].to_string()]);
+            let key = hash(&[run, &id, &step["attempt"].to_string()]);
             let part = step["renderedInputs"]["part"].as_u64().unwrap_or(0);
-            let happened = self.world.neighbour.lock().unwrap().has_happened(&self.run, &id, &key, part);
+            let happened = self.world.neighbour.lock().unwrap().has_happened(run, &id, &key, part);
             let outcome = if happened { Happened::Happened } else { Happened::DidNotHappen };
-            self.world.note(|| format!("somebody says {outcome:?} of {} {id}", self.run));
-            let what = Resolution { step: id, outcome, output: json!({"rowCount": 1}) };
-            let (run, what) = (&self.run, &what);
+            self.world.note(|| format!("somebody says {outcome:?} of {run} {id}"));
+            let what = &Resolution { step: id, outcome, output: json!({"rowCount": 1}) };
             let resolve = |runs: Runs| async move {
                 runs.resolve(run, what.clone(), "somebody", Deadline::after(Duration::from_mins(1))).await
             };
             // A late worker's note, or an answer that was lost.
             self.until_done("a resolution", &[Code::StepNotInDoubt], resolve).await;
         }
-        true
     }
 
     /// Calls until it is done; `None` when it is refused.
