@@ -29,15 +29,18 @@ impl Inputs {
         let known = async || to.power_bi.sequence_numbers(workspace, dataset, table, deadline).await;
         if ours.is_some() || known().await?.is_some() {
             let held = Slot::take(&to.ledger, &self.slot(), &self.run_id, LONGEST_HOLD, deadline).await?;
-            // Asked only now: whoever numbered the table until now has moved its numbers on, and what comes with a lower one
-            // is dropped.
-            if let Some(held) = held
-                && let Some(known) = known().await?
-            {
-                let highest = known.into_iter().max().unwrap_or_default();
-                let gap = i64::try_from(Uuid::new_v4().as_u128() % WIDEST_GAP).unwrap_or_default();
-                let next = next_number(ours.map(|ours| ours.next), highest, gap);
-                self.numbers = Some(Numbers { next, held_until: held.until() });
+            if let Some(held) = held {
+                // Asked only now: whoever numbered the table until now has moved its numbers on, and what comes with a lower
+                // one is dropped.
+                let known = known().await;
+                if ours.is_none() && !matches!(known, Ok(Some(_))) {
+                    self.release(to, deadline).await;
+                }
+                self.numbers = known?.map(|known| {
+                    let highest = known.into_iter().max().unwrap_or_default();
+                    let gap = i64::try_from(Uuid::new_v4().as_u128() % WIDEST_GAP).unwrap_or_default();
+                    Numbers { next: next_number(ours.map(|ours| ours.next), highest, gap), held_until: held.until() }
+                });
             } else {
                 tracing::info!(run = self.run_id, table, "another push numbers this table; ours goes without numbers");
             }
@@ -53,9 +56,13 @@ impl Inputs {
 
     /// Others may number the table.
     pub(super) async fn let_go(&self, to: &Neighbours, deadline: Deadline) {
-        if self.numbers.is_some()
-            && let Err(error) = Slot::release(&to.ledger, &self.slot(), &self.run_id, deadline).await
-        {
+        if self.numbers.is_some() {
+            self.release(to, deadline).await;
+        }
+    }
+
+    async fn release(&self, to: &Neighbours, deadline: Deadline) {
+        if let Err(error) = Slot::release(&to.ledger, &self.slot(), &self.run_id, deadline).await {
             tracing::warn!(run = self.run_id, %error, "a table stays held for numbering a little longer");
         }
     }
