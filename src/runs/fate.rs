@@ -9,7 +9,7 @@ use super::children::has_children;
 use super::record::{StepRecord, StepState, Transition};
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
 use crate::failure::{Code, Failure};
-use crate::operations::{Retry, RunAs, Step};
+use crate::operations::{Retry, RunAs, Step, StepKind};
 use crate::steps::{MOST_TRIES, Recovery, pause_before};
 
 /// A neighbour that takes nothing is tried for this long, unless the step has a `timeout`.
@@ -59,7 +59,9 @@ impl Worker<'_> {
     async fn not_tried_again(&mut self, index: usize, step: &Step, failure: Failure) -> Result<Flow, Failure> {
         let record = &self.record.steps[index];
         let sent = record.effect && record.upstream_id.is_some() && !has_children(step);
-        if let Some(inputs) = record.rendered_inputs.as_ref().filter(|_| sent && is_lost(failure.code))
+        // The hour in which a write could be looked at may be over: then it is done, or it is not.
+        let over = failure.code == Code::ResultExpired && matches!(step.kind, StepKind::Sql(_));
+        if let Some(inputs) = record.rendered_inputs.as_ref().filter(|_| sent && (over || is_lost(failure.code)))
             && self.engine.kinds.of(&step.kind).recovery(inputs) != Recovery::LookUpFirst
         {
             return Box::pin(self.unknown(index, failure.effect_possible())).await;

@@ -136,6 +136,10 @@ impl Engine {
     /// Takes a run that is at rest out of its line, and wakes the one that comes first then.
     pub(super) async fn leave_line(&self, record: &Record, deadline: Deadline) -> Result<(), Failure> {
         let Some(log) = &record.line else { return Ok(()) };
+        // Opened again meanwhile, it stands there anew.
+        if self.newest(&record.run, deadline).await?.is_some_and(|newest| newest.opened != record.opened) {
+            return Ok(());
+        }
         loop {
             let (next, mut entry) = self.line(log, deadline).await?;
             let before = entry.line.len();

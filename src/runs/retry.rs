@@ -1,13 +1,15 @@
 //! Opening a run again: what failed is done anew, with the next attempt and its own key; what is done stays done. A step
 //! that is in doubt is no known failure: somebody says first what became of it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::children::has_children;
+use super::children::{begun_by, has_children};
 use super::create::{open_path, runnable};
-use super::record::{Pinned, Record, RunState, StepRecord, StepState, Transition};
+use super::record::{Pinned, Record, RunState, StepRecord, StepState, Transition, Trigger};
 use super::{Engine, forgotten, not_found};
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
@@ -20,8 +22,8 @@ pub(super) enum Goes<'a> {
     AsItBegan,
     /// The one of its name in the catalog.
     Presently,
-    /// That of the run whose item it is.
-    As(&'a Pinned),
+    /// That of the run whose item it is, and where the outputs of its steps are kept.
+    As(&'a Pinned, &'a BTreeMap<String, String>),
 }
 
 impl Goes<'_> {
@@ -125,17 +127,19 @@ impl Engine {
         }
         self.children_may_go_on(newest, &operation, deadline).await?;
         let mut record = newest.next(Transition::Retried, self.clock.now());
-        let main = operation.steps.len();
         for (index, step) in record.steps.iter_mut().enumerate() {
-            if index >= main {
+            let Some(declared) = operation.steps.get(index) else {
                 *step = begun_again(step);
                 continue;
-            }
+            };
+            step.children_since = begun_by(declared, step);
             match step.state {
                 StepState::Failed => *step = step.anew(record.at),
                 // What is in doubt is a step of a child, and of that it is known by now.
                 StepState::Unknown if step.children_since > 0 => *step = step.anew(record.at),
-                StepState::Pending if step.children_since > 0 => (step.started_at, step.polls) = (None, 0),
+                StepState::Pending if step.children_since > 0 => {
+                    (step.started_at, step.held_off_since, step.polls) = (None, None, 0);
+                }
                 StepState::Pending => *step = step.fresh(step.attempt),
                 StepState::Ready => step.started_at = Some(record.at),
                 StepState::Unknown => {
@@ -165,7 +169,7 @@ impl Engine {
     fn presently(&self, record: &Record, pinned: &Pinned, goes: Goes<'_>) -> Result<Option<Pinned>, Failure> {
         let (definition, variables) = match goes {
             Goes::AsItBegan => return Ok(None),
-            Goes::As(above) => (&above.definition, &above.variables),
+            Goes::As(above, _) => (&above.definition, &above.variables),
             Goes::Presently => {
                 let entry = self.catalog.get(&record.operation).ok_or_else(|| {
                     let detail = format!("No operation is called \"{}\" any more.", record.operation);
@@ -174,10 +178,17 @@ impl Engine {
                 (&entry.definition, &runnable(entry)?.variables)
             }
         };
+        let mut trigger = pinned.trigger.clone();
+        if let (Goes::As(_, outputs), Trigger::Parent(parent)) = (goes, &mut trigger)
+            && let Some(item) = &mut parent.of
+        {
+            item.outputs.clone_from(outputs);
+        }
         Ok(Some(Pinned {
             content_hash: definition.content_hash(),
             definition: definition.clone(),
             variables: variables.clone(),
+            trigger,
             ..pinned.clone()
         }))
     }

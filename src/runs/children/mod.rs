@@ -89,6 +89,15 @@ impl Children {
     }
 }
 
+/// The attempt that began a step's children; 0 while it has none. Records of an earlier version do not say it: it was always
+/// the step's own.
+pub(super) fn begun_by(step: &Step, record: &StepRecord) -> u32 {
+    match record.children_since {
+        0 if has_children(step) && record.rendered_inputs.is_some() => record.attempt,
+        since => since,
+    }
+}
+
 /// Whether a step is done by children.
 pub(super) fn has_children(step: &Step) -> bool {
     step.for_each.is_some() || matches!(step.kind, StepKind::Operation(_))
@@ -98,6 +107,7 @@ impl Worker<'_> {
     /// Takes a step with children as far as it goes in this invocation.
     pub(super) async fn tend(&mut self, index: usize, step: &Step) -> Result<Flow, Failure> {
         let (engine, deadline) = (self.engine, self.deadline);
+        self.record.steps[index].children_since = begun_by(step, &self.record.steps[index]);
         let mut children = match Children::of(&self.record.steps[index]) {
             Some(children) => children,
             None => match self.expect(index, step).await? {
@@ -107,7 +117,7 @@ impl Worker<'_> {
             },
         };
         // A worker that died may have started more than it wrote down.
-        let ended = self.ended_again(index).await?;
+        let ended = self.ended_again(index, children.started).await?;
         while children.started < children.count && self.is_started(index, children.started, &ended).await? {
             children.started += 1;
         }
@@ -130,7 +140,7 @@ impl Worker<'_> {
                         children.started += 1;
                         continue;
                     }
-                    Before::Busy(failure) => return self.not_yet(index, step, FIRST_SLEEP, failure, false).await,
+                    Before::Busy => break,
                 }
                 match self.start_child(index, step, &children, &mut items).await? {
                     Ok(()) => children.started += 1,
@@ -150,7 +160,7 @@ impl Worker<'_> {
             if (cancelled || children.stops(&ended)) && ended.among(children.started) == children.started {
                 return self.gather(index, step, &children, &ended).await;
             }
-            record.state = StepState::Submitted;
+            (record.state, record.held_off_since) = (StepState::Submitted, None);
             record.progress = step.for_each.is_some().then(|| children.progress(&ended));
             // `timeout` of a step with for_each is each item's own.
             let stops = cancelled || (step.for_each.is_none() && self.timed_out(index, step));
@@ -172,9 +182,11 @@ impl Worker<'_> {
     async fn expect(&mut self, index: usize, step: &Step) -> Result<Result<Option<Children>, Failure>, Failure> {
         self.load_outputs().await?;
         let now = self.engine.clock.now();
-        let present = self.record.opened > 0 && self.record.pinned_at == self.record.opened;
         let before = Children::before(&self.record.steps[index]);
-        if let Some(before) = before.as_ref().filter(|_| step.for_each.is_some() || !present) {
+        let before = before.filter(|before| matches!(before.of, Of::Items { .. }) == step.for_each.is_some());
+        // With another definition the call may be another one.
+        let stands = step.for_each.is_some() || self.record.pinned_at == 0;
+        if let Some(before) = before.as_ref().filter(|_| stands) {
             let record = &mut self.record.steps[index];
             (record.started_at, record.effect) = (record.started_at.or(Some(now)), true);
             return Ok(Ok(Some(before.anew(step))));
@@ -259,7 +271,7 @@ impl Worker<'_> {
         if !has_children(&self.declared(index)) {
             return Ok(None);
         }
-        let ended = self.ended_again(index).await?;
+        let ended = self.ended_again(index, 0).await?;
         Ok(self.is_started(index, 0, &ended).await?.then_some(index))
     }
 

@@ -1,5 +1,7 @@
 //! Beginning a child: found when it was begun before.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::super::advance::Worker;
@@ -131,10 +133,15 @@ impl Worker<'_> {
         Ok((entry.clone(), parameters))
     }
 
+    /// Where the outputs of the steps before are kept.
+    pub(super) fn outputs_of_steps(&self) -> BTreeMap<String, String> {
+        let succeeded = self.record.steps.iter().filter(|step| step.state == StepState::Succeeded);
+        succeeded.filter_map(|step| Some((step.id.clone(), step.output_ref.clone()?))).collect()
+    }
+
     /// What the run of an item sees of this one.
     fn item(&self, value: Value) -> Item {
-        let succeeded = self.record.steps.iter().filter(|step| step.state == StepState::Succeeded);
-        let outputs = succeeded.filter_map(|step| Some((step.id.clone(), step.output_ref.clone()?))).collect();
+        let outputs = self.outputs_of_steps();
         let mut run = run_of(&self.record, &self.pinned);
         run.remove("id");
         run.insert("operation".into(), json!(self.pinned.definition.name));

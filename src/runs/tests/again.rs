@@ -182,3 +182,43 @@ async fn a_parent_that_is_cancelled_over_a_child_in_doubt_does_not_know_either()
     assert_eq!((ended.state, steps(&ended)), (RunState::Cancelled, vec![(StepState::Unknown, 1)]));
     assert_eq!(bench.retry("a", false).await.unwrap_err().code, Code::StepUnresolved);
 }
+
+#[tokio::test]
+async fn an_item_that_somebody_has_opened_by_itself_is_waited_for() {
+    let each =
+        "summary: s\nsteps: [{id: each, for_each: {in: [1, 2], parallel: 2}, assert: {that: item > 2, message: no}}]\n";
+    let mut bench = Bench::new(&[("each", each)]);
+    bench.create("each", "a").await;
+    let children = [child(&bench, 0).await, child(&bench, 1).await];
+    let [first, second] = [children[0].as_str(), children[1].as_str()];
+    assert_eq!(bench.settle("a", &[first, second]).await.state, RunState::Failed);
+    bench.declare("each", &each.replace("item > 2", "item > 0").replace("parallel: 2", "parallel: 1"));
+    bench.retry(second, false).await.unwrap();
+    bench.retry("a", true).await.unwrap();
+    let waits = bench.settle("a", &[first]).await;
+    assert_eq!((waits.state, waits.steps[0].state), (RunState::Waiting, StepState::Submitted), "{waits:?}");
+    let ended = bench.settle("a", &[first, second]).await;
+    assert_eq!(ended.state, RunState::Succeeded, "{ended:?}");
+    assert_eq!((bench.newest(first).await.retries, bench.newest(second).await.retries), (1, 2));
+}
+
+#[tokio::test]
+async fn what_succeeded_stays_done_also_when_a_later_attempt_did_not_get_to_it_and_its_run_is_gone() {
+    let each = "summary: s\nsteps: [{id: each, for_each: {in: [1, 2], parallel: 2}, assert: {that: item != 1, message: no}}]\n";
+    let mut bench = Bench::new(&[("each", each)]);
+    bench.create("each", "a").await;
+    let children = [child(&bench, 0).await, child(&bench, 1).await];
+    let [first, second] = [children[0].as_str(), children[1].as_str()];
+    bench.settle("a", &[second, first]).await;
+    let one_by_one = each.replace("parallel: 2", "parallel: 1");
+    bench.declare("each", &one_by_one);
+    bench.retry("a", true).await.unwrap();
+    assert_eq!(bench.settle("a", &[first]).await.state, RunState::Failed);
+    for path in bench.names(&format!("runs/{second}")).await {
+        bench.engine.ledger.delete(&path, soon()).await.unwrap();
+    }
+    bench.declare("each", &one_by_one.replace("item != 1", "item > 0"));
+    bench.retry("a", true).await.unwrap();
+    let ended = bench.settle("a", &[first]).await;
+    assert_eq!((ended.state, bench.exists(second).await), (RunState::Succeeded, false), "{ended:?}");
+}

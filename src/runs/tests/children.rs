@@ -27,7 +27,7 @@ impl Bench {
         self.newest(run).await
     }
 
-    async fn exists(&self, run: &str) -> bool {
+    pub(super) async fn exists(&self, run: &str) -> bool {
         self.engine.newest(run, soon()).await.unwrap().is_some()
     }
 }
