@@ -28,6 +28,8 @@ impl Worker<'_> {
             return self.not_tried_again(index, step, failure).await;
         }
         let StepRecord { attempt, effect, .. } = self.record.steps[index];
+        // What children have done is not done again.
+        let effect = effect && !has_children(step);
         let inputs = self.record.steps[index].rendered_inputs.as_ref();
         if attempt < MOST_TRIES
             && inputs.is_some_and(|inputs| self.engine.kinds.of(&step.kind).may_run_again(inputs, &failure))

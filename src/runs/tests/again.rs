@@ -75,7 +75,7 @@ async fn the_run_of_a_called_operation_goes_on_from_the_step_that_failed() {
 
 #[tokio::test]
 async fn a_retry_of_the_step_itself_goes_on_with_the_same_child() {
-    let call = CALL.replace("{id: call,", "{id: call, retry: {attempts: 3, backoff: 1s, on: [assertion-failed]},");
+    let call = CALL.replace("{id: call,", "{id: call, retry: {attempts: 3, backoff: 1s},");
     let bench = Bench::new(&[("call", &call), ("called", CALLED)]);
     bench.create("call", "a").await;
     let child = child(&bench, 0).await;
