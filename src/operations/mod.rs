@@ -31,7 +31,7 @@ pub use format::format_schema;
 pub use parameters::{Bounds, FieldProblem, Parameter};
 pub use schedule::{MissedTicks, Overlap, Schedule};
 pub use steps::{
-    AssertStep, ConditionStep, ForEach, HttpHeader, HttpStep, HttpUrl, JobStep, MOST_ITEMS, MessageStep, OperationStep,
-    PushRowsStep, PushedRows, RefreshStep, Retry, SqlStep, Step, StepKind, WaitForStep, WriteRowsStep,
+    AssertStep, ConditionStep, ForEach, HttpHeader, HttpStep, HttpUrl, JobStep, Look, MOST_ITEMS, MessageStep,
+    OperationStep, PushRowsStep, PushedRows, RefreshStep, Retry, SqlStep, Step, StepKind, WaitForStep, WriteRowsStep,
 };
 pub use template::Template;

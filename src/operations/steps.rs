@@ -190,8 +190,7 @@ pub enum WaitForStep {
 /// A condition that is looked at again and again.
 #[derive(Clone, Debug)]
 pub struct ConditionStep {
-    /// A statement that surely reads.
-    pub sql: SqlStep,
+    pub look: Look,
     /// Sees `result`: what the look gave.
     pub until: Expression,
     /// The first pause between looks, and the longest; in between it doubles.
@@ -199,6 +198,15 @@ pub struct ConditionStep {
     pub longest: Duration,
     /// How long it is looked at in all.
     pub timeout: Duration,
+}
+
+/// What is looked at: it changes nothing.
+#[derive(Clone, Debug)]
+pub enum Look {
+    /// A statement that surely reads.
+    Sql(SqlStep),
+    /// A GET or HEAD.
+    Http(HttpStep),
 }
 
 /// `http`: one call of an address outside.

@@ -8,14 +8,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::http_call::HttpCall;
 use super::sql::{Sql, surely_read};
 use super::{
-    InHand, Kind, Neighbours, PartTurn, Polled, Prepared, Recovery, Sent, expression_failed, from_inputs, mismatched,
-    to_inputs,
+    InHand, Kind, Neighbours, PartTurn, Polled, Prepared, Ready, Recovery, Sent, expression_failed, from_inputs,
+    mismatched, to_inputs,
 };
 use crate::failure::{Code, Failure};
 use crate::http::Deadline;
-use crate::operations::{ConditionStep, Scope, StepKind, WaitForStep};
+use crate::operations::{ConditionStep, Look, Scope, StepKind, WaitForStep};
 
 /// How soon to come back to a statement that still runs; this doubles.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
@@ -34,8 +35,8 @@ enum Inputs {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Condition {
-    /// As the `sql` step has them.
-    sql: Value,
+    #[serde(flatten)]
+    look: Looked,
     give_up_at: Timestamp,
     first_ms: u64,
     longest_ms: u64,
@@ -47,6 +48,23 @@ struct Condition {
     asked: u32,
     /// The last look has been.
     over: bool,
+}
+
+/// What is looked at, as its step has it on record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Looked {
+    Sql(Value),
+    Http(Value),
+}
+
+/// What a look gave.
+enum Saw {
+    Output(Value),
+    /// The statement still runs.
+    Running(String),
+    /// It is too busy to be looked at.
+    NotYet(Duration),
 }
 
 #[async_trait]
@@ -104,10 +122,17 @@ impl Kind for WaitFor {
 
 impl Condition {
     fn new(step: &ConditionStep, scope: &Scope, neighbours: &Neighbours) -> Result<Self, Failure> {
-        surely_read(&step.sql.statement, "sql")?;
-        let sql = Sql.prepare(&StepKind::Sql(step.sql.clone()), scope, neighbours)?.inputs;
+        let look = match &step.look {
+            Look::Sql(sql) => {
+                surely_read(&sql.statement, "sql")?;
+                Looked::Sql(Sql.prepare(&StepKind::Sql(sql.clone()), scope, neighbours)?.inputs)
+            }
+            Look::Http(http) => {
+                Looked::Http(HttpCall.prepare(&StepKind::Http(http.clone()), scope, neighbours)?.inputs)
+            }
+        };
         Ok(Self {
-            sql,
+            look,
             give_up_at: neighbours.clock.now() + step.timeout,
             first_ms: millis(step.first),
             longest_ms: millis(step.longest),
@@ -126,20 +151,15 @@ impl Condition {
             );
             return Err(Failure::new(Code::WaitTimeout, detail));
         }
-        let output = match self.statement_id.take() {
-            None => match Sql.send(to, &self.sql, InHand::default(), "", deadline).await? {
-                Sent::Done { output, .. } => Ok(output),
-                Sent::Submitted { upstream_id } => Err(upstream_id),
-                _ => return Err(mismatched()),
-            },
-            Some(id) => match Sql.poll(to, &self.sql, &id, deadline).await? {
-                Polled::Done { output } => Ok(output),
-                Polled::Running => Err(id),
-            },
-        };
-        let output = match output {
-            Ok(output) => output,
-            Err(running) => {
+        let under_way = self.statement_id.take();
+        let left = Duration::try_from(to.clock.now().duration_until(self.give_up_at)).unwrap_or_default();
+        let output = match self.look.see(to, under_way, deadline).await? {
+            Saw::Output(output) => output,
+            Saw::NotYet(after) => {
+                self.over = left.is_zero();
+                return Ok(PartTurn::After(after.min(left), Some(to_inputs(&Inputs::Condition(self))?)));
+            }
+            Saw::Running(running) => {
                 let pause = doubled(FIRST_LOOK, self.asked, LONGEST_LOOK);
                 self.asked += 1;
                 self.statement_id = Some(running);
@@ -152,6 +172,32 @@ impl Condition {
         self.asked = 0;
         self.over = left.is_zero();
         Ok(PartTurn::Seen { output, again: pause.min(left), inputs: to_inputs(&Inputs::Condition(self))? })
+    }
+}
+
+impl Looked {
+    async fn see(&self, to: &Neighbours, under_way: Option<String>, deadline: Deadline) -> Result<Saw, Failure> {
+        let sent = match (self, under_way) {
+            (Self::Sql(inputs), Some(id)) => {
+                return Ok(match Sql.poll(to, inputs, &id, deadline).await? {
+                    Polled::Done { output } => Saw::Output(output),
+                    Polled::Running => Saw::Running(id),
+                });
+            }
+            (Self::Sql(inputs), None) => Sql.send(to, inputs, InHand::default(), "", deadline).await?,
+            (Self::Http(inputs), _) => {
+                let Ready::Now(in_hand) = HttpCall.make_ready(to, inputs, "", deadline).await? else {
+                    return Err(mismatched());
+                };
+                HttpCall.send(to, inputs, in_hand, "", deadline).await?
+            }
+        };
+        match sent {
+            Sent::Done { output, .. } => Ok(Saw::Output(output)),
+            Sent::Submitted { upstream_id } => Ok(Saw::Running(upstream_id)),
+            Sent::NotYet { after, .. } => Ok(Saw::NotYet(after)),
+            Sent::Part { .. } | Sent::Queues { .. } => Err(mismatched()),
+        }
     }
 }
 

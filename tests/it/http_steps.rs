@@ -36,6 +36,16 @@ steps:
 output: { status: \"{{ steps.call.status }}\" }
 ";
 
+const WAITS: &str = "summary: Waits until it is done
+steps:
+  - id: done
+    wait_for:
+      http: { url_secret: hook, headers: { authorization: { secret: hook-token } } }
+      until: result.body.state == 'done'
+      every: 1s
+output: { tries: \"{{ steps.done.body.tries }}\" }
+";
+
 const TELLS: &str = "summary: Tells when it fails
 steps:
   - id: stop
@@ -47,7 +57,13 @@ on_failure:
 
 async fn calling(change: impl FnOnce(&mut local_stack::stack::StackOptions)) -> (Road, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let files = [("hook.yaml", HOOK), ("again.yaml", AGAIN), ("elsewhere.yaml", ELSEWHERE), ("tells.yaml", TELLS)];
+    let files = [
+        ("hook.yaml", HOOK),
+        ("again.yaml", AGAIN),
+        ("elsewhere.yaml", ELSEWHERE),
+        ("tells.yaml", TELLS),
+        ("waits.yaml", WAITS),
+    ];
     let own = declare(folder.path(), &files);
     let road = Road::with(|options| {
         own(options);
@@ -168,6 +184,21 @@ async fn only_addresses_on_the_list_are_called() {
     road.post("/api/operations/elsewhere?waitSeconds=60", &body).await.problem(422, "http-failed").saying(&["302"]);
     let reply = road.post("/api/operations/elsewhere?waitSeconds=60", &body).await.expect(200);
     assert_eq!(reply.at("/status"), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_looked_at_until_it_answers_what_is_waited_for() {
+    let (road, _folder) = calling(|_| {}).await;
+    let answers = [(200, r#"{"state": "running"}"#), (429, ""), (503, ""), (200, r#"{"state": "done", "tries": 4}"#)];
+    for (status, body) in answers {
+        let headers = vec![("content-type".into(), "application/json".into()), ("retry-after".into(), "1".into())];
+        let answer = Action::Status { status, headers, body: body.into() };
+        road.stack.webhooks.served.faults.add(Fault::once("GET", "/hooks/tell", answer));
+    }
+    let reply = road.post("/api/operations/waits?waitSeconds=60", &json!({})).await.expect(200);
+    assert_eq!(reply.at("/tries"), 4);
+    assert!(road.effects("webhooks", "request").iter().all(|request| request["method"] == "GET"));
+    nothing_is_written_down(&road);
 }
 
 #[tokio::test(flavor = "multi_thread")]

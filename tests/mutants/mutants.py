@@ -61,8 +61,6 @@ MUTANTS = [
      "StepState::Succeeded => *step = step.fresh(step.attempt + 1),\n                StepState::Failed => *step = step.anew(record.at),"),
     ("children-begun-anew", "src/runs/record.rs",
      "if self.children_since > 0 {", "if self.children_since > u32::MAX - 1 {"),
-    ("childrens-doubt-ignored", "src/runs/children/again.rs",
-     "Box::pin(self.reopened(&newest, Goes::AsItBegan, None, deadline)).await?;", "let _ = newest;"),
     ("cancel-not-looked-for-while-it-waits", "src/runs/step.rs",
      "if self.cancel_seen().await\n                && let Some(flow)", "if false\n                && let Some(flow)"),
     ("cancel-stops-nothing", "src/runs/cancel.rs",

@@ -2,7 +2,7 @@
 //! for one declared step.
 
 use crate::databricks::is_surely_a_read;
-use crate::operations::{Catalog, PushedRows, Step, StepKind, WaitForStep};
+use crate::operations::{Catalog, Look, PushedRows, Step, StepKind, WaitForStep};
 
 /// What is said of one step.
 #[derive(Clone, Debug)]
@@ -63,7 +63,10 @@ pub(super) fn told(step: &Step, catalog: &Catalog) -> Told {
             "sent again with the same causeway-key; gone from sight for an hour: outcome-unknown",
             true,
         ),
-        StepKind::WaitFor(WaitForStep::Condition(_)) => ("wait_for", DATABRICKS, "looks again: it only reads", false),
+        StepKind::WaitFor(WaitForStep::Condition(condition)) => {
+            let neighbour = if matches!(condition.look, Look::Http(_)) { OUTSIDE } else { DATABRICKS };
+            ("wait_for", neighbour, "looks again: it only reads", false)
+        }
         StepKind::WaitFor(_) => ("wait_for", NOBODY, "nothing is sent", false),
         StepKind::Assert(_) => ("assert", NOBODY, "nothing is sent", false),
         StepKind::Operation(call) => {

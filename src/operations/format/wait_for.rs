@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 
 use super::Sql;
+use super::http::Http;
 
 /// Goes on when a time has come, or when what is looked at is as it should be. Nothing is held in between.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["delay"]}, {"required": ["time"]}, {"required": ["sql", "until"]}]))]
+#[schemars(extend("oneOf" = [{"required": ["delay"]}, {"required": ["time"]}, {"required": ["sql", "until"]},
+    {"required": ["http", "until"]}]))]
 pub(super) struct WaitFor {
     /// How long to wait, such as 10m.
     delay: Option<String>,
@@ -15,6 +17,8 @@ pub(super) struct WaitFor {
     time: Option<String>,
     /// A statement that only reads, looked at again and again.
     sql: Option<Sql>,
+    /// Or a GET of an address, with the keys of an `http` step.
+    http: Option<Http>,
     /// An expression over `result`, which is what the look gave.
     until: Option<String>,
     /// The pause between looks, such as 30s, or `{first, longest}`, which doubles; default from 10s to 5m.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::yaml::{Node, Tree};
-use super::super::{ConditionStep, Expression, WaitForStep};
+use super::super::{ConditionStep, Expression, HttpStep, Look, WaitForStep};
 use super::Reader;
 
-const WAYS: &[&str] = &["delay", "time", "sql"];
+const WAYS: &[&str] = &["delay", "time", "sql", "http"];
 /// Keys that say something of a condition.
 const OF_A_CONDITION: &[&str] = &["until", "every", "timeout"];
 /// Pauses between looks where none are named.
@@ -25,10 +25,10 @@ impl Reader<'_> {
                 self.problem(key.place, format!("`{}` stands beside `{}`; only one may", key.name, first.0.name));
             }
         } else if matches!(node.tree, Tree::Mapping(_)) {
-            self.problem(node.place, "wait_for lacks `delay`, `time` or `sql`");
+            self.problem(node.place, "wait_for lacks `delay`, `time`, `sql` or `http`");
         }
         let (key, body) = ways.first()?;
-        if key.name != "sql" {
+        if matches!(key.name.as_str(), "delay" | "time") {
             for (other, _) in node.members().iter().filter(|(key, _)| OF_A_CONDITION.contains(&key.name.as_str())) {
                 let message = format!("`{}` belongs to a condition, and here is `{}`", other.name, key.name);
                 self.problem(other.place, message);
@@ -40,12 +40,27 @@ impl Reader<'_> {
                 self.time(Some(body));
                 self.optional(step, node, "time").map(WaitForStep::Time)
             }
-            _ => self.condition(step, node, body).map(Box::new).map(WaitForStep::Condition),
+            "sql" => {
+                let look = self.sql(step, body).map(Look::Sql);
+                self.condition(step, node, look).map(WaitForStep::Condition)
+            }
+            _ => {
+                let look = self.look_outside(step, body).map(Look::Http);
+                self.condition(step, node, look).map(WaitForStep::Condition)
+            }
         }
     }
 
-    fn condition(&mut self, step: &Arc<str>, node: &Node, sql: &Node) -> Option<ConditionStep> {
-        let sql = self.sql(step, sql);
+    fn look_outside(&mut self, step: &Arc<str>, node: &Node) -> Option<HttpStep> {
+        let http = self.http(step, node)?;
+        if !matches!(http.method, "GET" | "HEAD") {
+            let place = node.get("method").or(node.get("body")).map_or(node.place, |at| at.place);
+            self.problem(place, "a look changes nothing: only GET and HEAD may stand here");
+        }
+        Some(http)
+    }
+
+    fn condition(&mut self, step: &Arc<str>, node: &Node, look: Option<Look>) -> Option<Box<ConditionStep>> {
         let until = if let Some(until) = node.get("until") {
             self.until(step, until)
         } else {
@@ -57,7 +72,7 @@ impl Reader<'_> {
             Some(timeout) => self.duration(timeout)?,
             None => TIMEOUT,
         };
-        Some(ConditionStep { sql: sql?, until: until?, first, longest, timeout })
+        Some(Box::new(ConditionStep { look: look?, until: until?, first, longest, timeout }))
     }
 
     fn until(&mut self, step: &Arc<str>, node: &Node) -> Option<Expression> {

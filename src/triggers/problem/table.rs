@@ -237,7 +237,7 @@ pub(crate) const fn row(code: Code) -> Row {
             "Start it again: operations that call each other in a circle are refused, and these were of two deployments.",
             "Do not let a run that has a `concurrency` key start another of its own operation and key."),
         Code::StepUnresolved => says(409, "A step is in doubt",
-            "Look whether the step that `step` names happened, and say so: `POST /api/runs/{id}/resolve`. Then retry.",
+            "Look whether the step that `step` names happened, in the run that `runId` names, and say so: `POST /api/runs/{runId}/resolve`. Then retry.",
             "Find the step in the neighbour's history, by its `key` or `upstreamId`."),
         Code::StepNotInDoubt => says(409, "What became of the step is known",
             "Nothing: look at the run.",
