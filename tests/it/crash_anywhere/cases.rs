@@ -65,7 +65,7 @@ impl Case {
 }
 
 /// The table: one case a kind, and one more where what is declared changes the recovery.
-pub(super) static CASES: [Case; 16] = [
+pub(super) static CASES: [Case; 17] = [
     Case {
         name: "read",
         files: &[("read", READ)],
@@ -154,6 +154,22 @@ pub(super) static CASES: [Case; 16] = [
         name: "operation",
         files: &[("operation", OPERATION), ("job", JOB)],
         prepare: night_job,
+        done: job_runs,
+        runs_each: 2,
+        ..PLAIN
+    },
+    Case {
+        name: "operation-again",
+        files: &[("operation-again", OPERATION_AGAIN), ("job-and-look", JOB_AND_LOOK)],
+        prepare: |road| {
+            night_job(road);
+            road.reply("SELECT 4 AS four", &["four"], &[&["4"]]);
+        },
+        // The look after the job fails once, of this run or of one that waits to go on.
+        parameters: |road, note| {
+            road.stack.databricks.fail("SELECT 4 AS four", "[DIVIDE_BY_ZERO] once", Some("22012"), 1);
+            json!({"note": note})
+        },
         done: job_runs,
         runs_each: 2,
         ..PLAIN
@@ -262,6 +278,18 @@ steps:
 const OPERATION: &str = "summary: s
 parameters: {note: {type: string, required: true}}
 steps: [{id: call, operation: {name: job, parameters: {note: '{{ parameters.note }}'}}}]
+";
+/// What the child did stays done when the step is retried.
+const OPERATION_AGAIN: &str = "summary: s
+parameters: {note: {type: string, required: true}}
+steps:
+  - {id: call, retry: {attempts: 9, backoff: 1s}, operation: {name: job-and-look, parameters: {note: '{{ parameters.note }}'}}}
+";
+const JOB_AND_LOOK: &str = "summary: s
+parameters: {note: {type: string, required: true}}
+steps:
+  - {id: go, job: {job: night, parameters: {note: '{{ parameters.note }}'}}}
+  - {id: look, sql: {statement: SELECT 4 AS four}}
 ";
 const FOR_EACH: &str = "summary: s
 parameters: {note: {type: string, required: true}}
