@@ -9,7 +9,7 @@ use super::children::has_children;
 use super::record::{StepRecord, StepState, Transition};
 use super::step::{FIRST_SLEEP, LONGEST_SLEEP, doubled};
 use crate::failure::{Code, Failure};
-use crate::operations::{Retry, RunAs, Step, StepKind};
+use crate::operations::{Retry, Step, StepKind};
 use crate::steps::{MOST_TRIES, Recovery, pause_before};
 
 /// A neighbour that takes nothing is tried for this long, unless the step has a `timeout`.
@@ -47,12 +47,7 @@ impl Worker<'_> {
             return self.not_tried_again(index, step, failure).await;
         };
         tracing::info!(run = self.record.run, step = step.id, attempt, error = failure.chain(), "step will be retried");
-        let mut anew = self.record.steps[index].anew(self.engine.clock.now());
-        // A child that acts as its caller is not opened again: its token is the invocation's.
-        if has_children(step) && self.pinned.run_as == RunAs::Caller {
-            anew = self.record.steps[index].fresh(attempt + 1);
-        }
-        self.record.steps[index] = anew;
+        self.record.steps[index] = self.record.steps[index].anew(self.engine.clock.now());
         self.sleep(index, doubled(retry.backoff, attempt - 1, LONGEST_SLEEP)).await
     }
 

@@ -5,7 +5,7 @@ use super::super::record::{Record, RunState, StepState, Transition};
 use super::super::retry::Goes;
 use super::super::{Engine, insist};
 use super::begun_by;
-use super::told::{End, Ended};
+use super::told::{End, Ended, folder};
 use crate::failure::{Code, Effect, Failure};
 use crate::http::Deadline;
 use crate::operations::{Operation, Step};
@@ -86,10 +86,10 @@ impl Engine {
         item: usize,
         deadline: Deadline,
     ) -> Result<bool, Failure> {
-        let (mut before, step) = (parent.clone(), &parent.steps[index]);
+        let step = &parent.steps[index];
         for attempt in (step.children_since..step.attempt).rev() {
-            before.steps[index].attempt = attempt;
-            if let Some(end) = self.child_end(&before, index, item, true, deadline).await? {
+            let before = folder(&parent.run, &step.id, attempt);
+            if let Some(end) = self.child_end(&before, item, true, deadline).await? {
                 self.put_end(parent, index, item, &end, deadline).await?;
                 return Ok(true);
             }
@@ -149,8 +149,8 @@ impl Engine {
         operation: &Operation,
         deadline: Deadline,
     ) -> Result<(), Failure> {
+        let mut parent = parent.clone();
         for (index, step) in operation.steps.iter().enumerate().take(parent.steps.len()) {
-            let mut parent = parent.clone();
             let record = &mut parent.steps[index];
             record.children_since = begun_by(step, record);
             if record.children_since == 0 || !matches!(record.state, StepState::Failed | StepState::Unknown) {

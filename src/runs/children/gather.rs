@@ -9,7 +9,7 @@ use super::super::end::error_json;
 use super::super::insist;
 use super::super::overdue::too_long;
 use super::super::record::{RunState, StepState};
-use super::told::{End, Ended};
+use super::told::{End, Ended, folder};
 use super::{Children, Of};
 use crate::failure::{Code, FailedItem, FailedItems, Failure};
 use crate::operations::Step;
@@ -108,7 +108,9 @@ impl Worker<'_> {
 
     async fn end(&self, index: usize, item: usize, well: bool) -> Result<(usize, End), Failure> {
         let (engine, deadline) = (self.engine, self.deadline);
-        let end = insist(deadline, || engine.child_end(&self.record, index, item, well, deadline)).await?;
+        let step = &self.record.steps[index];
+        let folder = folder(&self.record.run, &step.id, step.attempt);
+        let end = insist(deadline, || engine.child_end(&folder, item, well, deadline)).await?;
         Ok((item, end.ok_or_else(|| Failure::new(Code::Internal, "The end of a child is gone. See the log."))?))
     }
 }

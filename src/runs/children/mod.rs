@@ -181,14 +181,12 @@ impl Worker<'_> {
     /// What the step's children are to be; `None` when it is skipped.
     async fn expect(&mut self, index: usize, step: &Step) -> Result<Result<Option<Children>, Failure>, Failure> {
         self.load_outputs().await?;
-        let now = self.engine.clock.now();
         let before = Children::before(&self.record.steps[index]);
         let before = before.filter(|before| matches!(before.of, Of::Items { .. }) == step.for_each.is_some());
         // With another definition the call may be another one.
         let stands = step.for_each.is_some() || self.record.pinned_at == 0;
         if let Some(before) = before.as_ref().filter(|_| stands) {
-            let record = &mut self.record.steps[index];
-            (record.started_at, record.effect) = (record.started_at.or(Some(now)), true);
+            self.begins(index);
             return Ok(Ok(Some(before.anew(step))));
         }
         let scope = scope(&self.record, &self.pinned, &self.outputs);
@@ -200,9 +198,8 @@ impl Worker<'_> {
             }
             Err(error) => return Ok(Err(Failure::new(Code::ExpressionFailed, error.to_string()))),
         }
-        let record = &mut self.record.steps[index];
-        (record.started_at, record.effect) = (record.started_at.or(Some(now)), true);
-        let attempt = record.attempt;
+        self.begins(index);
+        let attempt = self.record.steps[index].attempt;
         let (Some(each), id) = (&step.for_each, &step.id) else {
             let called = self.called(step, &scope);
             // Another call than the one that an earlier attempt began is another child.
@@ -229,6 +226,11 @@ impl Worker<'_> {
         let of = Of::Items { items, parallel: each.parallel, keep_going: each.keep_going };
         self.record.steps[index].children_since = attempt;
         Ok(Ok(Some(Children { count, started: 0, of })))
+    }
+
+    fn begins(&mut self, index: usize) {
+        let (now, record) = (self.engine.clock.now(), &mut self.record.steps[index]);
+        (record.started_at, record.effect) = (record.started_at.or(Some(now)), true);
     }
 
     /// A failure before any child has done anything.

@@ -66,7 +66,8 @@ impl End {
 /// What the name of an entry says of a child that succeeded.
 const SUCCEEDED: &str = "succeeded";
 
-fn folder(run: &str, step: &str, attempt: u32) -> String {
+/// Where the ends of a step's children are for one attempt.
+pub(super) fn folder(run: &str, step: &str, attempt: u32) -> String {
     format!("children/{run}/{step}-{attempt}")
 }
 
@@ -98,14 +99,12 @@ impl Engine {
     /// How a child ended, if it did so.
     pub(super) async fn child_end(
         &self,
-        parent: &Record,
-        index: usize,
+        folder: &str,
         item: usize,
         well: bool,
         deadline: Deadline,
     ) -> Result<Option<End>, Failure> {
-        let step = &parent.steps[index];
-        let path = entry(&folder(&parent.run, &step.id, step.attempt), item, well);
+        let path = entry(folder, item, well);
         let Some(bytes) = self.ledger.get(&path, deadline).await? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| {
             let cause = format!("{path}: {error}");
